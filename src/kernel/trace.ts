@@ -1,0 +1,48 @@
+/**
+ * The trace: what a kernel says about itself as it runs. One record is 40 bytes:
+ *
+ *     0  f64  time in cycles
+ *     8  u16  kind      10 u16 kernel      12 u32 core
+ *    16  u32 a   20 u32 b   24 u32 c   28 u32 d     meaning by kind, below
+ *    32  u32  sequence within the kernel            36 u32 zero
+ *
+ * Always holds: records of one kernel are in sequence order; their bytes are the run's fingerprint, so nothing in them depends on
+ * the host, and every view of the page is drawn from them and from nothing else.
+ */
+
+export const TRACE_RECORD_BYTES = 40;
+
+/** Kinds of record, and what a, b, c, d mean. */
+export const TraceKind = {
+  /** A kernel's state. a: 0 off, 1 booting, 2 up, 3 halted, 4 panicked; b: booted by kernel; c: number of cores; d: frames. */
+  KernelState: 1,
+  /** A task starts to run on the core. a: pid, b: tid, c: 1 when it is a migrated one, d: low 32 bits of a name hash (see TaskName). */
+  TaskRun: 2,
+  /** The task leaves the core. a: pid, b: tid, c: reason 0 preempted, 1 blocked, 2 exited, 3 migrating, 4 stopped. */
+  TaskStop: 3,
+  /** A task's name, 16 bytes in a…d after exec or prctl, preceded by nothing. The pid is in `core`'s place. */
+  TaskName: 4,
+  /** A task is born. a: pid, b: tid, c: parent pid, d: origin kernel. */
+  TaskNew: 5,
+  /** A task is gone. a: pid, b: tid, c: wait status. */
+  TaskExit: 6,
+  /** A message leaves. a: to << 16 | type, b: sequence in its lane, c: bytes of payload, d: cause (see Cause). */
+  MessageSend: 10,
+  /** A message is handled. a: from << 16 | type, b: sequence in its lane, c: queueing delay in cycles, d: 0. */
+  MessageReceive: 11,
+  /** 16 of the 64 bytes of the message sent just before, in a…d; four of them follow each MessageSend. */
+  MessageBytes: 12,
+  /** A migration's step. a: pid, b: other kernel, c: step (see MigrateStep), d: count (areas, pages) or errno. */
+  Migrate: 20,
+  /** A page fault that a handler served. a: pid, b: virtual page number, c: 0 anonymous, 1 file, 2 copy on write, 3 refused; d: pfn. */
+  PageFault: 30,
+  /** A system call that is not there was made the first time. a: pid, b: number. */
+  MissingCall: 31,
+  /** A signal is delivered. a: pid, b: signal, c: 0 default, 1 handler. */
+  Signal: 32,
+  /** Frames in use now. a: free frames, b: all frames. */
+  Memory: 33,
+} as const;
+export type TraceKind = (typeof TraceKind)[keyof typeof TraceKind];
+
+export const MigrateStep = { Stopped: 0, AreasSent: 1, PagesSent: 2, RequestSent: 3, Arrived: 4, Imported: 5, Running: 6, ShadowLeft: 7, Failed: 8 } as const;
