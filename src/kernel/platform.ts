@@ -18,8 +18,8 @@ export interface Platform {
   lineTransfer(from: CoreId, to: CoreId): Cycles;
   /** The archive that the first kernel's root file system is made of: bytes of a cpio (newc) archive. */
   readonly rootArchive: Uint8Array;
-  /** A slot of `to`'s window was written; its interrupt arrives at `arrival`. */
-  sent(to: KernelId, arrival: Cycles): void;
+  /** A slot of `to`'s window was written; its interrupt arrives at `arrival`. Returns the time before which no answer can come back. */
+  sent(to: KernelId, arrival: Cycles): Cycles;
   /** Appends one record to the trace of this replica. */
   trace(time: Cycles, kind: TraceKind, core: CoreId, a: number, b: number, c: number, d: number): void;
   /** Bytes that came out of a device with a wire to the outside: 0 the console, 1 and 2 the standard output and error of `exec`. */
