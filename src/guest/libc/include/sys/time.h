@@ -1,0 +1,13 @@
+#pragma once
+#include <sys/types.h>
+#include <time.h>
+
+#define ITIMER_REAL 0
+#define ITIMER_VIRTUAL 1
+#define ITIMER_PROF 2
+struct itimerval {
+	struct timeval it_interval, it_value;
+};
+
+int gettimeofday(struct timeval *now, void *zone);
+int setitimer(int which, const struct itimerval *value, struct itimerval *old);
