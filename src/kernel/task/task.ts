@@ -7,17 +7,26 @@
  *
  * Always holds: a task exists on exactly one kernel, the location of its process; the record exists at the origin only.
  */
-import type { FileTable } from '../fs/file-table.ts';
+import { ARCH_STATE_BYTES } from '../../machine/hart/hart.ts';
 import type { FsContext } from '../fs/context.ts';
+import type { FileTable } from '../fs/file-table.ts';
 import type { AddressSpace } from '../mm/address-space.ts';
-import type { Blocking, CoreId, Cycles, KernelId, Pid, Sleeper, VirtAddr, WaitQueue, WakeReason } from '../types.ts';
-import type { PendingSignals, SignalActions } from '../signal/state.ts';
+import type { UserMemory } from '../mm/user-memory.ts';
+import { PendingSignals, type SignalActions } from '../signal/state.ts';
+import type { KernelEvent } from '../sched/events.ts';
+import type { Blocking, CoreId, Cycles, KernelId, Pid, Sleeper, VirtAddr, Wait, WaitQueue, WakeReason } from '../types.ts';
 
 /** Where a task is in its life. ready → running ⇄ ready; running → asleep → ready; running → stopped → ready; any → dead. */
 export type TaskState = 'ready' | 'running' | 'asleep' | 'stopped' | 'dead';
 
 export interface Credentials {
-  uid: number; gid: number; euid: number; egid: number; suid: number; sgid: number; groups: number[];
+  uid: number;
+  gid: number;
+  euid: number;
+  egid: number;
+  suid: number;
+  sgid: number;
+  groups: number[];
 }
 
 /** What all threads of a process share on the kernel where they run. */
@@ -25,57 +34,95 @@ export interface Process {
   readonly pid: Pid;
   readonly origin: KernelId;
   mm: AddressSpace;
+  user: UserMemory;
   files: FileTable;
   fs: FsContext;
   actions: SignalActions;
   /** Signals for the process as a whole. */
   pending: PendingSignals;
-  threads: Set<Task>;
+  readonly threads: Set<Task>;
   credentials: Credentials;
   /** Command name as /proc/PID/comm shows it, at most 15 bytes. */
   name: string;
-  /** Path of the executable, and the argument and environment strings' places for /proc. */
+  /** Path of the executable. */
   executable: string;
   rlimits: Map<number, [number, number]>;
   startTime: Cycles;
-  /** Cycles that threads which are gone have used, [user, system]. */
+  /** Cycles of threads that are gone. */
   usedUser: Cycles;
   usedSystem: Cycles;
-  /** Real interval timer: next expiry and interval; 0 when off. */
-  itimerDeadline: Cycles;
+  /** The real interval timer: the event that will fire, and the interval (0: once). */
+  itimer: KernelEvent | null;
   itimerInterval: Cycles;
+  /** Wait status once the process has begun to exit; null before. */
   exitStatus: number | null;
-  /** Set while a wait for vfork's child to let go is on. */
+  /** Woken when the memory borrowed by vfork is given back. */
   vforkDone: WaitQueue | null;
+  /** Set in a process of the `exec` verb: it is moved on at this interval of its running time. */
+  migrateEvery: Cycles;
+  dumpable: number;
 }
 
-export interface Task extends Sleeper {
-  readonly tid: Pid;
+export class Task implements Sleeper {
+  tid: Pid;
   process: Process;
-  state: TaskState;
+  state: TaskState = 'ready';
   core: CoreId;
-  /** Architectural state while the task is off its core (ARCH_STATE_BYTES). */
-  readonly registers: Uint8Array;
+  /** Architectural state while the task is off its core. */
+  readonly registers = new Uint8Array(ARCH_STATE_BYTES);
   /** Signals for this thread alone, and those it blocks (two words: signals 1–32, 33–64). */
-  pending: PendingSignals;
-  blocked: [number, number];
-  savedBlocked: [number, number] | null;
-  altStack: { base: VirtAddr; size: number; flags: number };
-  /** A system call under way that blocked, resumed by the scheduler. */
-  fiber: Blocking<number> | null;
-  /** Wakes up with this reason. */
-  wakeReason: WakeReason;
-  nice: number;
+  pending = new PendingSignals();
+  blocked: [number, number] = [0, 0];
+  /** Mask to put back once the handler of the signal that ended a sigsuspend-like call has returned. */
+  savedBlocked: [number, number] | null = null;
+  altStack: { base: VirtAddr; size: number; flags: number } = { base: 0, size: 0, flags: 2 };
+  /** A system call under way that blocked, and how its sleep ended. */
+  fiber: Blocking<number> | null = null;
+  wakeReason: WakeReason = 'woken';
+  /** The sleep under way: its queues are to be left, its timer cancelled, when it ends. */
+  wait: Wait | null = null;
+  timer: KernelEvent | null = null;
+  nice = 0;
+  policy = 0;
   affinity: CoreId[];
-  vruntime: Cycles;
-  usedUser: Cycles;
-  usedSystem: Cycles;
-  clearChildTid: VirtAddr;
-  robustList: VirtAddr;
-  /** Number of the system call under way, for restarts; -1 when none. */
-  syscall: number;
-  /** Absolute deadline of an interrupted sleep that will be restarted; NaN when none. */
-  restartDeadline: Cycles;
+  vruntime: Cycles = 0;
+  usedUser: Cycles = 0;
+  usedSystem: Cycles = 0;
+  clearChildTid: VirtAddr = 0;
+  robustList: VirtAddr = 0;
+  /** Number of the system call under way; -1 when none. */
+  syscall = -1;
+  /** The code with which the last call asked to be made again (E.RESTARTSYS or E.RESTARTNOHAND); 0 for none. */
+  restart = 0;
+  /** Absolute deadline of a sleep that will be made again; NaN when none. */
+  restartDeadline: Cycles = Number.NaN;
+  /** Something is to be looked at before the task goes on in user mode: a signal, a stop, a move. */
+  work = false;
   /** Kernel that this task has been asked to move to; -1 for none. */
-  migrateTo: KernelId;
+  migrateTo: KernelId = -1;
+  /** Core that this task has been asked to move to; -1 for none. */
+  moveToCore: CoreId = -1;
+  voluntarySwitches = 0;
+  involuntarySwitches = 0;
+  /** Time at which the task last came to its kernel or was created, for --migrate-every. */
+  arrivedAt: Cycles = 0;
+  readonly #wakeUp: (task: Task, reason: WakeReason) => void;
+
+  /** @param wakeUp the scheduler's way to end this task's sleep */
+  constructor(tid: Pid, process: Process, core: CoreId, affinity: CoreId[], wakeUp: (task: Task, reason: WakeReason) => void) {
+    this.tid = tid;
+    this.process = process;
+    this.core = core;
+    this.affinity = affinity;
+    this.#wakeUp = wakeUp;
+    process.threads.add(this);
+  }
+
+  wake(reason: WakeReason): void {
+    this.#wakeUp(this, reason);
+  }
+
+  get isLeader(): boolean {
+    return this.tid === this.process.pid;
+  }
 }
