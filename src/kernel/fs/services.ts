@@ -1,0 +1,45 @@
+/**
+ * What the file system needs from the rest of the kernel. The kernel implements it; tests use `testing.ts`.
+ */
+import type { Cycles, KernelId, Maybe, Pfn, Pid } from '../types.ts';
+import type { IoContext, OpenFile } from './file.ts';
+import type { ProcSource } from './proc/source.ts';
+
+export interface FsServices {
+  readonly kernel: KernelId;
+  /** Cycles per second of virtual time. */
+  readonly hertz: number;
+  now(): Cycles;
+  /** Virtual time spent by the kernel on behalf of the running task. */
+  charge(cycles: Cycles): void;
+
+  /** A zeroed frame with one reference. Throws Errno(E.NOMEM). */
+  allocFrame(): Pfn;
+  retainFrame(pfn: Pfn): void;
+  releaseFrame(pfn: Pfn): void;
+  /** The frame's 4096 bytes of physical memory. */
+  frameBytes(pfn: Pfn): Uint8Array;
+  /** Frames of this kernel, for statfs. */
+  frameCounts(): { readonly total: number; readonly free: number };
+
+  /** 32 bits of this kernel's pseudo-random stream (a function of its seed). */
+  random(): number;
+  /** A line for dmesg. */
+  log(text: string): void;
+
+  readonly jobs: Jobs;
+  readonly proc: ProcSource;
+  /** Opens the controlling terminal of a process when it isn't one of this kernel's; null when it has none. */
+  openRemoteTerminal(flags: number, io: IoContext): Maybe<OpenFile | null>;
+}
+
+/** Groups and sessions of the processes that use a terminal of this kernel, wherever they run. */
+export interface Jobs {
+  /** 0 for an unknown process. */
+  groupOf(pid: Pid): Pid;
+  sessionOf(pid: Pid): Pid;
+  /** Every process of the group gets the signal, from the kernel. */
+  signalGroup(group: Pid, signal: number): void;
+  /** No member has a parent in another group of the same session: nobody could continue it. */
+  isOrphanedGroup(group: Pid): boolean;
+}

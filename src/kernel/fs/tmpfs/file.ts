@@ -1,0 +1,271 @@
+/**
+ * Regular files of tmpfs.
+ *
+ *     page i of the file is   #pages[i]                  once somebody touched it
+ *                             the archive's bytes        for a file of the root archive, so far untouched
+ *                             zeros                      a hole
+ *
+ * Always holds: every frame in #pages is one reference; bytes of the last page beyond the size are zero when the file grows.
+ */
+import { E, Errno } from '../../abi/errno.ts';
+import { FALLOC, O, SEEK } from '../../abi/fcntl.ts';
+import { S } from '../../abi/stat.ts';
+import { PAGE_SIZE, type KernelId, type Pfn } from '../../types.ts';
+import { FS_COSTS, transferCost } from '../costs.ts';
+import { BaseFile, type FileKind, type IoContext, type OpenFile } from '../file.ts';
+import type { AttributeChange, Attributes, FileSystemStatus, Inode, InodeKind, NewInode } from '../inode.ts';
+import { IOCTL } from '../../abi/ioctl.ts';
+import { setU32, setU64 } from '../bytes.ts';
+import { TmpInode } from './inode.ts';
+import type { TmpFs } from './tmpfs.ts';
+
+/** Frame numbers and sizes stay exact, and a sparse file stays mappable, up to this size. */
+const FILE_BYTES_MAX = 2 ** 43;
+const EMPTY = new Uint8Array(0);
+
+export class TmpFile extends TmpInode {
+  readonly kind: InodeKind = 'file';
+  readonly #pages = new Map<number, Pfn>();
+  #archive: Uint8Array = EMPTY;
+  #size = 0;
+  /** Open files on it. */
+  opens = 0;
+
+  constructor(fs: TmpFs, made: NewInode) {
+    super(fs, made);
+  }
+
+  get size(): number { return this.#size; }
+  override get blocks(): number { return (this.#pages.size + Math.ceil(this.#archive.length / PAGE_SIZE)) * (PAGE_SIZE / 512); }
+
+  /** Gives the file its contents in the archive, which stay there until they are touched. */
+  fill(content: Uint8Array): void {
+    this.#archive = content;
+    this.#size = content.length;
+  }
+
+  override open(flags: number, _io: IoContext): OpenFile {
+    this.opens++;
+    return new TmpOpenFile(this, flags);
+  }
+
+  protected override dropIfUnused(): void {
+    if (this.links > 0 || this.opens > 0) return;
+    this.fs.inodes--;
+    this.#drop(0);
+    this.#archive = EMPTY;
+  }
+
+  closed(): void {
+    this.opens--;
+    this.dropIfUnused();
+  }
+
+  read(target: Uint8Array, position: number): number {
+    const count = Math.min(target.length, Math.max(0, this.#size - position));
+    const { services } = this.fs;
+    for (let done = 0; done < count; ) {
+      const index = Math.floor((position + done) / PAGE_SIZE);
+      const offset = (position + done) % PAGE_SIZE;
+      const bytes = Math.min(count - done, PAGE_SIZE - offset);
+      const pfn = this.#pages.get(index) ?? (this.#inArchive(index) ? this.#page(index) : undefined);
+      if (pfn === undefined) target.fill(0, done, done + bytes);
+      else target.set(services.frameBytes(pfn).subarray(offset, offset + bytes), done);
+      done += bytes;
+    }
+    services.charge(transferCost(count));
+    return count;
+  }
+
+  write(source: Uint8Array, position: number): number {
+    if (source.length === 0) return 0;
+    if (position + source.length > FILE_BYTES_MAX) throw new Errno(E.FBIG);
+    if (position > this.#size) this.#zeroTail();
+    const { services } = this.fs;
+    let done = 0;
+    try {
+      while (done < source.length) {
+        const index = Math.floor((position + done) / PAGE_SIZE);
+        const offset = (position + done) % PAGE_SIZE;
+        const bytes = Math.min(source.length - done, PAGE_SIZE - offset);
+        services.frameBytes(this.#page(index)).set(source.subarray(done, done + bytes), offset);
+        done += bytes;
+        this.#size = Math.max(this.#size, position + done);
+      }
+    } catch (error) {
+      if (done === 0 || !(error instanceof Errno)) throw error;
+    }
+    services.charge(transferCost(done));
+    this.mtime = this.ctime = this.fs.now();
+    return done;
+  }
+
+  override truncate(size: number): void {
+    if (size < 0) throw new Errno(E.INVAL);
+    if (size > FILE_BYTES_MAX) throw new Errno(E.FBIG);
+    if (size < this.#size) {
+      this.#drop(Math.ceil(size / PAGE_SIZE));
+      if (this.#archive.length > size) this.#archive = this.#archive.subarray(0, size);
+      this.#size = size;
+      this.#zeroTail();
+    } else if (size > this.#size) {
+      this.#zeroTail();
+      this.#size = size;
+    }
+    this.mtime = this.ctime = this.fs.now();
+  }
+
+  allocate(mode: number, offset: number, length: number): void {
+    if (offset < 0 || length <= 0) throw new Errno(E.INVAL);
+    if (offset + length > FILE_BYTES_MAX) throw new Errno(E.FBIG);
+    const end = offset + length;
+    if (mode & ~(FALLOC.KEEP_SIZE | FALLOC.PUNCH_HOLE | FALLOC.ZERO_RANGE)) throw new Errno(E.OPNOTSUPP);
+    if (mode & FALLOC.PUNCH_HOLE && !(mode & FALLOC.KEEP_SIZE)) throw new Errno(E.OPNOTSUPP);
+    if (mode & (FALLOC.PUNCH_HOLE | FALLOC.ZERO_RANGE)) {
+      const stop = Math.min(end, this.#size);
+      for (let at = offset; at < stop; ) {
+        const bytes = Math.min(stop - at, PAGE_SIZE - (at % PAGE_SIZE));
+        const index = Math.floor(at / PAGE_SIZE);
+        if (this.#pages.has(index) || this.#inArchive(index)) {
+          this.fs.services.frameBytes(this.#page(index)).fill(0, at % PAGE_SIZE, (at % PAGE_SIZE) + bytes);
+        }
+        at += bytes;
+      }
+    } else {
+      for (let index = Math.floor(offset / PAGE_SIZE); index * PAGE_SIZE < end; index++) this.#page(index);
+    }
+    if (!(mode & FALLOC.KEEP_SIZE) && end > this.#size) this.truncate(end);
+  }
+
+  /** The page's frame, with a reference for the caller. */
+  mapPage(index: number): Pfn {
+    if (index < 0 || index * PAGE_SIZE >= this.#size) throw new Errno(E.FAULT);
+    const pfn = this.#page(index);
+    this.fs.services.retainFrame(pfn);
+    return pfn;
+  }
+
+  /** Where data or a hole begins at or after `from`. */
+  seekData(from: number, data: boolean): number {
+    if (from < 0 || from >= this.#size) throw new Errno(E.NXIO);
+    for (let index = Math.floor(from / PAGE_SIZE); index * PAGE_SIZE < this.#size; index++) {
+      if ((this.#pages.has(index) || this.#inArchive(index)) === data) return Math.max(from, index * PAGE_SIZE);
+    }
+    if (data) throw new Errno(E.NXIO);
+    return this.#size;
+  }
+
+  #inArchive(index: number): boolean {
+    return index * PAGE_SIZE < this.#archive.length && !this.#pages.has(index);
+  }
+
+  #page(index: number): Pfn {
+    const known = this.#pages.get(index);
+    if (known !== undefined) return known;
+    const { services } = this.fs;
+    const pfn = services.allocFrame();
+    const content = this.#archive.subarray(index * PAGE_SIZE, (index + 1) * PAGE_SIZE);
+    if (index * PAGE_SIZE < this.#archive.length) services.frameBytes(pfn).set(content);
+    services.charge(index * PAGE_SIZE < this.#archive.length ? FS_COSTS.archivePage : FS_COSTS.zeroPage);
+    this.#pages.set(index, pfn);
+    return pfn;
+  }
+
+  #drop(from: number): void {
+    for (const [index, pfn] of this.#pages) {
+      if (index < from) continue;
+      this.#pages.delete(index);
+      this.fs.services.releaseFrame(pfn);
+    }
+  }
+
+  #zeroTail(): void {
+    const offset = this.#size % PAGE_SIZE;
+    const pfn = this.#pages.get(Math.floor(this.#size / PAGE_SIZE));
+    if (offset > 0 && pfn !== undefined) this.fs.services.frameBytes(pfn).fill(0, offset);
+  }
+}
+
+class TmpOpenFile extends BaseFile {
+  readonly kind: FileKind = 'file';
+  #position = 0;
+
+  constructor(readonly file: TmpFile, flags: number) {
+    super(flags);
+  }
+
+  get owner(): KernelId { return this.file.owner; }
+  override get inode(): Inode { return this.file; }
+  override get seekable(): boolean { return true; }
+  override get position(): number { return this.#position; }
+
+  protected override closed(): void {
+    this.file.closed();
+  }
+
+  override read(target: Uint8Array, _io: IoContext): number {
+    const count = this.file.read(target, this.#position);
+    this.#position += count;
+    return count;
+  }
+
+  override write(source: Uint8Array, _io: IoContext): number {
+    if (this.flags & O.APPEND) this.#position = this.file.size;
+    const count = this.file.write(source, this.#position);
+    this.#position += count;
+    return count;
+  }
+
+  override pread(target: Uint8Array, position: number, _io: IoContext): number {
+    return this.file.read(target, position);
+  }
+
+  override pwrite(source: Uint8Array, position: number, _io: IoContext): number {
+    return this.file.write(source, this.flags & O.APPEND ? this.file.size : position);
+  }
+
+  override seek(offset: number, whence: number): number {
+    let position: number;
+    switch (whence) {
+      case SEEK.SET: position = offset; break;
+      case SEEK.CUR: position = this.#position + offset; break;
+      case SEEK.END: position = this.file.size + offset; break;
+      case SEEK.DATA: position = this.file.seekData(offset, true); break;
+      case SEEK.HOLE: position = this.file.seekData(offset, false); break;
+      default: throw new Errno(E.INVAL);
+    }
+    if (position < 0) throw new Errno(E.INVAL);
+    this.#position = position;
+    return position;
+  }
+
+  override ioctl(command: number, _argument: number, data: Uint8Array, _io: IoContext): number {
+    if (command === IOCTL.FIONREAD) setU32(data, Math.max(0, this.file.size - this.#position));
+    else if (command === IOCTL.FIOQSIZE) setU64(data, this.file.size);
+    else throw new Errno(E.NOTTY);
+    return 0;
+  }
+
+  attributes(): Attributes { return this.file.attributes(); }
+  override setAttributes(change: AttributeChange): void { this.file.setAttributes(change); }
+  override truncate(size: number): void { this.file.truncate(size); }
+  override allocate(mode: number, offset: number, length: number): void { this.file.allocate(mode, offset, length); }
+  override status(): FileSystemStatus { return this.file.status(); }
+  override mapPage(index: number, _forWrite: boolean): Pfn { return this.file.mapPage(index); }
+}
+
+/** A nameless file in no directory: memfd_create. */
+export function namelessFile(fs: TmpFs, name: string, flags: number): OpenFile {
+  const file = new TmpFile(fs, { mode: S.IFREG | 0o777, uid: 0, gid: 0, rdev: 0, target: '' });
+  const open = new MemoryFile(file, flags, name);
+  file.opens++;
+  return open;
+}
+
+class MemoryFile extends TmpOpenFile {
+  constructor(file: TmpFile, flags: number, readonly name: string) {
+    super(file, flags);
+  }
+
+  override get label(): string { return `/memfd:${this.name} (deleted)`; }
+}

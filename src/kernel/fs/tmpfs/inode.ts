@@ -1,0 +1,65 @@
+/** What all inodes of tmpfs have: attributes and a count of names. */
+import { S } from '../../abi/stat.ts';
+import { PAGE_SIZE, type KernelId, type Maybe } from '../../types.ts';
+import type { Timestamp } from '../clock.ts';
+import { BaseInode, type AttributeChange, type Attributes, type FileSystemStatus, type InodeKind, type NewInode } from '../inode.ts';
+import type { TmpFs } from './tmpfs.ts';
+
+export abstract class TmpInode extends BaseInode {
+  abstract override readonly kind: InodeKind;
+  readonly ino: number;
+  /** Names it has. A directory also counts itself and its subdirectories. */
+  links = 0;
+  mode: number;
+  uid: number;
+  gid: number;
+  rdev: number;
+  atime: Timestamp;
+  mtime: Timestamp;
+  ctime: Timestamp;
+
+  constructor(readonly fs: TmpFs, made: NewInode) {
+    super();
+    this.ino = fs.newIno();
+    this.mode = made.mode;
+    this.uid = made.uid;
+    this.gid = made.gid;
+    this.rdev = made.rdev;
+    this.atime = this.mtime = this.ctime = fs.now();
+  }
+
+  get owner(): KernelId { return this.fs.services.kernel; }
+  get device(): number { return this.fs.device; }
+  abstract get size(): number;
+  get blocks(): number { return 0; }
+  override status(): FileSystemStatus { return this.fs.status(); }
+
+  override attributes(): Attributes {
+    const { ino, mode, links, uid, gid, rdev, size, blocks, atime, mtime, ctime } = this;
+    return { device: this.device, ino, mode, links, uid, gid, rdev, size, blocks, blockSize: PAGE_SIZE, atime, mtime, ctime };
+  }
+
+  override setAttributes(change: AttributeChange): Maybe<void> {
+    const now = this.fs.now();
+    if (change.mode !== undefined) this.mode = (this.mode & S.IFMT) | (change.mode & 0o7777);
+    if (change.uid !== undefined || change.gid !== undefined) {
+      if (this.kind === 'file') this.mode &= ~(S.ISUID | (this.mode & 0o010 ? S.ISGID : 0));
+      this.uid = change.uid ?? this.uid;
+      this.gid = change.gid ?? this.gid;
+    }
+    if (change.atime !== undefined) this.atime = change.atime === 'now' ? now : change.atime;
+    if (change.mtime !== undefined) this.mtime = change.mtime === 'now' ? now : change.mtime;
+    this.ctime = now;
+  }
+
+  /** One name fewer; without any, and unused, the contents go. */
+  dropLink(): void {
+    this.links--;
+    this.ctime = this.fs.now();
+    this.dropIfUnused();
+  }
+
+  protected dropIfUnused(): void {
+    if (this.links === 0) this.fs.inodes--;
+  }
+}

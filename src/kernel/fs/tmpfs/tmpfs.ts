@@ -1,0 +1,86 @@
+/**
+ * A file system in memory. The contents of its files are frames, which is also their page cache: what one process maps, another reads.
+ */
+import { E, Errno } from '../../abi/errno.ts';
+import { S } from '../../abi/stat.ts';
+import { PAGE_SIZE, type Maybe } from '../../types.ts';
+import { timestamp, type Timestamp } from '../clock.ts';
+import { kindOfMode, type FileSystem, type FileSystemStatus, type InodeKind, type NewInode } from '../inode.ts';
+import { openFifo, Pipe } from '../pipe.ts';
+import type { FsServices } from '../services.ts';
+import type { IoContext, OpenFile } from '../file.ts';
+import { TmpDirectory } from './directory.ts';
+import { TmpFile } from './file.ts';
+import { TmpInode } from './inode.ts';
+
+const TMPFS_MAGIC = 0x01021994;
+const INODES_MAX = 1 << 20;
+
+export class TmpFs implements FileSystem {
+  readonly root: TmpDirectory;
+  #nextIno = 1;
+  inodes = 0;
+
+  constructor(readonly services: FsServices, readonly device: number, readonly type = 'tmpfs', rootMode = 0o755) {
+    this.root = new TmpDirectory(this, { mode: S.IFDIR | rootMode, uid: 0, gid: 0, rdev: 0, target: '' }, null);
+  }
+
+  now(): Timestamp {
+    return timestamp(this.services.now(), this.services.hertz);
+  }
+
+  newIno(): number {
+    if (this.inodes >= INODES_MAX) throw new Errno(E.NOSPC);
+    this.inodes++;
+    return this.#nextIno++;
+  }
+
+  /** An inode of the kind that `made.mode` says, not yet in any directory. */
+  make(made: NewInode, parent: TmpDirectory): TmpInode {
+    switch (kindOfMode(made.mode)) {
+      case 'file': return new TmpFile(this, made);
+      case 'directory': return new TmpDirectory(this, made, parent);
+      case 'symlink': return new TmpSymlink(this, made);
+      default: return new TmpNode(this, made);
+    }
+  }
+
+  status(): FileSystemStatus {
+    const { total, free } = this.services.frameCounts();
+    return {
+      type: TMPFS_MAGIC, device: this.device, blockSize: PAGE_SIZE, blocks: total, blocksFree: free, files: INODES_MAX, filesFree: INODES_MAX - this.inodes,
+    };
+  }
+}
+
+class TmpSymlink extends TmpInode {
+  readonly kind: InodeKind = 'symlink';
+  readonly #target: string;
+
+  constructor(fs: TmpFs, made: NewInode) {
+    super(fs, { ...made, mode: S.IFLNK | 0o777 });
+    this.#target = made.target;
+  }
+
+  get size(): number { return this.#target.length; }
+  override readlink(): string { return this.#target; }
+}
+
+/** A device node, FIFO or socket. Devices are opened by the VFS. */
+class TmpNode extends TmpInode {
+  readonly kind: InodeKind;
+  #pipe: Pipe | null = null;
+
+  constructor(fs: TmpFs, made: NewInode) {
+    super(fs, made);
+    this.kind = kindOfMode(made.mode);
+  }
+
+  get size(): number { return 0; }
+
+  override open(flags: number, _io: IoContext): Maybe<OpenFile> {
+    if (this.kind !== 'pipe') throw new Errno(E.NXIO);
+    this.#pipe ??= new Pipe();
+    return openFifo(this.fs.services, this.#pipe, flags, this);
+  }
+}
