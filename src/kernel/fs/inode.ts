@@ -104,7 +104,8 @@ export interface Inode {
   /** Entries after `cookie` (0: from the start), at most `countMax`; none at the end. Without '.' and '..'. */
   entries(cookie: number, countMax: number): Maybe<readonly DirectoryEntry[]>;
 
-  readlink(): Maybe<string>;
+  /** Where it points, for this caller (/proc/self). */
+  readlink(io: IoContext): Maybe<string>;
   /** For a link that is more than its text (/proc/self/fd/N): the open file itself. */
   opened(io: IoContext): Maybe<OpenFile | null>;
 
@@ -143,7 +144,7 @@ export abstract class BaseInode implements Inode {
   rmdir(_name: string): Maybe<void> { throw this.#notHere(E.PERM); }
   rename(_name: string, _target: Inode, _targetName: string, _flags: number): Maybe<void> { throw this.#notHere(E.PERM); }
   entries(_cookie: number, _countMax: number): Maybe<readonly DirectoryEntry[]> { throw this.#notHere(E.PERM); }
-  readlink(): Maybe<string> { throw new Errno(E.INVAL); }
+  readlink(_io: IoContext): Maybe<string> { throw new Errno(E.INVAL); }
   opened(_io: IoContext): Maybe<OpenFile | null> { return null; }
   open(_flags: number, _io: IoContext): Maybe<OpenFile> { throw new Errno(E.NXIO); }
   createNameless(_made: NewInode): Maybe<Inode> { throw this.#notHere(E.OPNOTSUPP); }

@@ -222,7 +222,7 @@ export class Vfs {
         if (!last || slash) throw new Errno(E.NOTDIR);
         return { directory: next, name: '', slash, opened };
       }
-      const target = yield* settle(next.inode.readlink());
+      const target = yield* settle(next.inode.readlink(caller.io));
       if (target === '') throw new Errno(E.NOENT);
       if (target.startsWith('/')) at = top(root);
       if (last && target.endsWith('/')) slash = true;
@@ -320,7 +320,7 @@ export class Vfs {
         return opened;
       }
       at = directory;
-      rest = yield* settle(place.inode.readlink());
+      rest = yield* settle(place.inode.readlink(caller.io));
     }
     throw new Errno(E.LOOP);
   }
