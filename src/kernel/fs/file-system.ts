@@ -59,8 +59,6 @@ export class FileSystems {
   /** The terminal behind the console device. Feed it with `console.input(bytes)`, resize it with `console.resize(columns, rows)`. */
   readonly console: Terminal;
   readonly ptys: PseudoTerminals;
-  /** Where nameless files live (memfd_create, shared anonymous memory). */
-  readonly nameless: TmpFs;
 
   constructor(readonly services: FsServices, wires: { readonly console: (bytes: Uint8Array) => void }) {
     this.vfs = new Vfs(services);
@@ -68,7 +66,7 @@ export class FileSystems {
     this.console = new Terminal(services, CONSOLE_DEVICE, 'console', wires.console);
     this.terminals.all.add(this.console);
     this.ptys = new PseudoTerminals(services, this.terminals, vfs.newDevice());
-    this.nameless = new TmpFs(services, vfs.newDevice());
+    vfs.nameless = new TmpFs(services, vfs.newDevice());
     this.#registerDevices();
     const memory = (type: string, mode: number) => (): FileSystem => new TmpFs(services, vfs.newDevice(), type, mode);
     vfs.types.set('proc', () => procFs(services, vfs, vfs.newDevice()));

@@ -23,6 +23,7 @@ import type { AttributeChange, FileSystem, Inode, NewInode } from './inode.ts';
 import { after, eager } from './maybe.ts';
 import { checkAccess, effective } from './permission.ts';
 import type { FsServices } from './services.ts';
+import type { TmpFs } from './tmpfs/tmpfs.ts';
 
 export interface Mount {
   readonly id: number;
@@ -102,6 +103,8 @@ export class Vfs {
   readonly devices = new Devices();
   readonly types = new Map<string, FileSystemMaker>();
   readonly mounts: Mount[] = [];
+  /** Where files without a name live (memfd_create, shared anonymous memory). */
+  nameless: TmpFs | null = null;
   #nextMount = 1;
   #nextDevice = 16;
   #nextAnonymous = 1;
