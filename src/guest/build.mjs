@@ -83,7 +83,7 @@ function buildPrograms(folder) {
     const output = join(folder, `test-${name}`)
     const bytes =
       name === positionIndependentTest
-        ? link(compile([...libraryFiles, file], pieFolder, ['-fPIE']), output, ['-static-pie'])
+        ? link(compile([...libraryFiles, file], pieFolder, ['-fPIE']), output, ['-static-pie', '-Wl,-pie,--no-dynamic-linker,-z,text'])
         : link([...library, ...compile([file], folder, [])], output, ['-static', '-no-pie'])
     programs.set(`usr/lib/tests/${name}`, bytes)
   }

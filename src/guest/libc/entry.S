@@ -11,6 +11,7 @@ _start:                             # sp points at argc, as the kernel left it
 	lla	a1, _DYNAMIC            # 0 in a static program that is not position independent
 	.weak	_DYNAMIC
 	.hidden	_DYNAMIC
+	lla	a2, __ehdr_start        # where the program lies, found without reading memory
 	andi	sp, sp, -16
 	li	fp, 0
 	tail	start_program

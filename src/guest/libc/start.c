@@ -12,12 +12,11 @@ char **environ;
 static unsigned long *auxv;
 
 extern int main(int argc, char **argv, char **envp);
-extern const char __ehdr_start[] __attribute__((weak, visibility("hidden")));
 
 /* A static-pie is linked at 0, so every relocation is R_RISCV_RELATIVE: the word is the load address plus the addend. */
-static inline __attribute__((always_inline)) void relocate(const struct elf_dyn *dynamic)
+static inline __attribute__((always_inline)) void relocate(const struct elf_dyn *dynamic, unsigned long base)
 {
-	unsigned long base = (unsigned long)__ehdr_start, table = 0, size = 0;
+	unsigned long table = 0, size = 0;
 
 	for (; dynamic->tag != DT_NULL; dynamic++) {
 		if (dynamic->tag == DT_RELA)
@@ -31,10 +30,10 @@ static inline __attribute__((always_inline)) void relocate(const struct elf_dyn 
 			*(unsigned long *)(base + rela[i].offset) = base + rela[i].addend;
 }
 
-_Noreturn void start_program(long *stack, const struct elf_dyn *dynamic)
+_Noreturn void start_program(long *stack, const struct elf_dyn *dynamic, unsigned long base)
 {
 	if (dynamic)
-		relocate(dynamic);
+		relocate(dynamic, base);
 
 	int argc = stack[0];
 	char **argv = (char **)(stack + 1);

@@ -1,0 +1,148 @@
+/*
+ * Popcorn's own commands.  They speak with the kernel through files:
+ *   /proc/popcorn/kernels   who is up, with what: a header line and a line for each kernel
+ *   /proc/popcorn/control   "boot K" and "halt K", written
+ *   /proc/popcorn/messages  messages as they pass, a line each
+ *   /proc/popcorn/plan      the partitions
+ *   /proc/PID/kernel        where a process runs; a number written there moves it
+ */
+#include "userland.h"
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int copy_file(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char *line = 0;
+	size_t capacity = 0;
+
+	if (!file)
+		return warn_file(path);
+	for (long length; (length = getline(&line, &capacity, file)) > 0;)
+		fwrite(line, 1, length, stdout);
+	fclose(file);
+	return 0;
+}
+
+/* Columns are as wide as their widest word; the last one is free text. */
+int kernels_main(int argc, char **argv)
+{
+	enum { MOST_COLUMNS = 16 };
+	int widths[MOST_COLUMNS] = { 0 }, columns = 0;
+	char *line = 0;
+	size_t capacity = 0;
+
+	(void)argc, (void)argv;
+	for (int pass = 0; pass < 2; pass++) {
+		FILE *file = fopen("/proc/popcorn/kernels", "r");
+		if (!file)
+			return warn_file("/proc/popcorn/kernels");
+		for (int row = 0; getline(&line, &capacity, file) > 0; row++) {
+			char *at = line;
+			for (int column = 0; *(at += strspn(at, " \t\n")); column++) {
+				int last = columns && column >= columns - 1 && row;
+				int length = last ? strcspn(at, "\n") : strcspn(at, " \t\n");
+				if (column < MOST_COLUMNS && !pass && length > widths[column] && !last)
+					widths[column] = length;
+				if (pass)
+					printf("%s%-*.*s", column ? "  " : "", last || column >= MOST_COLUMNS ? 0 : widths[column], length, at);
+				at += length;
+				if (!row && !pass && column < MOST_COLUMNS)
+					columns = column + 1;
+			}
+			if (pass)
+				putchar('\n');
+		}
+		fclose(file);
+	}
+	return 0;
+}
+
+static int write_line(const char *path, const char *text, const char *what)
+{
+	int fd = open(path, O_WRONLY), failed = 0;
+
+	if (fd < 0)
+		return warn_file(path);
+	if (write(fd, text, strlen(text)) < 0)
+		failed = warn_text("%s: %s", what, strerror(errno));
+	close(fd);
+	return failed;
+}
+
+static int is_number(const char *text)
+{
+	return *text && !text[strspn(text, "0123456789")];
+}
+
+int migrate_main(int argc, char **argv)
+{
+	char path[40], text[32], what[64];
+
+	if (argc != 3 || !is_number(argv[1]) || !is_number(argv[2]))
+		return usage("PID KERNEL");
+	snprintf(path, sizeof path, "/proc/%d/kernel", atoi(argv[1]));
+	if (access(path, F_OK) < 0)
+		return warn_text("process %s: %s", argv[1], errno == ENOENT ? strerror(ESRCH) : strerror(errno));
+	snprintf(text, sizeof text, "%d\n", atoi(argv[2]));
+	snprintf(what, sizeof what, "process %s to kernel %s", argv[1], argv[2]);
+	return write_line(path, text, what);
+}
+
+int boot_main(int argc, char **argv)
+{
+	char text[256] = "boot", what[64];
+
+	if (argc < 2)
+		return usage("KERNEL [OPTIONS]");
+	for (int i = 1; i < argc; i++) {
+		strlcat(text, " ", sizeof text);
+		strlcat(text, argv[i], sizeof text);
+	}
+	strlcat(text, "\n", sizeof text);
+	snprintf(what, sizeof what, "kernel %s", argv[1]);
+	return write_line("/proc/popcorn/control", text, what);
+}
+
+int halt_main(int argc, char **argv)
+{
+	char text[64], what[64] = "this kernel";
+
+	if (argc > 1 && !is_number(argv[1]))
+		return usage("[KERNEL]");
+	if (argc > 1)
+		snprintf(what, sizeof what, "kernel %s", argv[1]);
+	snprintf(text, sizeof text, argc > 1 ? "halt %s\n" : "halt\n", argc > 1 ? argv[1] : "");
+	return write_line("/proc/popcorn/control", text, what);
+}
+
+int msgmon_main(int argc, char **argv)
+{
+	long count = -1;
+	char *line = 0;
+	size_t capacity = 0;
+
+	if (argc > 2 && !strcmp(argv[1], "-n"))
+		count = atol(argv[2]);
+	else if (argc > 1)
+		return usage("[-n COUNT]");
+	FILE *messages = fopen("/proc/popcorn/messages", "r");
+	if (!messages)
+		return warn_file("/proc/popcorn/messages");
+	for (long length; count && (length = getline(&line, &capacity, messages)) > 0; count -= count > 0) {
+		fwrite(line, 1, length, stdout);
+		fflush(stdout);
+	}
+	fclose(messages);
+	return 0;
+}
+
+int mpart_main(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	return copy_file("/proc/popcorn/plan");
+}
