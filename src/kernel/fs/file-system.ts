@@ -23,7 +23,7 @@ import { TmpFs } from './tmpfs/tmpfs.ts';
 import { PseudoTerminals, PTS_MAJOR } from './tty/pty.ts';
 import { Terminal } from './tty/terminal.ts';
 import { Terminals } from './tty/tty-file.ts';
-import { Vfs, type Caller } from './vfs.ts';
+import { SUPERUSER, Vfs, type Caller } from './vfs.ts';
 
 interface DeviceRow {
   readonly name: string;
@@ -50,8 +50,6 @@ const DEV_LINKS: readonly (readonly [string, string])[] = [['fd', '/proc/self/fd
 
 /** The console's device number, as /proc/PID/stat shows it: that of ttyS0. */
 export const CONSOLE_DEVICE = makeDevice(4, 64);
-
-const ROOT_CREDENTIALS: Caller['credentials'] = { uid: 0, gid: 0, euid: 0, egid: 0, suid: 0, sgid: 0, groups: [] };
 
 export class FileSystems {
   readonly vfs: Vfs;
@@ -122,7 +120,7 @@ export class FileSystems {
 
   /** A place for the kernel's own work at the root, as user 0. */
   kernelCaller(): Caller {
-    return { fs: this.rootContext(), credentials: ROOT_CREDENTIALS, io: { pid: 0, tid: 0, shield: 0 } };
+    return { fs: this.rootContext(), credentials: SUPERUSER, io: { pid: 0, tid: 0, shield: 0 } };
   }
 
   rootContext(): FsContext {

@@ -4,9 +4,8 @@
  * Always holds: every entry is one reference on its file.
  */
 import { E, Errno } from '../abi/errno.ts';
-import { settle, type Blocking, type Maybe } from '../types.ts';
+import type { Maybe } from '../types.ts';
 import type { OpenFile } from './file.ts';
-import { eager } from './maybe.ts';
 
 export interface Descriptor {
   readonly file: OpenFile;
@@ -87,20 +86,18 @@ export class FileTable {
     return copy;
   }
 
-  closeOnExec(): Maybe<void> {
-    return eager(this.#closeAll((descriptor) => descriptor.closeOnExec));
+  /** Takes out the descriptors that exec closes; their references are the caller's to release. */
+  closeOnExec(): OpenFile[] {
+    return this.#takeAll((descriptor) => descriptor.closeOnExec);
   }
 
-  /** At exit. Only the last user's call does something. */
-  closeAll(): Maybe<void> {
+  /** At exit: takes everything out once the last user is gone; the references are the caller's to release. */
+  closeAll(): OpenFile[] {
     this.users--;
-    if (this.users > 0) return;
-    return eager(this.#closeAll(() => true));
+    return this.users > 0 ? [] : this.#takeAll(() => true);
   }
 
-  *#closeAll(which: (descriptor: Descriptor) => boolean): Blocking<void> {
-    for (const [fd, descriptor] of [...this.list()]) {
-      if (which(descriptor)) yield* settle(this.close(fd));
-    }
+  #takeAll(which: (descriptor: Descriptor) => boolean): OpenFile[] {
+    return [...this.list()].filter(([, descriptor]) => which(descriptor)).map(([fd]) => this.take(fd));
   }
 }

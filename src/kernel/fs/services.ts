@@ -19,6 +19,8 @@ export interface FsServices {
   releaseFrame(pfn: Pfn): void;
   /** The frame's 4096 bytes of physical memory. */
   frameBytes(pfn: Pfn): Uint8Array;
+  /** Its bytes were changed: instructions decoded from it are stale. */
+  wroteFrame(pfn: Pfn): void;
   /** Frames of this kernel, for statfs. */
   frameCounts(): { readonly total: number; readonly free: number };
 

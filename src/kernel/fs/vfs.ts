@@ -63,6 +63,16 @@ export class Dentry {
     return made;
   }
 
+  /** The absolute path from the root of all; '(deleted)' behind it when the name is gone, as Linux shows it. */
+  path(): string {
+    let path = '';
+    for (let at: Dentry | null = this; at; ) {
+      if (at.parent) path = `/${at.name}${path}`;
+      at = at.parent ?? at.mount.at;
+    }
+    return (path || '/') + (this.removed ? ' (deleted)' : '');
+  }
+
   forget(name: string): void {
     const child = this.children.get(name);
     if (child) child.removed = true;
@@ -96,6 +106,8 @@ interface Walked extends Place {
   /** Set when the walk ended at a magic link to a file without a place (a pipe). */
   readonly opened: OpenFile | null;
 }
+
+export const SUPERUSER: Credentials = { uid: 0, gid: 0, euid: 0, egid: 0, suid: 0, sgid: 0, groups: [] };
 
 export type FileSystemMaker = (source: string, options: string) => FileSystem;
 
@@ -363,6 +375,11 @@ export class Vfs {
   /** A program to execute: a regular file that the caller may execute. */
   openProgram(caller: Caller, start: Dentry, path: string, follow = true): Maybe<OpenFile> {
     return eager(this.#openProgram(caller, start, path, follow));
+  }
+
+  /** The same for user 0, from the current directory: exec by a process whose place in the tree is `fs`. */
+  openExecutable(fs: FsContext, path: string, io: IoContext, credentials: Credentials = SUPERUSER): Maybe<OpenFile> {
+    return this.openProgram({ fs, credentials, io }, fs.cwd, path);
   }
 
   *#openProgram(caller: Caller, start: Dentry, path: string, follow: boolean): Blocking<OpenFile> {

@@ -6,30 +6,17 @@
  */
 import type { FsServices } from '../fs/services.ts';
 import type { Vfs } from '../fs/vfs.ts';
+import type { UserMemory } from '../mm/user-memory.ts';
 import type { Process, Task } from '../task/task.ts';
-import type { Maybe, VirtAddr } from '../types.ts';
-
-/** Memory of the calling process. All throw Errno(E.FAULT) for what the process itself could not do. Never blocks. */
-export interface UserMemory {
-  /** A copy of `length` bytes. */
-  read(address: VirtAddr, length: number): Uint8Array;
-  write(address: VirtAddr, bytes: Uint8Array): void;
-  /** Bytes up to a NUL (left out), as a binary string. Throws ENAMETOOLONG when there is none within `max` bytes. */
-  readString(address: VirtAddr, max: number): string;
-  readU32(address: VirtAddr): number;
-  writeU32(address: VirtAddr, value: number): void;
-  readU64(address: VirtAddr): bigint;
-  writeU64(address: VirtAddr, value: bigint): void;
-  /** Makes sure that the range can be accessed, before anything has an effect; faults pages in. */
-  check(address: VirtAddr, length: number, write: boolean): void;
-}
+import type { Maybe } from '../types.ts';
 
 export interface SyscallContext {
   readonly task: Task;
   readonly process: Process;
   readonly services: FsServices;
   readonly vfs: Vfs;
-  readonly user: UserMemory;
+  /** Memory of the calling process: throws EFAULT for what the process itself could not do, never blocks. */
+  readonly user: Pick<UserMemory, 'read' | 'write' | 'check' | 'readString' | 'getU32' | 'setU32' | 'getU64' | 'getI64' | 'setI64'>;
   /** Sends a signal to the calling thread (SIGPIPE). */
   raise(signal: number): void;
   /**

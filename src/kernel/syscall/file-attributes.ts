@@ -129,8 +129,8 @@ function fault(): never {
 }
 
 function timeAt(ctx: SyscallContext, address: number): Timestamp | 'now' | null {
-  const seconds = Number(BigInt.asIntN(64, ctx.user.readU64(address)));
-  const nanoseconds = Number(ctx.user.readU64(address + 8));
+  const seconds = ctx.user.getI64(address);
+  const nanoseconds = ctx.user.getU64(address + 8);
   if (nanoseconds === UTIME_NOW) return 'now';
   if (nanoseconds === UTIME_OMIT) return null;
   if (nanoseconds > 999_999_999 || !Number.isSafeInteger(seconds)) throw new Errno(E.INVAL);

@@ -315,8 +315,8 @@ export function copyFileRange(ctx: SyscallContext, inFd: number, inOffset: numbe
 /** `inOffset`, `outOffset`: user addresses of positions that are used and moved instead of the file's own; 0 for none. */
 function* copyBetween(ctx: SyscallContext, from: OpenFile, to: OpenFile, inOffset: number, outOffset: number, count: number): Blocking<number> {
   const io = ioOf(ctx);
-  let inPosition = inOffset ? Number(ctx.user.readU64(inOffset)) : OWN;
-  let outPosition = outOffset ? Number(ctx.user.readU64(outOffset)) : OWN;
+  let inPosition = inOffset ? ctx.user.getI64(inOffset) : OWN;
+  let outPosition = outOffset ? ctx.user.getI64(outOffset) : OWN;
   if (inOffset) ctx.user.check(inOffset, 8, true);
   if (outOffset) ctx.user.check(outOffset, 8, true);
   const buffer = new Uint8Array(Math.min(count, 65536));
@@ -349,8 +349,8 @@ function* copyBetween(ctx: SyscallContext, from: OpenFile, to: OpenFile, inOffse
     yield* settle(from.release());
     yield* settle(to.release());
   }
-  if (inOffset) ctx.user.writeU64(inOffset, BigInt(inPosition));
-  if (outOffset) ctx.user.writeU64(outOffset, BigInt(outPosition));
+  if (inOffset) ctx.user.setI64(inOffset, inPosition);
+  if (outOffset) ctx.user.setI64(outOffset, outPosition);
   return done;
 }
 

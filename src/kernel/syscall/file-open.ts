@@ -30,9 +30,9 @@ const OPEN_HOW_BYTES = 24;
 
 export function openat2(ctx: SyscallContext, dirfd: number, path: number, how: number, size: number): Maybe<number> {
   if (size < OPEN_HOW_BYTES) throw new Errno(E.INVAL);
-  const flags = Number(ctx.user.readU64(how));
-  const mode = Number(ctx.user.readU64(how + 8));
-  const resolve = Number(ctx.user.readU64(how + 16));
+  const flags = ctx.user.getU64(how);
+  const mode = ctx.user.getU64(how + 8);
+  const resolve = ctx.user.getU64(how + 16);
   if (flags > 0x7fffffff || mode > 0o7777) throw new Errno(E.INVAL);
   if (resolve & ~(RESOLVE.NO_XDEV | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_SYMLINKS | RESOLVE.BENEATH | RESOLVE.IN_ROOT | RESOLVE.CACHED)) throw new Errno(E.INVAL);
   // Restricted resolution isn't there; a program that asks for it must not get the unrestricted kind.
@@ -178,8 +178,8 @@ export function pipe2(ctx: SyscallContext, address: number, flags: number): Mayb
     for (const end of ends) end.release();
     throw error;
   }
-  ctx.user.writeU32(address, fds[0] as number);
-  ctx.user.writeU32(address + 4, fds[1] as number);
+  ctx.user.setU32(address, fds[0] as number);
+  ctx.user.setU32(address + 4, fds[1] as number);
   return 0;
 }
 

@@ -67,8 +67,8 @@ function* keeping<T>(files: readonly OpenFile[], steps: () => Blocking<T>): Bloc
 
 function deadlineAt(ctx: SyscallContext, address: number): Cycles {
   if (address === 0) return Number.POSITIVE_INFINITY;
-  const seconds = Number(BigInt.asIntN(64, ctx.user.readU64(address)));
-  const nanoseconds = Number(BigInt.asIntN(64, ctx.user.readU64(address + 8)));
+  const seconds = ctx.user.getI64(address);
+  const nanoseconds = ctx.user.getI64(address + 8);
   if (seconds < 0 || nanoseconds < 0 || nanoseconds > 999_999_999) throw new Errno(E.INVAL);
   const { now, hertz } = { now: ctx.services.now(), hertz: ctx.services.hertz };
   return seconds === 0 && nanoseconds === 0 ? now : now + cyclesOf(seconds, nanoseconds, hertz);
@@ -77,7 +77,7 @@ function deadlineAt(ctx: SyscallContext, address: number): Cycles {
 function withMask(ctx: SyscallContext, address: number, size: number, body: () => Maybe<number>): Maybe<number> {
   if (address === 0) return body();
   if (size !== 8) throw new Errno(E.INVAL);
-  return ctx.withSignalMask([ctx.user.readU32(address), ctx.user.readU32(address + 4)], body);
+  return ctx.withSignalMask([ctx.user.getU32(address), ctx.user.getU32(address + 4)], body);
 }
 
 /** What is left of the time, as ppoll and pselect6 report it. */
@@ -85,8 +85,8 @@ function writeRest(ctx: SyscallContext, address: number, deadline: Cycles): void
   if (address === 0) return;
   const rest = Math.max(0, deadline - ctx.services.now());
   const seconds = Math.floor(rest / ctx.services.hertz);
-  ctx.user.writeU64(address, BigInt(seconds));
-  ctx.user.writeU64(address + 8, BigInt(Math.floor(((rest - seconds * ctx.services.hertz) * 1e9) / ctx.services.hertz)));
+  ctx.user.setI64(address, seconds);
+  ctx.user.setI64(address + 8, Math.floor(((rest - seconds * ctx.services.hertz) * 1e9) / ctx.services.hertz));
 }
 
 // ── ppoll ──
@@ -146,7 +146,7 @@ export function pselect6(ctx: SyscallContext, count: number, reads: number, writ
   const wanted = addresses.map((address) => (address === 0 ? new Uint8Array(bytes) : ctx.user.read(address, bytes)));
   const deadline = deadlineAt(ctx, timeout);
   if (timeout !== 0) ctx.user.check(timeout, TIMESPEC_BYTES, true);
-  const [mask, maskSize] = maskArgument === 0 ? [0, 0] : [Number(ctx.user.readU64(maskArgument)), Number(ctx.user.readU64(maskArgument + 8))];
+  const [mask, maskSize] = maskArgument === 0 ? [0, 0] : [ctx.user.getU64(maskArgument), ctx.user.getU64(maskArgument + 8)];
   return withMask(ctx, mask, maskSize, () => eager(selectSteps(ctx, n, addresses, wanted, timeout, deadline)));
 }
 
@@ -186,7 +186,7 @@ function epollOf(ctx: SyscallContext, fd: number): EpollFile {
 }
 
 export function epollCtl(ctx: SyscallContext, epollFd: number, operation: number, fd: number, address: number): number {
-  const event: EpollEvent = int(operation) === EPOLL.CTL_DEL ? { events: 0, data: 0n } : { events: ctx.user.readU32(address), data: ctx.user.readU64(address + 8) };
+  const event: EpollEvent = int(operation) === EPOLL.CTL_DEL ? { events: 0, data: 0n } : eventAt(ctx, address);
   const file = fileOf(ctx, fd);
   const epoll = epollOf(ctx, epollFd);
   switch (int(operation)) {
@@ -195,6 +195,20 @@ export function epollCtl(ctx: SyscallContext, epollFd: number, operation: number
     case EPOLL.CTL_MOD: epoll.modify(int(fd), file, event); return 0;
     default: throw new Errno(E.INVAL);
   }
+}
+
+function eventAt(ctx: SyscallContext, address: number): EpollEvent {
+  const view = new DataView(ctx.user.read(address, EPOLL_EVENT_BYTES).buffer);
+  return { events: view.getUint32(0, true), data: view.getBigUint64(8, true) };
+}
+
+function packEvents(events: readonly EpollEvent[]): Uint8Array {
+  const view = new DataView(new ArrayBuffer(EPOLL_EVENT_BYTES * events.length));
+  for (const [i, { events: mask, data }] of events.entries()) {
+    view.setUint32(EPOLL_EVENT_BYTES * i, mask, true);
+    view.setBigUint64(EPOLL_EVENT_BYTES * i + 8, data, true);
+  }
+  return new Uint8Array(view.buffer);
 }
 
 export function epollPwait(ctx: SyscallContext, epollFd: number, address: number, countMax: number, timeout: number, mask: number, maskSize: number): Maybe<number> {
@@ -218,10 +232,7 @@ function waitEpoll(ctx: SyscallContext, epollFd: number, address: number, countM
 function* epollSteps(ctx: SyscallContext, epoll: EpollFile, address: number, countMax: number, deadline: Cycles): Blocking<number> {
   const collect = function* (): Blocking<number> {
     const events = yield* settle(epoll.collect(countMax));
-    for (const [i, { events: mask, data }] of events.entries()) {
-      ctx.user.writeU32(address + EPOLL_EVENT_BYTES * i, mask);
-      ctx.user.writeU64(address + EPOLL_EVENT_BYTES * i + 8, data);
-    }
+    ctx.user.write(address, packEvents(events));
     return events.length;
   };
   try {

@@ -88,7 +88,9 @@ export class TmpFile extends TmpInode {
         const index = Math.floor((position + done) / PAGE_SIZE);
         const offset = (position + done) % PAGE_SIZE;
         const bytes = Math.min(source.length - done, PAGE_SIZE - offset);
-        services.frameBytes(this.#page(index)).set(source.subarray(done, done + bytes), offset);
+        const pfn = this.#page(index);
+        services.frameBytes(pfn).set(source.subarray(done, done + bytes), offset);
+        services.wroteFrame(pfn);
         done += bytes;
         this.#size = Math.max(this.#size, position + done);
       }
@@ -127,7 +129,9 @@ export class TmpFile extends TmpInode {
         const bytes = Math.min(stop - at, PAGE_SIZE - (at % PAGE_SIZE));
         const index = Math.floor(at / PAGE_SIZE);
         if (this.#pages.has(index) || this.#inArchive(index)) {
-          this.fs.services.frameBytes(this.#page(index)).fill(0, at % PAGE_SIZE, (at % PAGE_SIZE) + bytes);
+          const pfn = this.#page(index);
+          this.fs.services.frameBytes(pfn).fill(0, at % PAGE_SIZE, (at % PAGE_SIZE) + bytes);
+          this.fs.services.wroteFrame(pfn);
         }
         at += bytes;
       }
@@ -182,7 +186,9 @@ export class TmpFile extends TmpInode {
   #zeroTail(): void {
     const offset = this.#size % PAGE_SIZE;
     const pfn = this.#pages.get(Math.floor(this.#size / PAGE_SIZE));
-    if (offset > 0 && pfn !== undefined) this.fs.services.frameBytes(pfn).fill(0, offset);
+    if (offset === 0 || pfn === undefined) return;
+    this.fs.services.frameBytes(pfn).fill(0, offset);
+    this.fs.services.wroteFrame(pfn);
   }
 }
 
