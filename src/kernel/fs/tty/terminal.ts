@@ -105,10 +105,7 @@ export class Terminal {
 
   #signal(signal: number, byte: number): void {
     this.#resume();
-    if (!this.#local(LFLAG.NOFLSH)) {
-      this.#flushInput();
-      this.#out.length = 0;
-    }
+    if (!this.#local(LFLAG.NOFLSH)) this.#flushInput();
     if (this.#local(LFLAG.ECHO)) this.#echo(byte);
     if (this.foreground) this.services.jobs.signalGroup(this.foreground, signal);
   }
