@@ -9,6 +9,7 @@ static const char *at;
 static int skipping; /* above 0 in the side of && || ?: that does not count: nothing is assigned or divided there */
 
 static long assignment(void);
+static long expression(void);
 
 static void skip_space(void)
 {
@@ -58,7 +59,7 @@ static long primary(void)
 
 	skip_space();
 	if (accept("(")) {
-		long value = assignment();
+		long value = expression();
 		if (!accept(")"))
 			shell_error("arithmetic: missing )");
 		return value;
@@ -190,18 +191,26 @@ static long assignment(void)
 		}
 	}
 	at = start;
-	long value = conditional();
-	return accept(",") ? assignment() : value;
+	return conditional();
 }
 
-long evaluate_arithmetic(const char *expression)
+static long expression(void)
+{
+	long value = assignment();
+
+	while (accept(","))
+		value = assignment();
+	return value;
+}
+
+long evaluate_arithmetic(const char *text)
 {
 	const char *saved = at;
 
-	at = expression;
+	at = text;
 	skipping = 0;
 	skip_space();
-	long value = *at ? assignment() : 0;
+	long value = *at ? expression() : 0;
 	skip_space();
 	if (*at)
 		shell_error("arithmetic: syntax error at \"%s\"", at);

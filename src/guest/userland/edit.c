@@ -45,6 +45,7 @@ struct editor {
 	char draft[LINE];        /* the new line, while older ones are shown */
 	char cut[LINE];          /* what ^K, ^U or ^W took, for ^Y */
 	int tabs;                /* in a row */
+	int drawn;               /* the screen shows the line already */
 };
 
 /* ---- Drawing ---- */
@@ -351,6 +352,17 @@ static int search_history(struct editor *e)
 	}
 }
 
+/* A plain sign at the end of the line, away from the edge, needs no more than itself on the screen. */
+static void type(struct editor *e, char c)
+{
+	insert(e, &c, 1);
+	int column = width(e->prompt, strlen(e->prompt)) + width(e->line, e->length);
+	if (e->cursor == e->length && (unsigned char)c < 128 && column < e->columns && !strchr(e->prompt, '\n')) {
+		write(1, &c, 1);
+		e->drawn = 1;
+	}
+}
+
 enum outcome { GO_ON, ACCEPTED, ABANDONED, ENDED };
 
 static enum outcome handle(struct editor *e, int c)
@@ -396,7 +408,7 @@ static enum outcome handle(struct editor *e, int c)
 		break;
 	default:
 		if (c >= ' ')
-			insert(e, &(char){ c }, 1);
+			type(e, c);
 	}
 	return GO_ON;
 }
@@ -418,7 +430,7 @@ char *edit_line(const char *prompt)
 	tcsetattr(0, TCSADRAIN, &raw);
 
 	e.length = e.cursor = 0;
-	e.cursor_row = 0;
+	e.cursor_row = e.drawn = 0;
 	e.place = history_count;
 	e.prompt = prompt;
 	e.columns = ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
@@ -427,7 +439,9 @@ char *edit_line(const char *prompt)
 		write(1, prompt, last_line + 1 - prompt);
 	enum outcome outcome = GO_ON;
 	while (outcome == GO_ON) {
-		redraw(&e);
+		if (!e.drawn)
+			redraw(&e);
+		e.drawn = 0;
 		int c = read_byte();
 		if (c != '\t')
 			e.tabs = 0;

@@ -278,7 +278,7 @@ int job_wait(struct job *job)
 		int signal = WTERMSIG(last);
 		if (signal == SIGINT && shell.interactive) {
 			fputc('\n', stderr);
-			shell.interrupted = 1;
+			shell.interrupted = 2; /* and its line is ended already */
 		} else if (signal == SIGINT && !shell.in_subshell) {
 			job_remove(job); /* the user stopped the script's command: stop the script */
 			default_signals();

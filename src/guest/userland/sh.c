@@ -98,8 +98,11 @@ static void read_and_run(void)
 			shell.function_depth--;
 			leave_scope();
 		}
-		if (shell.interrupted)
+		if (shell.interrupted) {
 			shell.status = 130;
+			if (shell.interrupted == 1)
+				write(2, "\n", 1);
+		}
 		shell.loop_depth = shell.condition_depth = 0;
 		shell.breaking = shell.continuing = shell.returning = 0;
 		scratch_release(0);
