@@ -188,7 +188,9 @@ export class FsLab implements FsServices {
     return {
       check,
       read: (address, length) => at(address, length, () => memory.slice(address, address + length)),
-      write: (address, bytes) => at(address, bytes.length, () => memory.set(bytes, address)),
+      write: (address, bytes) => at(address, bytes.length, () => {
+        if (bytes.length > 0) memory.set(bytes, address);
+      }),
       readString: (address, max = 4096) => {
         check(address, 1);
         const end = memory.indexOf(0, address);

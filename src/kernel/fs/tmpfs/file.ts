@@ -124,18 +124,9 @@ export class TmpFile extends TmpInode {
     if (mode & ~(FALLOC.KEEP_SIZE | FALLOC.PUNCH_HOLE | FALLOC.ZERO_RANGE)) throw new Errno(E.OPNOTSUPP);
     if (mode & FALLOC.PUNCH_HOLE && !(mode & FALLOC.KEEP_SIZE)) throw new Errno(E.OPNOTSUPP);
     if (mode & (FALLOC.PUNCH_HOLE | FALLOC.ZERO_RANGE)) {
-      const stop = Math.min(end, this.#size);
-      for (let at = offset; at < stop; ) {
-        const bytes = Math.min(stop - at, PAGE_SIZE - (at % PAGE_SIZE));
-        const index = Math.floor(at / PAGE_SIZE);
-        if (this.#pages.has(index) || this.#inArchive(index)) {
-          const pfn = this.#page(index);
-          this.fs.services.frameBytes(pfn).fill(0, at % PAGE_SIZE, (at % PAGE_SIZE) + bytes);
-          this.fs.services.wroteFrame(pfn);
-        }
-        at += bytes;
-      }
+      this.#zero(offset, Math.min(end, this.#size));
     } else {
+      if (length / PAGE_SIZE > this.fs.services.frameCounts().free + this.#pages.size) throw new Errno(E.NOSPC);
       for (let index = Math.floor(offset / PAGE_SIZE); index * PAGE_SIZE < end; index++) this.#page(index);
     }
     if (!(mode & FALLOC.KEEP_SIZE) && end > this.#size) this.truncate(end);
@@ -152,11 +143,31 @@ export class TmpFile extends TmpInode {
   /** Where data or a hole begins at or after `from`. */
   seekData(from: number, data: boolean): number {
     if (from < 0 || from >= this.#size) throw new Errno(E.NXIO);
-    for (let index = Math.floor(from / PAGE_SIZE); index * PAGE_SIZE < this.#size; index++) {
-      if ((this.#pages.has(index) || this.#inArchive(index)) === data) return Math.max(from, index * PAGE_SIZE);
+    // A file may be far larger than what is in it: only pages with data are looked at.
+    const first = Math.floor(from / PAGE_SIZE);
+    const archivePages = Math.ceil(this.#archive.length / PAGE_SIZE);
+    if (!data) {
+      let index = Math.max(first, archivePages);
+      while (this.#pages.has(index)) index++;
+      return Math.min(this.#size, Math.max(from, index * PAGE_SIZE));
     }
-    if (data) throw new Errno(E.NXIO);
-    return this.#size;
+    let index = first < archivePages ? first : Number.POSITIVE_INFINITY;
+    for (const page of this.#pages.keys()) if (page >= first && page < index) index = page;
+    if (index * PAGE_SIZE >= this.#size) throw new Errno(E.NXIO);
+    return Math.max(from, index * PAGE_SIZE);
+  }
+
+  /** Makes the bytes from `start` to `end` zero, where there are any. */
+  #zero(start: number, end: number): void {
+    const archiveEnd = Math.min(end, this.#archive.length);
+    for (let index = Math.floor(start / PAGE_SIZE); index * PAGE_SIZE < archiveEnd; index++) this.#page(index);
+    for (const [index, pfn] of this.#pages) {
+      const from = Math.max(start, index * PAGE_SIZE);
+      const to = Math.min(end, (index + 1) * PAGE_SIZE);
+      if (from >= to) continue;
+      this.fs.services.frameBytes(pfn).fill(0, from - index * PAGE_SIZE, to - index * PAGE_SIZE);
+      this.fs.services.wroteFrame(pfn);
+    }
   }
 
   #inArchive(index: number): boolean {
