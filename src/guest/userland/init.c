@@ -59,8 +59,8 @@ static void name_host(void)
 int init_main(int argc, char **argv)
 {
 	(void)argc, (void)argv;
-	if (getpid() != 1 && !getenv("POPCORN_INIT_ANYWAY"))
-		return warn_text("this is for the first process of a kernel");
+	if (getppid() != 0 && !getenv("INIT_ANYWAY")) /* its pid need not be 1: pids are the machine's, not the kernel's */
+		return warn_text("only a kernel starts this (INIT_ANYWAY=1 does it all the same)");
 	open_console();
 	signal(SIGINT, SIG_IGN);
 	setenv("PATH", "/usr/bin:/bin:/usr/sbin:/sbin", 1);

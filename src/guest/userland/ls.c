@@ -210,7 +210,7 @@ int ls_main(int argc, char **argv)
 	for (; optind < argc; optind++) {
 		struct entry entry;
 		if (examine(&entry, argv[optind], argv[optind]))
-			failed = 1;
+			failed = 2;
 		else if (S_ISDIR(entry.status.st_mode) && !flags.directory)
 			folders[folder_count++] = entry;
 		else

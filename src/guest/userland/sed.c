@@ -379,27 +379,28 @@ static void add_replacement(const char *text, const char *subject, const regmatc
 static int substitute(const struct command *command)
 {
 	regmatch_t match[10];
-	const char *rest = pattern.data;
+	const char *rest = pattern.data, *last_end = 0;
 	int count = 0, done = 0;
 
 	space_set(&result, "", 0);
 	while (matches(command->regex, rest, match, rest > pattern.data ? REG_NOTBOL : 0)) {
-		count++;
+		int empty = match[0].rm_so == match[0].rm_eo, touches = empty && rest + match[0].rm_so == last_end;
 		space_add(&result, rest, match[0].rm_so);
-		int wanted = command->nth ? count == command->nth || (command->global && count > command->nth) : 1;
+		count += !touches; /* nothing is matched where a match has just ended */
+		int wanted = !touches && (command->nth ? count == command->nth || (command->global && count > command->nth) : 1);
 		if (wanted) {
 			add_replacement(command->text, rest, match);
 			done = 1;
 		} else
 			space_add(&result, rest + match[0].rm_so, match[0].rm_eo - match[0].rm_so);
-		int empty = match[0].rm_so == match[0].rm_eo;
-		rest += match[0].rm_eo;
-		if (empty && *rest)
+		rest = last_end = rest + match[0].rm_eo;
+		if (wanted && !command->global)
+			break;
+		if (empty) {
+			if (!*rest)
+				break;
 			space_add(&result, rest++, 1);
-		else if (empty)
-			break;
-		if (!*rest || (wanted && !command->global))
-			break;
+		}
 	}
 	if (!done)
 		return 0;

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Calls for each file named, or for standard input if none is. */
@@ -278,7 +279,7 @@ int tail_main(int argc, char **argv)
 
 /* ---- wc ---- */
 
-static int wc_lines, wc_words, wc_bytes;
+static int wc_lines, wc_words, wc_bytes, wc_width = 7;
 static long wc_total[3];
 
 static void wc_print(const long counts[3], const char *name)
@@ -287,7 +288,7 @@ static void wc_print(const long counts[3], const char *name)
 
 	for (int i = 0; i < 3; i++)
 		if (selected[i]) {
-			printf(alone && !many ? "%ld" : first ? "%7ld" : " %7ld", counts[i]);
+			printf("%s%*ld", first ? "" : " ", alone && !many ? 1 : wc_width, counts[i]);
 			first = 0;
 		}
 	printf("%s%s\n", *name ? " " : "", name);
@@ -325,6 +326,13 @@ int wc_main(int argc, char **argv)
 	if (!wc_lines && !wc_words && !wc_bytes)
 		wc_lines = wc_words = wc_bytes = 1;
 	many = argc - optind > 1;
+	long bytes = 0; /* columns are as wide as they must be, where the sizes of the files tell */
+	for (int i = optind; i < argc && bytes >= 0; i++) {
+		struct stat status;
+		bytes = !stat(argv[i], &status) && S_ISREG(status.st_mode) ? bytes + status.st_size : -1;
+	}
+	if (bytes >= 0 && optind < argc)
+		wc_width = snprintf(0, 0, "%ld", bytes);
 	int failed = each_input(argc, argv, wc_one);
 	if (many)
 		wc_print(wc_total, "total");
@@ -333,37 +341,38 @@ int wc_main(int argc, char **argv)
 
 /* ---- sort, uniq ---- */
 
-static int sort_numeric, sort_reverse, sort_fold, sort_human, key_from, key_to;
+struct sort_key {
+	int from, to; /* fields, counted from 1; to is 0 for the end of the line, from is 0 for the whole line */
+	int numeric, human, fold, reverse;
+};
+#define SORT_KEYS 8
+static struct sort_key sort_keys[SORT_KEYS], sort_all; /* sort_all: what -n -h -f -r say for all of them */
+static int sort_key_count;
 static char key_separator;
 
-/* The part of a line that -k selects, copied out; the whole line without -k. */
-static const char *key_of(const char *line, char *buffer, size_t size)
+static const char *skip_field(const char *at)
 {
-	const char *start = line, *end;
+	if (key_separator)
+		return strchrnul(at, key_separator);
+	at += strspn(at, " \t");
+	return at + strcspn(at, " \t");
+}
 
-	if (!key_from)
+/* The part of a line that a key selects, copied out. */
+static const char *key_of(const char *line, const struct sort_key *key, char *buffer, size_t size)
+{
+	const char *start = line;
+
+	if (!key->from)
 		return line;
-	for (int field = 1; field < key_from && *start; field++) {
-		if (key_separator) {
-			start = strchrnul(start, key_separator);
-			start += *start != 0;
-		} else {
-			start += strspn(start, " \t");
-			start += strcspn(start, " \t");
-		}
+	for (int field = 1; field < key->from && *start; field++) {
+		start = skip_field(start);
+		start += key_separator && *start;
 	}
-	end = start;
-	for (int field = key_from; key_to && field <= key_to && *end; field++) {
-		if (field > key_from && key_separator)
-			end++;
-		if (key_separator)
-			end = strchrnul(end, key_separator);
-		else {
-			end += strspn(end, " \t");
-			end += strcspn(end, " \t");
-		}
-	}
-	if (!key_to)
+	const char *end = start;
+	for (int field = key->from; field <= key->to && *end; field++)
+		end = skip_field(end + (field > key->from && key_separator));
+	if (!key->to)
 		end = start + strlen(start);
 	size_t length = end - start < (long)size ? (size_t)(end - start) : size - 1;
 	memcpy(buffer, start, length);
@@ -382,21 +391,56 @@ static double human_value(const char *s)
 	return value;
 }
 
+static int compare_keys(const char *x, const char *y)
+{
+	static char buffers[2][4096];
+
+	for (int i = 0; i < sort_key_count; i++) {
+		const struct sort_key *key = &sort_keys[i];
+		const char *kx = key_of(x, key, buffers[0], sizeof buffers[0]), *ky = key_of(y, key, buffers[1], sizeof buffers[1]);
+		int order;
+		if (key->numeric || key->human) {
+			double vx = key->human ? human_value(kx) : strtod(kx, 0), vy = key->human ? human_value(ky) : strtod(ky, 0);
+			order = (vx > vy) - (vx < vy);
+		} else
+			order = (key->fold ? strcasecmp : strcmp)(kx, ky);
+		if (order)
+			return key->reverse ? -order : order;
+	}
+	return 0;
+}
+
 static int compare_lines(const void *a, const void *b)
 {
-	static char keys[2][4096];
 	const char *x = *(char *const *)a, *y = *(char *const *)b;
-	const char *kx = key_of(x, keys[0], sizeof keys[0]), *ky = key_of(y, keys[1], sizeof keys[1]);
-	int order = 0;
+	int order = compare_keys(x, y);
 
-	if (sort_numeric || sort_human) {
-		double vx = sort_human ? human_value(kx) : strtod(kx, 0), vy = sort_human ? human_value(ky) : strtod(ky, 0);
-		order = (vx > vy) - (vx < vy);
-	} else
-		order = sort_fold ? strcasecmp(kx, ky) : strcmp(kx, ky);
 	if (!order)
-		order = strcmp(x, y);
-	return sort_reverse ? -order : order;
+		order = sort_all.reverse ? strcmp(y, x) : strcmp(x, y);
+	return order;
+}
+
+/* -k 2,3nr */
+static void add_key(const char *text)
+{
+	struct sort_key key = { 0 };
+	char *end;
+
+	key.from = strtol(text, &end, 10);
+	if (*end == '.')
+		strtol(end + 1, &end, 10);
+	if (*end == ',')
+		key.to = strtol(end + 1, &end, 10);
+	for (; *end; end++) {
+		key.numeric |= *end == 'n';
+		key.human |= *end == 'h';
+		key.fold |= *end == 'f';
+		key.reverse |= *end == 'r';
+		if (*end == ',')
+			key.to = strtol(end + 1, &end, 10), end--;
+	}
+	if (sort_key_count < SORT_KEYS)
+		sort_keys[sort_key_count++] = key;
 }
 
 static struct lines sort_lines;
@@ -415,28 +459,27 @@ int sort_main(int argc, char **argv)
 
 	while ((option = getopt(argc, argv, "nrufhk:t:o:cbs")) != -1)
 		switch (option) {
-		case 'n': sort_numeric = 1; break;
-		case 'h': sort_human = 1; break;
-		case 'r': sort_reverse = 1; break;
+		case 'n': sort_all.numeric = 1; break;
+		case 'h': sort_all.human = 1; break;
+		case 'r': sort_all.reverse = 1; break;
 		case 'u': unique = 1; break;
-		case 'f': sort_fold = 1; break;
+		case 'f': sort_all.fold = 1; break;
 		case 'c': check = 1; break;
 		case 't': key_separator = *optarg; break;
 		case 'o': output = optarg; break;
 		case 'b':
 		case 's': break;
-		case 'k': {
-			char *end;
-			key_from = strtol(optarg, &end, 10);
-			end += strcspn(end, ",nrhf");
-			key_to = *end == ',' ? strtol(end + 1, &end, 10) : 0;
-			for (; *end; end++)
-				if (*end == 'n') sort_numeric = 1;
-				else if (*end == 'r') sort_reverse = 1;
-				else if (*end == 'h') sort_human = 1;
-			break;
-		}
+		case 'k': add_key(optarg); break;
 		default: return usage("[-nrufhc] [-k FIELD[,FIELD]] [-t CHARACTER] [-o FILE] [FILE...]");
+		}
+	if (!sort_key_count)
+		sort_key_count = 1; /* the whole line */
+	for (int i = 0; i < sort_key_count; i++)
+		if (!sort_keys[i].numeric && !sort_keys[i].human && !sort_keys[i].fold && !sort_keys[i].reverse) {
+			int from = sort_keys[i].from, to = sort_keys[i].to;
+			sort_keys[i] = sort_all;
+			sort_keys[i].from = from;
+			sort_keys[i].to = to;
 		}
 	int failed = each_input(argc, argv, sort_one);
 	if (check) {
@@ -450,13 +493,9 @@ int sort_main(int argc, char **argv)
 	FILE *out = output ? fopen(output, "w") : stdout;
 	if (!out)
 		return warn_file(output);
-	char keys[2][4096];
 	for (size_t i = 0; i < sort_lines.count; i++) {
-		if (unique && i) {
-			const char *a = key_of(sort_lines.items[i - 1], keys[0], sizeof keys[0]), *b = key_of(sort_lines.items[i], keys[1], sizeof keys[1]);
-			if (sort_numeric ? strtod(a, 0) == strtod(b, 0) : !(sort_fold ? strcasecmp : strcmp)(a, b))
-				continue;
-		}
+		if (unique && i && !compare_keys(sort_lines.items[i - 1], sort_lines.items[i]))
+			continue;
 		fputs(sort_lines.items[i], out);
 		putc('\n', out);
 	}

@@ -2,7 +2,7 @@
 #include "userland.h"
 #include <ctype.h>
 #include <errno.h>
-#include <signal.h>
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -359,7 +359,26 @@ int test_main(int argc, char **argv)
 	return test_failed ? 2 : !result;
 }
 
-/* ---- expr: only integers, comparisons and strings ---- */
+/* ---- expr ---- */
+
+/* STRING : EXPRESSION gives what the first group matched, or how many characters matched, from the start. */
+static const char *expr_match(const char *text, const char *pattern)
+{
+	char *anchored, *result;
+	regex_t regex;
+	regmatch_t match[2];
+
+	asprintf(&anchored, "^%s", pattern);
+	if (regcomp(&regex, anchored, 0)) {
+		warn_text("%s: not a regular expression", pattern);
+		exit(2);
+	}
+	int found = !regexec(&regex, text, 2, match, 0);
+	if (regex.re_nsub)
+		return found && match[1].rm_so >= 0 ? strndup(text + match[1].rm_so, match[1].rm_eo - match[1].rm_so) : "";
+	asprintf(&result, "%ld", found ? match[0].rm_eo : 0);
+	return result;
+}
 
 
 static const char *expr_level(int level);
@@ -392,10 +411,10 @@ static int is_true(const char *word)
 
 static const char *expr_level(int level)
 {
-	static const char *const operators[][7] = { { "|" }, { "&" }, { "<", "<=", "=", "!=", ">=", ">" }, { "+", "-" }, { "*", "/", "%" } };
-	const char *a = level == 5 ? expr_primary() : expr_level(level + 1);
+	static const char *const operators[][7] = { { "|" }, { "&" }, { "<", "<=", "=", "!=", ">=", ">" }, { "+", "-" }, { "*", "/", "%" }, { ":" } };
+	const char *a = level == 6 ? expr_primary() : expr_level(level + 1);
 
-	while (level < 5 && left) {
+	while (level < 6 && left) {
 		int index = 0;
 		while (operators[level][index] && strcmp(operators[level][index], *words))
 			index++;
@@ -411,6 +430,10 @@ static const char *expr_level(int level)
 		}
 		if (level == 1) {
 			a = is_true(a) && is_true(b) ? a : "0";
+			continue;
+		}
+		if (level == 5) {
+			a = expr_match(a, b);
 			continue;
 		}
 		char *end_a, *end_b, *text;
