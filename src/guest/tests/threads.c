@@ -112,8 +112,8 @@ int main(void)
 		threads[i].number = i + 1;
 		start(&threads[i], body);
 	}
-	while (atomic_load(&ready) < THREADS)
-		futex_wait(&ready, atomic_load(&ready));
+	for (int seen; (seen = atomic_load(&ready)) < THREADS;)
+		futex_wait(&ready, seen);
 	int distinct = 1;
 	for (int i = 0; i < THREADS; i++)
 		for (int j = 0; j < i; j++)
