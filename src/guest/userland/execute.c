@@ -337,10 +337,38 @@ static int run_in_shell(const struct builtin *builtin, struct node *function, st
 	return status;
 }
 
+/* What looks like an assignment after export, readonly or local expands as one: it is not split. */
+static struct words expand_command(const struct words *raw)
+{
+	static const char *const declaring[] = { "export", "readonly", "local" };
+	struct words shielded = { scratch_alloc((raw->count + 1) * sizeof(char *)), raw->count };
+	int declares = 0;
+
+	for (size_t i = 0; raw->count && i < sizeof declaring / sizeof *declaring; i++)
+		declares |= !strcmp(raw->items[0], declaring[i]);
+	if (!declares)
+		return expand_words(raw);
+	for (int i = 0; i < raw->count; i++) {
+		if (!is_assignment(raw->items[i])) {
+			shielded.items[i] = raw->items[i];
+			continue;
+		}
+		struct text word = { 0 };
+		size_t name = name_length(raw->items[i]) + 1;
+		text_add(&word, raw->items[i], name);
+		text_char(&word, '\'');
+		for (const char *c = expand_single(raw->items[i] + name); *c; c++)
+			text_add(&word, *c == '\'' ? "'\\''" : c, *c == '\'' ? 4 : 1);
+		text_char(&word, '\'');
+		shielded.items[i] = text_end(&word);
+	}
+	return expand_words(&shielded);
+}
+
 static int run_simple(struct node *node, const char *source, int last)
 {
 	shell.substitution_status = 0;
-	struct words words = expand_words(&node->words);
+	struct words words = expand_command(&node->words);
 
 	if (shell.trace)
 		trace(&words, &node->assignments);

@@ -86,8 +86,10 @@ int migrate_main(int argc, char **argv)
 	if (argc != 3 || !is_number(argv[1]) || !is_number(argv[2]))
 		return usage("PID KERNEL");
 	snprintf(path, sizeof path, "/proc/%d/kernel", atoi(argv[1]));
-	if (access(path, F_OK) < 0)
-		return warn_text("process %s: %s", argv[1], errno == ENOENT ? strerror(ESRCH) : strerror(errno));
+	if (access(path, F_OK) < 0) {
+		snprintf(path, sizeof path, "/proc/%d", atoi(argv[1]));
+		return warn_text("process %s: %s", argv[1], access(path, F_OK) ? strerror(ESRCH) : "this system cannot move processes");
+	}
 	snprintf(text, sizeof text, "%d\n", atoi(argv[2]));
 	snprintf(what, sizeof what, "process %s to kernel %s", argv[1], argv[2]);
 	return write_line(path, text, what);
