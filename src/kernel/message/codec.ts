@@ -1,0 +1,97 @@
+/**
+ * Marshalling: plain objects to bytes and back, as a list of fields says. Little-endian, no padding.
+ *
+ * Always holds: decode(encode(x)) = x for every value that fits its field; a message never carries anything but these bytes.
+ */
+
+/** What can stand in a message. `number` is an IEEE double: times, addresses, counts beyond 32 bits. Text is one byte a character. */
+export type FieldType = 'u8' | 'u16' | 'u32' | 'i32' | 'number' | 'text' | 'bytes' | 'numbers' | 'u32s';
+export type Fields = Readonly<Record<string, FieldType>>;
+
+type ValueOf<T extends FieldType> = T extends 'text' ? string : T extends 'bytes' ? Uint8Array : T extends 'numbers' | 'u32s' ? readonly number[] : number;
+export type Payload<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]> };
+
+const FIXED: Partial<Record<FieldType, number>> = { u8: 1, u16: 2, u32: 4, i32: 4, number: 8 };
+
+/** Bytes of `value` in the order of `fields`. Variable fields are led by their length (u16). */
+export function encode<F extends Fields>(fields: F, value: Payload<F>): Uint8Array {
+  let size = 0;
+  for (const [name, type] of Object.entries(fields)) size += FIXED[type] ?? 2 + lengthOf(type, value[name as keyof F]);
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  let at = 0;
+  for (const [name, type] of Object.entries(fields)) {
+    const field: unknown = value[name as keyof F];
+    if (typeof field === 'number') {
+      putNumber(view, at, type, field);
+      at += FIXED[type] ?? 0;
+    } else {
+      const length = lengthOf(type, field);
+      view.setUint16(at, length, true);
+      at += 2;
+      if (typeof field === 'string') for (let i = 0; i < field.length; i++) bytes[at + i] = field.charCodeAt(i);
+      else if (field instanceof Uint8Array) bytes.set(field, at);
+      else {
+        const step = type === 'numbers' ? 8 : 4;
+        (field as readonly number[]).forEach((item, i) => putNumber(view, at + step * i, type === 'numbers' ? 'number' : 'u32', item));
+      }
+      at += length;
+    }
+  }
+  return bytes;
+}
+
+/** @throws RangeError when the bytes end too early */
+export function decode<F extends Fields>(fields: F, bytes: Uint8Array): Payload<F> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const value: Record<string, unknown> = {};
+  let at = 0;
+  for (const [name, type] of Object.entries(fields)) {
+    const fixed = FIXED[type];
+    if (fixed !== undefined) {
+      value[name] = getNumber(view, at, type);
+      at += fixed;
+      continue;
+    }
+    const length = view.getUint16(at, true);
+    at += 2;
+    if (at + length > bytes.length) throw new RangeError(`field ${name} is cut off`);
+    if (type === 'bytes') value[name] = bytes.slice(at, at + length);
+    else if (type === 'text') {
+      let text = '';
+      for (let i = 0; i < length; i++) text += String.fromCharCode(bytes[at + i] as number);
+      value[name] = text;
+    } else {
+      const step = type === 'numbers' ? 8 : 4;
+      value[name] = Array.from({ length: length / step }, (_, i) => getNumber(view, at + step * i, type === 'numbers' ? 'number' : 'u32'));
+    }
+    at += length;
+  }
+  return value as Payload<F>;
+}
+
+function lengthOf(type: FieldType, field: unknown): number {
+  if (type === 'numbers') return 8 * (field as readonly number[]).length;
+  if (type === 'u32s') return 4 * (field as readonly number[]).length;
+  return (field as { length: number }).length;
+}
+
+function putNumber(view: DataView, at: number, type: FieldType, value: number): void {
+  switch (type) {
+    case 'u8': view.setUint8(at, value); break;
+    case 'u16': view.setUint16(at, value, true); break;
+    case 'u32': view.setUint32(at, value, true); break;
+    case 'i32': view.setInt32(at, value, true); break;
+    default: view.setFloat64(at, value, true);
+  }
+}
+
+function getNumber(view: DataView, at: number, type: FieldType): number {
+  switch (type) {
+    case 'u8': return view.getUint8(at);
+    case 'u16': return view.getUint16(at, true);
+    case 'u32': return view.getUint32(at, true);
+    case 'i32': return view.getInt32(at, true);
+    default: return view.getFloat64(at, true);
+  }
+}

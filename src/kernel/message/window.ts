@@ -1,0 +1,95 @@
+/**
+ * A kernel's receive window: one lane for each other kernel, in the receiver's own memory.
+ *
+ *     0      doorbells: one bit a sender (4 words), set by the sender after it has written
+ *     64     lane 0 │ lane 1 │ … each LANE_SLOTS messages of 64 bytes
+ *     then   stamps, for each slot of each lane: written (u32: sequence + 1), freed (u32), arrival (f64), freed at (f64)
+ *
+ * Stamps are the hardware's: they say at which virtual time the line got there, whichever host was quicker. A slot is free for
+ * sequence n when it was freed of n - LANE_SLOTS at a time that the sender can have heard of.
+ *
+ * Always holds: a slot is written only by its lane's sender while it is free, and read only by the receiver while it is not.
+ */
+import type { PhysicalMemory } from '../../machine/memory.ts';
+import type { ResolvedPlan } from '../boot/parameters.ts';
+import type { Cycles, KernelId } from '../types.ts';
+import { MESSAGE_BYTES } from './wire.ts';
+
+export const LANE_SLOTS = 32;
+const DOORBELL_BYTES = 64;
+const STAMP_BYTES = 24;
+const PAGE = 4096;
+
+/** Bytes of a window in a plan of so many kernels, a multiple of the page size. */
+export function windowBytes(kernels: number): number {
+  return Math.ceil((DOORBELL_BYTES + kernels * LANE_SLOTS * (MESSAGE_BYTES + STAMP_BYTES)) / PAGE) * PAGE;
+}
+
+/** Physical address of each kernel's window: the end of its first memory range. */
+export function windowAddress(plan: ResolvedPlan, kernel: KernelId): number {
+  const range = plan.partitions[kernel]?.memory[0];
+  if (range === undefined) throw new Error(`kernel ${kernel} has no memory`);
+  return range.base + range.bytes - windowBytes(plan.partitions.length);
+}
+
+export class Window {
+  readonly #memory: PhysicalMemory;
+  readonly #base: number;
+  readonly #stamps: number;
+  readonly view: DataView;
+
+  constructor(memory: PhysicalMemory, plan: ResolvedPlan, kernel: KernelId) {
+    this.#memory = memory;
+    this.#base = windowAddress(plan, kernel);
+    this.#stamps = this.#base + DOORBELL_BYTES + plan.partitions.length * LANE_SLOTS * MESSAGE_BYTES;
+    this.view = memory.view;
+  }
+
+  /** Physical address of a slot. */
+  slot(sender: KernelId, sequence: number): number {
+    return this.#base + DOORBELL_BYTES + (sender * LANE_SLOTS + (sequence % LANE_SLOTS)) * MESSAGE_BYTES;
+  }
+
+  // --- the sender's side -----------------------------------------------------------------------------------------------------
+
+  /** Whether the slot for `sequence` is free, as far as the sender can know at `now`. */
+  isFree(sender: KernelId, sequence: number, now: Cycles): boolean {
+    if (sequence < LANE_SLOTS) return true;
+    const stamp = this.#stamp(sender, sequence);
+    return Atomics.load(this.#memory.i32, (stamp + 4) >> 2) === ((sequence - LANE_SLOTS + 1) | 0) && this.view.getFloat64(stamp + 16, true) <= now;
+  }
+
+  /** Publishes the slot, whose bytes have been written, and rings. */
+  publish(sender: KernelId, sequence: number, arrival: Cycles): void {
+    const stamp = this.#stamp(sender, sequence);
+    this.view.setFloat64(stamp + 8, arrival, true);
+    Atomics.store(this.#memory.i32, stamp >> 2, (sequence + 1) | 0);
+    Atomics.or(this.#memory.i32, (this.#base >> 2) + (sender >> 5), 1 << (sender & 31));
+  }
+
+  // --- the receiver's side ---------------------------------------------------------------------------------------------------
+
+  /** Takes the doorbells of 32 senders at a time. */
+  takeDoorbells(word: number): number {
+    const at = (this.#base >> 2) + word;
+    return Atomics.load(this.#memory.i32, at) === 0 ? 0 : Atomics.exchange(this.#memory.i32, at, 0);
+  }
+
+  /** Arrival time of the message with `sequence`, or NaN when it is not written yet. */
+  arrival(sender: KernelId, sequence: number): Cycles {
+    const stamp = this.#stamp(sender, sequence);
+    if (Atomics.load(this.#memory.i32, stamp >> 2) !== ((sequence + 1) | 0)) return Number.NaN;
+    return this.view.getFloat64(stamp + 8, true);
+  }
+
+  /** Gives the slot back; the sender hears of it at `at`. */
+  free(sender: KernelId, sequence: number, at: Cycles): void {
+    const stamp = this.#stamp(sender, sequence);
+    this.view.setFloat64(stamp + 16, at, true);
+    Atomics.store(this.#memory.i32, (stamp + 4) >> 2, (sequence + 1) | 0);
+  }
+
+  #stamp(sender: KernelId, sequence: number): number {
+    return this.#stamps + (sender * LANE_SLOTS + (sequence % LANE_SLOTS)) * STAMP_BYTES;
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * Where things lie in the hardware's low memory: a hart's state block, and the entries of a host's cache of decoded instructions.
+ * The interpreter's WebAssembly, the slow paths in TypeScript and any later translator share exactly these numbers.
+ */
+
+export const PAGE_SIZE = 4096
+
+/** Offsets in a hart's state block. What migrates with a task is the first `ARCH_STATE_BYTES`. */
+export const state = {
+  x: 0,
+  f: 256,
+  pc: 512,
+  /** frm << 5 | fflags, as in the architecture. */
+  fcsr: 520,
+  /** Writes to x0 land here. */
+  sink: 528,
+  /** Fuel that was left, and instructions retired, when `run` returned or called out. */
+  left: 536,
+  retired: 540,
+  faultAddress: 544,
+  faultAccess: 552,
+  fuel: 556,
+  /** LR's virtual address (-1: none) and physical address. */
+  reservationVirtual: 560,
+  reservationPhysical: 568,
+  /** A value on its way through a slow store, and the bytes that a slow load gathered. */
+  value: 576,
+  /** The decoded entry of an instruction that crosses a page: made anew each time, since the two pages need not stay neighbours. */
+  crossing: 592,
+  /** Doubles: the virtual time, and the count of instructions, at which the present run began. */
+  now: 608,
+  instret: 616,
+  tlbRead: 8192,
+  tlbWrite: 16384,
+  tlbFetch: 24576,
+} as const
+
+export const ARCH_STATE_BYTES = 528
+export const HART_STATE_BYTES = 32768
+
+/** A software TLB: direct-mapped by page number. An entry: virtual address of the page (i64, -1: none), physical minus virtual (i32). */
+export const TLB_ENTRIES = 512
+export const TLB_ENTRY_BYTES = 16
+
+/** Offsets in a decoded entry. */
+export const entry = {
+  /** Physical address | 1; 0: empty. */
+  tag: 0,
+  imm: 4,
+  /** Byte offset in the state block: of x[rd], of the sink where rd is x0, or of f[rd]. */
+  rd: 8,
+  /** Register number times eight. */
+  rs1: 10,
+  rs2: 11,
+  op: 12,
+  length: 14,
+  cost: 15,
+} as const
+export const ENTRY_BYTES = 16
+
+/**
+ * The immediate of a floating-point operation is no number but: rounding mode in byte 0, rs3 times eight in byte 1, and the row of
+ * the table in the upper half (for the entries that go to the exact soft-float whatever they are).
+ */
+export const floatImm = (rm: number, rs3: number, row: number): number => rm | (rs3 << 11) | (row << 16)
+
+export const ExitKind = {
+  Fuel: 0,
+  Ecall: 1,
+  Ebreak: 2,
+  IllegalInstruction: 3,
+  PageFault: 4,
+  /** An atomic instruction on an address that is not a multiple of its size. */
+  Misaligned: 5,
+} as const
+export type ExitKind = (typeof ExitKind)[keyof typeof ExitKind]
+
+export const Access = { Fetch: 0, Load: 1, Store: 2 } as const
+export type AccessKind = (typeof Access)[keyof typeof Access]

@@ -1,0 +1,13 @@
+/**
+ * What is used of the host's WebAssembly, stated here because this room is compiled with neither the DOM's types nor Node's.
+ * A real `WebAssembly.Memory` is a `Memory`.
+ */
+export interface Memory {
+  readonly buffer: ArrayBufferLike
+}
+interface Engine {
+  readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object
+  readonly Instance: new (module: object, imports: object) => { readonly exports: Readonly<Record<string, unknown>> }
+  readonly Memory: new (limits: { initial: number; maximum: number; shared: boolean }) => Memory
+}
+export const engine = (globalThis as unknown as { readonly WebAssembly: Engine }).WebAssembly
