@@ -1,0 +1,66 @@
+/**
+ * The map of physical memory.
+ *
+ *     0 …          words by which hosts agree on time (world/), 64 KiB
+ *     then         one state block for each core (hart/)
+ *     then         for each of up to HOSTS_MAX hosts its cache of decoded instructions
+ *     then         the nodes' memory, one range after the other
+ *
+ * Always holds: the map follows from the topology alone and not from the number of hosts, so frame numbers are the same in every run;
+ * no frame below `lowLimit` belongs to a node.
+ */
+import { HART_STATE_BYTES } from './hart/hart.ts';
+import { WASM_PAGE } from './memory.ts';
+import type { Topology } from './topology/topology.ts';
+
+export const HOSTS_MAX = 8;
+export const DECODE_CACHE_BYTES = 4 << 20;
+/** Bytes at the bottom that world/ lays out for itself. */
+export const HOST_WORDS_BYTES = 65536;
+
+/** The most that one memory holds. */
+const MEMORY_MAX = 65536 * WASM_PAGE;
+/** What a machine gets: as much as this for all its nodes together, the same for each. */
+const MACHINE_BYTES = 2048 << 20;
+const NODE_BYTES_MAX = 512 << 20;
+const MEBIBYTE = 1 << 20;
+
+export interface NodeRange {
+  /** Index in topology.nodes. */
+  readonly node: number;
+  readonly base: number;
+  readonly bytes: number;
+}
+
+export interface MemoryMap {
+  /** All of it, bytes. */
+  readonly bytes: number;
+  /** First byte that a node owns. */
+  readonly lowLimit: number;
+  readonly nodes: readonly NodeRange[];
+  /** Address of the state block of the core at this position in topology.cores. */
+  readonly hartState: (position: number) => number;
+  readonly decodeCache: (host: number) => number;
+}
+
+/**
+ * @param limit bytes that the memory may have in all (less than wanted where a browser refuses more)
+ * @throws RangeError when that leaves a node without memory
+ */
+export function memoryMap(topology: Topology, limit = MEMORY_MAX): MemoryMap {
+  const harts = HOST_WORDS_BYTES;
+  const caches = harts + topology.cores.length * HART_STATE_BYTES;
+  const alignedCaches = Math.ceil(caches / WASM_PAGE) * WASM_PAGE;
+  const lowLimit = Math.ceil((alignedCaches + HOSTS_MAX * DECODE_CACHE_BYTES) / MEBIBYTE) * MEBIBYTE;
+  const count = topology.nodes.length;
+  const share = Math.min(NODE_BYTES_MAX, MACHINE_BYTES / count, (limit - lowLimit) / count);
+  const perNode = Math.floor(share / MEBIBYTE) * MEBIBYTE;
+  if (perNode <= 0) throw new RangeError(`${limit} bytes of memory are too few for ${count} nodes`);
+  return {
+    bytes: lowLimit + count * perNode,
+    lowLimit,
+    nodes: topology.nodes.map((_, node) => ({ node, base: lowLimit + node * perNode, bytes: perNode })),
+    hartState: (position) => harts + position * HART_STATE_BYTES,
+    decodeCache: (host) => alignedCaches + host * DECODE_CACHE_BYTES,
+  };
+}
