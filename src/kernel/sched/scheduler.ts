@@ -252,7 +252,7 @@ export class Scheduler {
   }
 
   #slice(core: Core): Cycles {
-    return Math.max(this.#granularity, this.#latency / (core.queue.length + 1));
+    return Math.max(this.#granularity, Math.ceil(this.#latency / (core.queue.length + 1)));
   }
 
   #account(core: Core, task: Task, cycles: Cycles): void {

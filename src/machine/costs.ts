@@ -1,0 +1,89 @@
+/**
+ * The cost table: every modelled cost, with its unit and where it comes from. Nothing else in the project holds such a number.
+ *
+ * Always holds: all values are cycles of the reference clock (whatever its frequency), integers; instruction classes are 1 … 255.
+ */
+import type { InstructionCosts } from './hart/hart.ts';
+
+export interface Cost {
+  /** Cycles. */
+  readonly value: number;
+  readonly what: string;
+  readonly source: string;
+}
+
+const DEFAULTS = 'defaults proposed for a 2.2 GHz Opteron 6200 from the published figures on Popcorn and on this processor family';
+const cost = (value: number, what: string, source = DEFAULTS): Cost => ({ value, what, source });
+
+const PIPE = 'AMD family 15h optimization guide (latencies of the Bulldozer pipeline), throughput-oriented';
+
+/** Cycles of one instruction, by class. */
+export const INSTRUCTION_COSTS: Readonly<Record<keyof InstructionCosts, Cost>> = {
+  alu: cost(1, 'integer arithmetic', PIPE),
+  mul: cost(4, 'integer multiplication', PIPE),
+  div: cost(22, 'integer division', PIPE),
+  load: cost(2, 'load that hits the first-level cache', PIPE),
+  store: cost(1, 'store into the write buffer', PIPE),
+  branch: cost(1, 'conditional branch, predicted', PIPE),
+  jump: cost(1, 'jump, predicted', PIPE),
+  amo: cost(20, 'atomic memory operation on a line held alone', PIPE),
+  fence: cost(10, 'memory fence', PIPE),
+  csr: cost(10, 'read or write of a control register', PIPE),
+  system: cost(1, 'ecall and ebreak, without the trap', PIPE),
+  fpMove: cost(1, 'floating-point move, compare, sign', PIPE),
+  fpAdd: cost(5, 'floating-point addition', PIPE),
+  fpMul: cost(5, 'floating-point multiplication', PIPE),
+  fpFma: cost(6, 'fused multiply-add', PIPE),
+  fpDiv: cost(27, 'floating-point division', PIPE),
+  fpSqrt: cost(33, 'floating-point square root', PIPE),
+  fpConvert: cost(4, 'conversion between formats', PIPE),
+};
+
+/** Cycles for one cache line to come from another core, by how far that core is. */
+export const LINE_COSTS = {
+  sharedL2: cost(40, 'two cores that share a second-level cache'),
+  sharedL3: cost(85, 'same die, through the shared third-level cache'),
+  samePackage: cost(160, 'another die of the same package'),
+  /** Between packages: value at distance 16, and the slope to 22 gives 255. */
+  remoteBase: cost(175, 'another package at distance 16'),
+  remotePerDistance: cost(13, 'for each unit of distance beyond 16'),
+} as const;
+
+/** What the kernel's own work costs. */
+export const KERNEL_COSTS = {
+  syscall: cost(180, 'trap into the kernel and back (a null system call)'),
+  contextSwitch: cost(1800, 'switch between tasks, caches warm'),
+  minorFault: cost(1500, 'page fault served from memory'),
+  pageZero: cost(600, 'clearing a frame', 'derived: 4 KiB at about 7 bytes a cycle'),
+  pageCopy: cost(900, 'copying a frame', 'derived: 4 KiB at about 4.5 bytes a cycle'),
+  timerInterrupt: cost(1000, 'local timer interrupt and scheduler tick'),
+  rescheduleIpi: cost(1800, 'waking an idle core of the same kernel by interrupt'),
+  schedLatency: cost(13_200_000, 'period in which each ready task runs once (6 ms)', 'Linux CFS sched_latency_ns'),
+  schedGranularity: cost(1_650_000, 'smallest time slice (0.75 ms)', 'Linux CFS sched_min_granularity_ns'),
+  interruptEntry: cost(500, 'entering an interrupt handler'),
+  messageDispatch: cost(1150, 'softirq, reading a slot and calling its handler (500 + 650)'),
+  messageSend: cost(500, 'writing a slot (one line transfer + 100) and raising the interrupt (400)'),
+  ipiDelivery: cost(1400, 'from the sender’s register write to the receiver’s handler'),
+  fork: cost(60_000, 'copying a task without its pages', 'order of magnitude of lmbench fork on this family, less page work'),
+  exec: cost(120_000, 'replacing an image without reading its pages', 'order of magnitude of lmbench exec, less page work'),
+  exit: cost(30_000, 'tearing a task down without its pages'),
+  mapPage: cost(60, 'writing one page-table entry'),
+  signalDelivery: cost(2600, 'building a signal frame'),
+  migrateStop: cost(6000, 'stopping a task and reading its state (one context switch of Popcorn)'),
+  migratePage: cost(790, 'sending one page mapping (0.36 µs)', 'import figures of the SFMA 2014 poster, split evenly'),
+  migrateImportBase: cost(440_000, 'making the task at the target (0.2 ms)', 'SFMA 2014 poster, intercept'),
+  migrateImportPage: cost(790, 'importing one page mapping (0.36 µs)', 'SFMA 2014 poster, slope'),
+  bootKernel: cost(11_000_000, 'from the start of the first core to the first line of the kernel: the mandated delays of INIT and SIPI, 5 ms', 'order of magnitude; 200–500 µs a SIPI is mandated'),
+  bootPerFrame: cost(12, 'initializing one frame descriptor'),
+  lookup: cost(150, 'finding a name in a directory that is in memory'),
+  transfer: cost(200, 'fixed part of one read or write of an open file'),
+  copyLine: cost(12, 'moving 64 bytes between a file and a buffer'),
+  archivePage: cost(2500, 'bringing one page of the root archive into memory'),
+} as const;
+export type KernelCost = keyof typeof KERNEL_COSTS;
+
+export const instructionCosts = (): InstructionCosts => {
+  const costs: Record<string, number> = {};
+  for (const [name, entry] of Object.entries(INSTRUCTION_COSTS)) costs[name] = entry.value;
+  return costs as unknown as InstructionCosts;
+};
