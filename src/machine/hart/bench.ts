@@ -19,6 +19,9 @@ const program =
 
 const CODE = 0x10000
 const DATA = 0x100000
+const DATA_PAGES = 512
+/** The stack grows down from the end of the data. */
+const STACK = DATA + DATA_PAGES * 4096
 const workloads = { sort: 0, crc32: 1, spmv: 2 } as const
 export type Workload = keyof typeof workloads
 export const workloadNames = Object.keys(workloads) as Workload[]
@@ -50,12 +53,13 @@ export interface BenchResult {
 export function createBench(): { run(workload: Workload, size: number): BenchResult } {
   const bench = new Bench(16)
   const code = bench.map(CODE, 2)
-  bench.map(DATA, 512)
+  bench.map(DATA, DATA_PAGES)
   bench.bytes.set(fromBase64(program), code * 4096)
   const { hart } = bench
   return {
     run(workload, size) {
       hart.pc = CODE
+      hart.setX(2, STACK)
       hart.setX(10, workloads[workload])
       hart.setX(11, size)
       let instructions = 0

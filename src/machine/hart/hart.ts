@@ -13,7 +13,7 @@ import { type Decoded, decode, lengthOf } from './isa/decode.ts'
 import type { InstructionCosts } from './isa/instruction.ts'
 import { instructions } from './isa/table.ts'
 import {
-  Access, type AccessKind, ARCH_STATE_BYTES, ENTRY_BYTES, ExitKind, HART_STATE_BYTES, TLB_ENTRIES, TLB_ENTRY_BYTES,
+  Access, type AccessKind, ARCH_STATE_BYTES, ENTRY_BYTES, type ExitKind, HART_STATE_BYTES, TLB_ENTRIES, TLB_ENTRY_BYTES,
   entry as field, floatImm, state,
 } from './layout.ts'
 import { PageWalker } from './mmu.ts'
@@ -264,15 +264,15 @@ export class Hart {
     if (index !== 0) this.#u64[(this.base + state.x + index * 8) / 8] = BigInt.asUintN(64, value)
   }
   /** Raw bits of a floating-point register. */
-  fBig(index: number): bigint { return this.#u64[(this.base + state.f + index * 8) / 8] ?? 0n }
-  setFBig(index: number, bits: bigint): void { this.#u64[(this.base + state.f + index * 8) / 8] = BigInt.asUintN(64, bits) }
+  f(index: number): bigint { return this.#u64[(this.base + state.f + index * 8) / 8] ?? 0n }
+  setF(index: number, bits: bigint): void { this.#u64[(this.base + state.f + index * 8) / 8] = BigInt.asUintN(64, bits) }
 
   saveTo(target: Uint8Array): void { target.set(this.regs) }
   /** Another task's registers: its predecessor's reservation ends. */
   restoreFrom(source: Uint8Array): void {
     this.regs.set(source.subarray(0, ARCH_STATE_BYTES))
     this.#setNumber(state.x, 0)
-    this.fcsr = this.fcsr
+    this.fcsr &= 0xff
     this.breakReservation()
   }
 

@@ -54,8 +54,6 @@ function unpack(f: Format, bits: bigint): Unpacked {
   return { kind: 'finite', negative, significand: fraction | hidden, exponent }
 }
 
-export const isNaN = (f: Format, bits: bigint): boolean => unpack(f, bits).kind === 'nan'
-
 function invalid(f: Format, context: Context): bigint {
   context.flags |= Flag.invalid
   return canonicalNaN(f)

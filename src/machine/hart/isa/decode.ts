@@ -18,7 +18,7 @@ export interface Decoded {
 
 /** Rows by the five bits that tell major opcodes apart. */
 const buckets: number[][] = Array.from({ length: 32 }, () => [])
-instructions.forEach((row, number) => buckets[(row.match >>> 2) & 31]?.push(number))
+for (const [number, row] of instructions.entries()) buckets[(row.match >>> 2) & 31]?.push(number)
 
 const immediate: Record<Format, (w: number) => number> = {
   R: () => 0,
