@@ -10,6 +10,7 @@
  */
 import { ExitKind } from '../../machine/hart/hart.ts';
 import type { Kernel } from '../kernel.ts';
+import { hasSignal } from '../signal/delivery.ts';
 import { TraceKind } from '../trace.ts';
 import type { Task } from '../task/task.ts';
 import type { Blocking, Cycles, Wait, WakeReason } from '../types.ts';
@@ -45,6 +46,7 @@ export class Scheduler {
     task.state = 'ready';
     task.vruntime = Math.max(task.vruntime, core.minVruntime - this.#latency / 2);
     core.queue.push(task);
+    if (core !== kernel.core) kernel.yieldRequested = true;
     const current = core.current;
     if (current !== null && task.vruntime + this.#granularity < current.vruntime) core.resched = true;
     if (current !== null && core.queue.length === 1) core.sliceEnd = Math.max(core.clock, now) + this.#slice(core);
@@ -81,6 +83,9 @@ export class Scheduler {
     const core = this.#kernel.coreOf(task);
     task.state = 'asleep';
     this.leave(core, StopReason.Blocked);
+    // A signal or a request to move that came while the call was on its way must not be slept through.
+    if (wait.interruptible && (task.poked || task.migrateTo >= 0 || hasSignal(task))) this.wake(task, 'interrupted');
+    task.poked = false;
   }
 
   /** Ends a task's sleep; no effect on one that does not sleep. */

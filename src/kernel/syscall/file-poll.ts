@@ -71,7 +71,10 @@ function deadlineAt(ctx: SyscallContext, address: number): Cycles {
   const nanoseconds = ctx.user.getI64(address + 8);
   if (seconds < 0 || nanoseconds < 0 || nanoseconds > 999_999_999) throw new Errno(E.INVAL);
   const { now, hertz } = { now: ctx.services.now(), hertz: ctx.services.hertz };
-  return seconds === 0 && nanoseconds === 0 ? now : now + cyclesOf(seconds, nanoseconds, hertz);
+  if (seconds === 0 && nanoseconds === 0) return now;
+  // A call that is made again, after a move say, ends when the first one would have.
+  if (Number.isNaN(ctx.task.restartDeadline)) ctx.task.restartDeadline = now + cyclesOf(seconds, nanoseconds, hertz);
+  return ctx.task.restartDeadline;
 }
 
 function withMask(ctx: SyscallContext, address: number, size: number, body: () => Maybe<number>): Maybe<number> {

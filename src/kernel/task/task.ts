@@ -98,6 +98,8 @@ export class Task implements Sleeper {
   restartDeadline: Cycles = Number.NaN;
   /** Something is to be looked at before the task goes on in user mode: a signal, a stop, a move. */
   work = false;
+  /** The next interruptible sleep ends at once: what would have ended it came before. */
+  poked = false;
   /** Kernel that this task has been asked to move to; -1 for none. */
   migrateTo: KernelId = -1;
   /** Core that this task has been asked to move to; -1 for none. */

@@ -1,0 +1,446 @@
+/**
+ * One kernel: its state, and the services by which its parts find each other.
+ *
+ * Always holds: nothing here is shared with another kernel but physical memory; `core` is the core that acts now and its clock is the
+ * kernel's present time; every cost is charged to it.
+ */
+import { ExitKind, type Hart, type Processor } from '../machine/hart/hart.ts';
+import type { PhysicalMemory } from '../machine/memory.ts';
+import { coreOf, type Topology } from '../machine/topology/topology.ts';
+import { E, Errno } from './abi/errno.ts';
+import { SI, SIG } from './abi/signal.ts';
+import type { BootParameters, ResolvedPlan } from './boot/parameters.ts';
+import { KERNEL_COSTS, type KernelCost } from './costs.ts';
+import { type FileSystems } from './fs/file-system.ts';
+import { SHIELD_TTIN, SHIELD_TTOU, type IoContext } from './fs/file.ts';
+import type { HostInput } from './fs/tty/host-port.ts';
+import type { Vfs } from './fs/vfs.ts';
+import { Image } from './image/image.ts';
+import { Log } from './log.ts';
+import { latencyTable } from './message/latency.ts';
+import { M } from './message/catalog.ts';
+import { CAUSE_NONE, Messenger } from './message/messenger.ts';
+import { windowBytes } from './message/window.ts';
+import { Migration } from './migrate/migration.ts';
+import type { MmServices } from './mm/address-space.ts';
+import { FrameUse } from './mm/frame-use.ts';
+import { FrameAllocator } from './mm/frames.ts';
+import { PTE } from './mm/page-table.ts';
+import type { Platform } from './platform.ts';
+import { Core } from './sched/core.ts';
+import { EventClass, EventQueue, type KernelEvent } from './sched/events.ts';
+import { Scheduler, StopReason } from './sched/scheduler.ts';
+import { deliverSignals, forceSignal } from './signal/delivery.ts';
+import { isBlocked } from './signal/state.ts';
+import { SIG_IGN } from './abi/signal.ts';
+import { CallTable } from './syscall/table.ts';
+import { traceName } from './task/exec.ts';
+import { Futexes } from './task/futex.ts';
+import { deliverHere, Origins, traceEnd } from './task/origins.ts';
+import { type ProcessRecord, Records } from './task/record.ts';
+import { type Process, Task } from './task/task.ts';
+import { KernelFiber } from './task/fiber.ts';
+import { TraceKind } from './trace.ts';
+import { type Blocking, type CoreId, type Cycles, isBlocking, type KernelId, type Maybe, type Pid, type WakeReason } from './types.ts';
+
+/** What a call gives that has set the registers itself (execve, rt_sigreturn): they are left as they are. */
+export const REGISTERS_SET = Number.MIN_SAFE_INTEGER;
+
+/** States as TraceKind.KernelState has them. */
+export const KernelState = { Off: 0, Booting: 1, Up: 2, Halted: 3, Panicked: 4 } as const;
+export type KernelState = (typeof KernelState)[keyof typeof KernelState];
+
+export class Kernel {
+  readonly id: KernelId;
+  readonly parameters: BootParameters;
+  readonly plan: ResolvedPlan;
+  readonly platform: Platform;
+  readonly memory: PhysicalMemory;
+  readonly processor: Processor;
+  readonly topology: Topology;
+  readonly hertz: number;
+  readonly frames: FrameUse;
+  readonly mm: MmServices;
+  readonly cores: readonly Core[];
+  /** The core that acts now. */
+  core: Core;
+  readonly events = new EventQueue();
+  readonly scheduler: Scheduler;
+  readonly tasks = new Map<Pid, Task>();
+  readonly processes = new Map<Pid, Process>();
+  readonly records: Records;
+  readonly origins: Origins;
+  readonly futexes = new Futexes();
+  readonly messages: Messenger;
+  readonly image: Image;
+  readonly migration: Migration;
+  readonly calls: CallTable;
+  readonly logBook: Log;
+  state: KernelState = KernelState.Off;
+  /** Made at boot. */
+  files!: FileSystems;
+  hostname = 'popcorn';
+  /** Standard input of the `exec` program, where this kernel runs it. */
+  stdin: HostInput | null = null;
+  /** The `exec` program's pid; 0 when there is none. */
+  program: Pid = 0;
+  forks = 0;
+  interrupts = 0;
+  /** Set when the run loop must look again: another core got work, an event was added, or the bound was lowered. */
+  yieldRequested = false;
+  /** Before this time nothing can come back from what this kernel sent during the present run. */
+  bound: Cycles = Number.POSITIVE_INFINITY;
+  /** The time at which the present piece of work began: what other kernels did is visible up to here. */
+  visible: Cycles = 0;
+  /** Other kernels that have checked in. */
+  readonly #peers = new Set<KernelId>();
+  readonly #latency: readonly number[];
+  readonly #latencies: readonly (readonly number[])[];
+  #seed: number;
+
+  constructor(parameters: BootParameters, platform: Platform) {
+    this.parameters = parameters;
+    this.id = parameters.kernel;
+    this.plan = parameters.plan;
+    this.platform = platform;
+    this.memory = platform.memory;
+    this.processor = platform.processor;
+    this.topology = platform.topology;
+    this.hertz = platform.topology.hertz;
+    this.#seed = (parameters.seed ^ Math.imul(this.id + 1, 0x9e3779b1)) >>> 0 || 1;
+    this.logBook = new Log(this.hertz);
+    const partition = this.partition;
+    const window = windowBytes(this.plan.partitions.length);
+    const ranges = partition.memory.map((range, i) => (i === 0 ? { ...range, bytes: range.bytes - window } : range));
+    this.frames = new FrameUse(new FrameAllocator(ranges), (pfn) => this.image.returnFrame(pfn));
+    this.mm = {
+      memory: this.memory, frames: this.frames, processor: this.processor,
+      tableChanged: (root) => this.#flush(root),
+      charge: (work) => this.charge(this.cost(work === 'zero' ? 'pageZero' : work === 'copy' ? 'pageCopy' : 'mapPage')),
+    };
+    this.cores = partition.cores.map((id) => new Core(id, platform.hart(id), coreOf(this.topology, id).node, 0));
+    this.core = this.serviceCore;
+    this.#latencies = latencyTable(this.topology, this.plan, this.cost('ipiDelivery'), (from, to) => platform.lineTransfer(from, to));
+    this.#latency = this.#latencies[this.id] as readonly number[];
+    this.scheduler = new Scheduler(this);
+    this.records = new Records({
+      kernel: this.id,
+      deliver: (record, info) => this.deliver(record, info),
+      sessionEnded: (session) => this.#sessionEnded(session),
+    });
+    this.origins = new Origins(this);
+    this.messages = new Messenger(this);
+    this.image = new Image(this);
+    this.migration = new Migration(this);
+    this.calls = new CallTable(this);
+  }
+
+  get partition(): BootParameters['plan']['partitions'][number] {
+    const partition = this.plan.partitions[this.id];
+    if (partition === undefined) throw new Error(`the plan has no kernel ${this.id}`);
+    return partition;
+  }
+  /** The core that interrupts from outside reach. */
+  get serviceCore(): Core {
+    return this.cores[0] as Core;
+  }
+  get vfs(): Vfs {
+    return this.files.vfs;
+  }
+
+  // --- time and costs ----------------------------------------------------------------------------------------------------------
+
+  get now(): Cycles {
+    return this.core.clock;
+  }
+  cost(name: KernelCost): Cycles {
+    return KERNEL_COSTS[name].value;
+  }
+  charge(cycles: Cycles): void {
+    this.core.clock += cycles;
+    this.core.systemCycles += cycles;
+  }
+  /** Has `handle` run at `time` on the service core. */
+  at(time: Cycles, handle: () => void): KernelEvent {
+    this.yieldRequested = true;
+    return this.events.add(Math.max(Math.ceil(time), this.visible), EventClass.Local, 0, handle);
+  }
+  lowerBound(time: Cycles): void {
+    if (time < this.bound) {
+      this.bound = time;
+      this.yieldRequested = true;
+    }
+  }
+  latencyTo(peer: KernelId): Cycles {
+    return this.#latency[peer] as number;
+  }
+  /** 32 bits of this kernel's random stream (xorshift32, Marsaglia 2003), a function of the seed. */
+  random(): number {
+    let x = this.#seed;
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    this.#seed = x >>> 0;
+    return this.#seed;
+  }
+
+  // --- telling ---------------------------------------------------------------------------------------------------------------
+
+  trace(kind: TraceKind, a: number, b: number, c: number, d: number, core: Core = this.core): void {
+    this.platform.trace(core.clock, kind, core.id, a >>> 0, b >>> 0, c >>> 0, d >>> 0);
+  }
+  /** A record in whose core field something else stands. */
+  traceAt(kind: TraceKind, core: number, a: number, b: number, c: number, d: number): void {
+    this.platform.trace(this.now, kind, core, a, b, c, d);
+  }
+  log(level: number, text: string): void {
+    const line = this.logBook.add(this.now, level, text);
+    this.platform.output(this.now, 3, latin1(`${this.logBook.format(line)}\n`));
+    this.image.logged();
+  }
+  setState(state: KernelState, by: KernelId = this.id): void {
+    this.state = state;
+    this.trace(TraceKind.KernelState, state, by, this.cores.length, this.frames.own.total);
+  }
+
+  // --- peers -----------------------------------------------------------------------------------------------------------------
+
+  isPeer(kernel: KernelId): boolean {
+    return this.#peers.has(kernel);
+  }
+  /** Other kernels that are up, ascending. */
+  peers(): KernelId[] {
+    return [...this.#peers].sort((a, b) => a - b);
+  }
+  addPeer(kernel: KernelId): void {
+    this.#peers.add(kernel);
+  }
+  removePeer(kernel: KernelId): void {
+    this.#peers.delete(kernel);
+    this.messages.peerGone(kernel);
+  }
+  /** Whether a message is to be handled: a kernel that is off hears only STARTUP and who checks in. */
+  accepts(_from: KernelId, type: number): boolean {
+    return this.state === KernelState.Up || this.state === KernelState.Booting || type === M.STARTUP.type || type === M.CHECKIN.type;
+  }
+
+  // --- fibers ----------------------------------------------------------------------------------------------------------------
+
+  /** Runs kernel work that blocks, on nobody's behalf. */
+  spawn(work: Blocking<unknown>, cause: number = CAUSE_NONE): KernelFiber {
+    return new KernelFiber(this, work, cause);
+  }
+  /** Runs what is left of something that nobody waits for. */
+  detach(work: Maybe<unknown>): void {
+    if (isBlocking(work)) this.spawn(work);
+  }
+  /** Turns an Errno into the number that a program sees. */
+  guarded<T>(work: () => T): T | number {
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof Errno) return -error.errno;
+      if (error instanceof RangeError || error instanceof TypeError) throw new Error(`kernel ${this.id} at ${this.now}: ${error.message}\n${error.stack ?? ''}`);
+      throw error;
+    }
+  }
+
+  // --- traps -----------------------------------------------------------------------------------------------------------------
+
+  /** What stopped a task in user mode. */
+  trap(task: Task, exit: ExitKind): void {
+    const hart = this.coreOf(task).hart;
+    switch (exit) {
+      case ExitKind.Ecall: {
+        this.charge(this.cost('syscall'));
+        this.calls.enter(task, hart);
+        return;
+      }
+      case ExitKind.PageFault:
+        this.#pageFault(task, hart);
+        return;
+      case ExitKind.IllegalInstruction:
+        forceSignal(this, task, SIG.ILL, SI.ILL_ILLOPC, hart.pc);
+        return;
+      case ExitKind.Ebreak:
+        forceSignal(this, task, SIG.TRAP, SI.TRAP_BRKPT, hart.pc);
+        return;
+      case ExitKind.Misaligned:
+        forceSignal(this, task, SIG.BUS, SI.BUS_ADRALN, hart.faultAddress);
+        return;
+      default:
+        throw new Error(`trap ${exit}`);
+    }
+  }
+
+  #pageFault(task: Task, hart: Hart): void {
+    const process = task.process;
+    const address = hart.faultAddress;
+    const access = hart.faultAccess === 0 ? 'execute' : hart.faultAccess === 1 ? 'read' : 'write';
+    this.charge(this.cost('minorFault'));
+    this.frames.own.prefer(this.coreOf(task).node);
+    const result = process.mm.fault(address, access);
+    if ('signal' in result) {
+      this.trace(TraceKind.PageFault, process.pid, address / 4096, 3, 0);
+      if (result.signal === SIG.KILL) this.log(3, `out of memory: ${process.name} (${process.pid}) is killed`);
+      forceSignal(this, task, result.signal, result.code, address);
+      return;
+    }
+    hart.flushTlb(address);
+    const kinds = { anonymous: 0, file: 1, copy: 2, none: 1 } as const;
+    this.trace(TraceKind.PageFault, process.pid, address / 4096, kinds[result.served], result.pfn);
+  }
+
+  /** Something is to be seen to before the task goes on in user mode. */
+  beforeUserMode(task: Task): void {
+    task.work = false;
+    if (task.migrateTo >= 0 && this.migration.begin(task)) return;
+    if (task.moveToCore >= 0) this.#moveToCore(task);
+    deliverSignals(this, task);
+  }
+
+  #moveToCore(task: Task): void {
+    task.moveToCore = -1;
+    const core = this.coreOf(task);
+    if (task.affinity.includes(core.id)) return;
+    this.scheduler.leave(core, StopReason.Preempted);
+    this.scheduler.enqueue(task);
+  }
+
+  /** The result of a call goes to the program. */
+  finishSyscall(task: Task, result: number): void {
+    task.syscall = -1;
+    if (task.state === 'dead') return;
+    const hart = this.coreOf(task).hart;
+    if (result === REGISTERS_SET) return;
+    if (result === -E.RESTARTSYS || result === -E.RESTARTNOHAND) {
+      task.restart = -result;
+      task.work = true;
+      return;
+    }
+    task.restartDeadline = Number.NaN;
+    task.restart = 0;
+    hart.setX(10, result);
+    hart.pc = hart.pc + 4;
+  }
+
+  programStarted(task: Task): number {
+    task.restart = 0;
+    return REGISTERS_SET;
+  }
+
+  // --- tasks -----------------------------------------------------------------------------------------------------------------
+
+  coreOf(task: Task): Core {
+    return this.cores.find((core) => core.id === task.core) ?? this.serviceCore;
+  }
+  taskCount(): number {
+    return this.tasks.size;
+  }
+  /** Room for tasks: one for each 64 KiB of memory, as many as there are pids at most. */
+  get tasksMax(): number {
+    return Math.min(30_000, Math.floor(this.frames.own.total / 16));
+  }
+  newTask(tid: Pid, process: Process, core: CoreId, affinity: CoreId[]): Task {
+    const task = new Task(tid, process, core, affinity, (sleeper, reason) => this.scheduler.wake(sleeper, reason));
+    task.arrivedAt = this.now;
+    this.tasks.set(tid, task);
+    this.processes.set(process.pid, process);
+    this.forks++;
+    if (process.migrateEvery > 0 && process.threads.size === 1) this.migration.keepMoving(process);
+    return task;
+  }
+  /** The image of a task that is off its core. Null: left as it is. */
+  patchRegisters(task: Task, { pc, a0, sp, tp }: { pc: number; a0: number; sp: number | null; tp: number | null }): void {
+    const view = new DataView(task.registers.buffer);
+    view.setBigInt64(512, BigInt(pc), true);
+    view.setBigInt64(80, BigInt(a0), true);
+    if (sp !== null) view.setBigInt64(16, BigInt(sp), true);
+    if (tp !== null) view.setBigInt64(32, BigInt(tp), true);
+  }
+  renameTask(task: Task, tid: Pid): void {
+    this.tasks.delete(task.tid);
+    task.tid = tid;
+    this.tasks.set(tid, task);
+  }
+  /** A task is no more. What it was doing in the kernel is finished on nobody's behalf. */
+  dropThread(task: Task): void {
+    if (task.state === 'asleep' && task.wait !== null) {
+      const { wait, fiber } = task;
+      for (const queue of wait.queues) queue.sleepers.delete(task);
+      if (task.timer !== null) task.timer.cancelled = true;
+      task.wait = null;
+      task.fiber = null;
+      if (fiber !== null) KernelFiber.adopt(this, fiber, wait);
+    } else {
+      this.scheduler.remove(task, StopReason.Exited);
+    }
+    task.state = 'dead';
+    this.tasks.delete(task.tid);
+    task.process.threads.delete(task);
+  }
+  setName(process: Process, name: string): void {
+    process.name = name;
+    traceName(this, process.pid, name);
+  }
+  releaseSpace(process: Process): void {
+    if (--process.mm.users === 0) process.mm.destroy();
+  }
+  releaseFiles(process: Process): void {
+    for (const file of process.files.closeAll()) this.detach(file.release());
+  }
+  shareFiles(files: Process['files']): void {
+    files.users++;
+  }
+  ioOf(task: Task): IoContext {
+    const shields = (signal: number): boolean => isBlocked(task.blocked, signal) || task.process.actions[signal]?.handler === SIG_IGN;
+    return { pid: task.process.pid, tid: task.tid, shield: (shields(SIG.TTIN) ? SHIELD_TTIN : 0) | (shields(SIG.TTOU) ? SHIELD_TTOU : 0) };
+  }
+
+  /** A signal for a process of this origin, wherever it runs. */
+  deliver(record: ProcessRecord, info: import('./signal/state.ts').SignalInfo): void {
+    if (record.state === 'zombie') return;
+    if (record.location === this.id) {
+      if (!deliverHere(this, record.pid, info)) record.undelivered.push(info);
+      return;
+    }
+    if (!this.isPeer(record.location)) return;
+    this.messages.send(record.location, M.REMOTE_SENDSIG, {
+      pid: record.pid, signal: info.signal, code: info.code, sender: info.pid, uid: info.uid, status: info.status,
+    });
+  }
+
+  /** A process of this origin is over. */
+  recordEnded(record: ProcessRecord, status: number): void {
+    if (!this.processes.has(record.pid) && record.location !== this.id) traceEnd(this, record, status);
+    if (record.pid === this.program) {
+      this.platform.programEnded(this.now, status);
+      return;
+    }
+    if (record.pid === ((this.id << 15) | 1) && this.parameters.exec === null) {
+      this.log(0, `Kernel panic - not syncing: init is gone (status ${status})`);
+      this.setState(KernelState.Panicked);
+    }
+  }
+
+  #sessionEnded(session: Pid): void {
+    this.files.terminals.ofSession(session)?.sessionEnded(session);
+  }
+
+  #flush(root: number): void {
+    for (const core of this.cores) {
+      // An idle hart may still hold the table, whose frame may become another's.
+      if (core.current === null) core.hart.setAddressSpace(-1);
+      else if (core.current.process.mm.table.root === root) core.hart.flushTlb();
+    }
+  }
+}
+
+/** Text of one byte a character as bytes. */
+export function latin1(text: string): Uint8Array {
+  return Uint8Array.from(text, (c) => c.charCodeAt(0) & 0xff);
+}
+
+/** The bits of a leaf entry that travel with a migrating page. */
+export const LEAF_BITS = PTE.V | PTE.R | PTE.W | PTE.X | PTE.U | PTE.A | PTE.D;
+export type { WakeReason };
