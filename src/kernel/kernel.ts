@@ -30,8 +30,8 @@ import type { Platform } from './platform.ts';
 import { Core } from './sched/core.ts';
 import { EventClass, EventQueue, type KernelEvent } from './sched/events.ts';
 import { Scheduler, StopReason } from './sched/scheduler.ts';
-import { deliverSignals, forceSignal } from './signal/delivery.ts';
-import { isBlocked } from './signal/state.ts';
+import { deliverSignals, forceSignal, signalProcess } from './signal/delivery.ts';
+import { isBlocked, type SignalInfo } from './signal/state.ts';
 import { SIG_IGN } from './abi/signal.ts';
 import { CallTable } from './syscall/table.ts';
 import { traceName } from './task/exec.ts';
@@ -397,8 +397,21 @@ export class Kernel {
     return { pid: task.process.pid, tid: task.tid, shield: (shields(SIG.TTIN) ? SHIELD_TTIN : 0) | (shields(SIG.TTOU) ? SHIELD_TTOU : 0) };
   }
 
+  /** Sets the real interval timer to ring after `rest` cycles (0: not at all), and then at its interval. */
+  alarm(process: Process, rest: Cycles): void {
+    if (process.itimer !== null) process.itimer.cancelled = true;
+    process.itimer = null;
+    if (rest <= 0) return;
+    process.itimer = this.at(this.now + rest, () => {
+      process.itimer = null;
+      if (this.processes.get(process.pid) !== process) return;
+      signalProcess(this, process, { signal: SIG.ALRM, code: SI.KERNEL, pid: 0, uid: 0, status: 0, address: 0 });
+      this.alarm(process, process.itimerInterval);
+    });
+  }
+
   /** A signal for a process of this origin, wherever it runs. */
-  deliver(record: ProcessRecord, info: import('./signal/state.ts').SignalInfo): void {
+  deliver(record: ProcessRecord, info: SignalInfo): void {
     if (record.state === 'zombie') return;
     if (record.location === this.id) {
       if (!deliverHere(this, record.pid, info)) record.undelivered.push(info);
@@ -424,7 +437,7 @@ export class Kernel {
   }
 
   #sessionEnded(session: Pid): void {
-    this.files.terminals.ofSession(session)?.sessionEnded(session);
+    this.files.terminals.leaderExited(session);
   }
 
   #flush(root: number): void {

@@ -18,7 +18,7 @@ function kind<F extends Fields>(type: number, name: string, fields: F, show: (pa
 
 export const M = {
   // Kernels come and go.
-  STARTUP: kind(1, 'STARTUP', { by: 'u8', parameters: 'number' }, (m) => `kernel ${m.by} starts you; boot parameters at 0x${m.parameters.toString(16)}`),
+  STARTUP: kind(1, 'STARTUP', { by: 'u8', present: 'u32s' }, (m) => `kernel ${m.by} starts you; present: ${m.present.join(', ')}`),
   CHECKIN: kind(2, 'CHECKIN', { cores: 'u16', frames: 'u32' }, (m) => `I am up: ${m.cores} cores, ${m.frames} frames`),
   CHECKIN_ANSWER: kind(3, 'CHECKIN_ANSWER', { cores: 'u16', frames: 'u32' }, (m) => `welcome; I have ${m.cores} cores, ${m.frames} frames`),
   HEARTBEAT: kind(4, 'HEARTBEAT', { beat: 'u32' }, (m) => `beat ${m.beat}`),
@@ -40,9 +40,9 @@ export const M = {
   MIGRATE_RESPONSE: kind(25, 'MIGRATE_RESPONSE', { request: 'u32', errno: 'i32' }, (m) => (m.errno ? `errno ${m.errno}` : 'under way')),
 
   // Files of other kernels.
-  FILE_REQUEST: kind(30, 'FILE_REQUEST', { request: 'u32', operation: 'u8', handle: 'u32', a: 'number', b: 'number', c: 'u32', pfn: 'u32', length: 'u16' },
-    (m) => `operation ${m.operation} on ${m.handle} (${m.a}, ${m.b}, ${m.c}), ${m.length} bytes in frame ${m.pfn}`),
-  FILE_RESPONSE: kind(31, 'FILE_RESPONSE', { request: 'u32', errno: 'i32', value: 'number', length: 'u16' }, (m) => (m.errno ? `errno ${m.errno}` : `${m.value}, ${m.length} bytes`)),
+  FILE_REQUEST: kind(30, 'FILE_REQUEST', { request: 'u32', operation: 'u8', handle: 'u32', pfn: 'u32', length: 'u16' },
+    (m) => `operation ${m.operation} on ${m.handle}, ${m.length} bytes of arguments in frame ${m.pfn}`),
+  FILE_RESPONSE: kind(31, 'FILE_RESPONSE', { request: 'u32', errno: 'i32', length: 'u16' }, (m) => (m.errno ? `errno ${m.errno}` : `${m.length} bytes`)),
   FILE_READY: kind(32, 'FILE_READY', { handle: 'u32' }, (m) => `${m.handle} may be ready`),
   FILE_RELEASE: kind(33, 'FILE_RELEASE', { handle: 'u32', references: 'u32' }, (m) => `${m.handle} is closed here`),
   FRAME_RETURN: kind(34, 'FRAME_RETURN', { frames: 'u32s' }, (m) => `${m.frames.length} frames back`),

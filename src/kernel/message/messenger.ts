@@ -118,14 +118,17 @@ export class Messenger {
     const id = this.#open(to);
     const call = this.#calls.get(id) as Call;
     this.send(to, request, { ...payload, request: id } as unknown as Payload<Q>);
-    while (call.answer === undefined) {
-      const reason = yield* sleep([call.queue], { interruptible: interruptible && !call.cancelled });
-      if (reason === 'interrupted' && call.answer === undefined) {
-        call.cancelled = true;
-        this.send(to, M.CANCEL, { request: id });
+    try {
+      while (call.answer === undefined) {
+        const reason = yield* sleep([call.queue], { interruptible: interruptible && !call.cancelled });
+        if (reason === 'interrupted' && call.answer === undefined) {
+          call.cancelled = true;
+          this.send(to, M.CANCEL, { request: id });
+        }
       }
+    } finally {
+      this.#calls.delete(id);
     }
-    this.#calls.delete(id);
     if (call.answer instanceof Errno) throw call.answer;
     return call.answer as Payload<A>;
   }

@@ -4,11 +4,8 @@
  * Always holds: all clocks are the virtual one; CLOCK_REALTIME is a fixed instant at power-on plus an offset that clock_settime moves.
  */
 import { E, Errno } from '../abi/errno.ts';
-import { SI, SIG } from '../abi/signal.ts';
 import { POWER_ON_SECONDS } from '../fs/clock.ts';
 import type { Kernel } from '../kernel.ts';
-import { signalProcess } from '../signal/delivery.ts';
-import type { Process } from '../task/task.ts';
 import { type Blocking, type Cycles, sleep, WaitQueue } from '../types.ts';
 import type { CallRow, SyscallContext, SyscallHandler } from './context.ts';
 import { int } from './file-common.ts';
@@ -80,18 +77,6 @@ export function timeCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
     return 0;
   }
 
-  function arm(process: Process, value: Cycles, interval: Cycles): void {
-    if (process.itimer !== null) process.itimer.cancelled = true;
-    process.itimer = null;
-    process.itimerInterval = interval;
-    if (value <= 0) return;
-    process.itimer = kernel.at(kernel.now + value, () => {
-      process.itimer = null;
-      if (kernel.processes.get(process.pid) !== process) return;
-      signalProcess(kernel, process, { signal: SIG.ALRM, code: SI.KERNEL, pid: 0, uid: 0, status: 0, address: 0 });
-      if (process.itimerInterval > 0) arm(process, process.itimerInterval, process.itimerInterval);
-    });
-  }
   const timeval = (ctx: SyscallContext, address: number): Cycles => {
     const [seconds, micros] = [ctx.user.getI64(address), ctx.user.getI64(address + 8)];
     if (seconds < 0 || micros < 0 || micros > 999_999) throw new Errno(E.INVAL);
@@ -117,7 +102,10 @@ export function timeCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
       if (which < 0 || which > 2) throw new Errno(E.INVAL);
       const wanted = newAt === 0 ? [0, 0] : [timeval(ctx, newAt + 16), timeval(ctx, newAt)];
       if (oldAt !== 0) getTimer(ctx, which, oldAt);
-      if (which === 0) arm(ctx.process, wanted[0] as number, wanted[1] as number);
+      if (which === 0) {
+        ctx.process.itimerInterval = wanted[1] as number;
+        kernel.alarm(ctx.process, wanted[0] as number);
+      }
       return 0;
     }, 'ITIMER_VIRTUAL and ITIMER_PROF never run.'),
     112: full('clock_settime', (ctx, clock, at) => {

@@ -16,6 +16,8 @@ export class KernelFiber implements Sleeper {
   readonly #cause: number;
   #wait: Wait | null = null;
   #timer: KernelEvent | null = null;
+  #poked = false;
+  finished = false;
   #done: (() => void) | null = null;
 
   constructor(kernel: Kernel, work: Blocking<unknown>, cause: number, asleepIn: Wait | null = null) {
@@ -32,8 +34,10 @@ export class KernelFiber implements Sleeper {
     fiber.interrupt();
   }
 
+  /** Calls `done` when the work is over; at once if it is. */
   onDone(done: () => void): void {
-    this.#done = done;
+    if (this.finished) done();
+    else this.#done = done;
   }
 
   wake(reason: WakeReason): void {
@@ -46,8 +50,15 @@ export class KernelFiber implements Sleeper {
     this.#kernel.at(this.#kernel.now, () => this.#step(reason));
   }
 
+  /** Ends the present interruptible sleep, or the next one if there is none. */
   interrupt(): void {
     if (this.#wait?.interruptible) this.wake('interrupted');
+    else this.#poked = true;
+  }
+
+  #end(): void {
+    this.finished = true;
+    this.#done?.();
   }
 
   #step(reason: WakeReason | null): void {
@@ -56,11 +67,11 @@ export class KernelFiber implements Sleeper {
     messages.cause = this.#cause;
     try {
       const next = reason === null ? this.#work.next() : this.#work.next(reason);
-      if (next.done) this.#done?.();
+      if (next.done) this.#end();
       else this.#sleep(next.value);
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
-      this.#done?.();
+      this.#end();
     } finally {
       messages.cause = outer;
     }
@@ -69,6 +80,11 @@ export class KernelFiber implements Sleeper {
   #sleep(wait: Wait): void {
     this.#wait = wait;
     for (const queue of wait.queues) queue.sleepers.add(this);
+    if (this.#poked && wait.interruptible) {
+      this.#poked = false;
+      this.wake('interrupted');
+      return;
+    }
     if (wait.deadline < Number.POSITIVE_INFINITY) this.#timer = this.#kernel.at(wait.deadline, () => this.wake('timeout'));
   }
 }

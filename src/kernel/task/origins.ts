@@ -53,8 +53,14 @@ export const OPERATIONS = {
     return [];
   },
   newSession: (kernel, record) => [kernel.records.newSession(record)],
-  /** → pid, parent, group, session, user and system cycles of children waited for */
-  relations: (_kernel, record) => [record.pid, record.parent?.pid ?? 0, record.group, record.session, record.childrenUser, record.childrenSystem],
+  /** → pid, parent, group, session, user and system cycles of children waited for, terminal, its foreground group, location, exit signal */
+  relations: (kernel, record) => {
+    const terminal = kernel.files.terminals.ofSession(record.session);
+    return [
+      record.pid, record.parent?.pid ?? 0, record.group, record.session, record.childrenUser, record.childrenSystem,
+      terminal?.device ?? 0, terminal?.foreground ?? -1, record.location, record.exitSignal,
+    ];
+  },
   /** args: 1 when SIGCHLD is ignored */
   childMode: (_kernel, record, [ignores = 0]) => {
     record.ignoresChildren = ignores !== 0;
@@ -88,6 +94,11 @@ export class Origins {
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
+  }
+
+  /** An operation's number in messages. */
+  numberOf(name: OperationName): number {
+    return NAMES.indexOf(name);
   }
 
   /** Performs an operation on the record of `pid` at its origin. @throws Errno ESRCH, EHOSTDOWN, and the operation's own */

@@ -42,6 +42,10 @@ export interface ProcessRecord {
   /** Woken when a child changes state. */
   readonly childChanged: WaitQueue;
   hasExecuted: boolean;
+  /** A reserved number without a process behind it (the init of an `exec` run) is in no list. */
+  hasStarted: boolean;
+  /** Its name when it ended. */
+  name: string;
 }
 
 /** What the records need from their kernel. */
@@ -93,7 +97,7 @@ export class Records {
     const record: ProcessRecord = {
       pid, parent, children: new Set(), group: parent?.group ?? pid, session: parent?.session ?? pid, state: 'running', status: 0, location,
       undelivered: [], unreported: null, ignoresChildren: false, exitSignal, usedUser: 0, usedSystem: 0, childrenUser: 0, childrenSystem: 0,
-      childChanged: new WaitQueue(), hasExecuted: false,
+      childChanged: new WaitQueue(), hasExecuted: false, hasStarted: true, name: '',
     };
     this.all.set(pid, record);
     parent?.children.add(record);

@@ -102,6 +102,8 @@ export class Task implements Sleeper {
   poked = false;
   /** Kernel that this task has been asked to move to; -1 for none. */
   migrateTo: KernelId = -1;
+  /** Cores there that it asked for; none: any. */
+  wantedCores: readonly CoreId[] = [];
   /** Core that this task has been asked to move to; -1 for none. */
   moveToCore: CoreId = -1;
   voluntarySwitches = 0;

@@ -1,0 +1,491 @@
+/**
+ * Files across kernels. An open file or inode lives with its owner; others hold references to it (a handle) and work on it by message:
+ *
+ *     FILE_REQUEST   operation, handle, and a frame in which the arguments stand     the frame is the asker's, lent until the answer
+ *     FILE_RESPONSE  errno, or the result in the same frame
+ *
+ * What stands in the frame: u16 length of a JSON text, the text, then bytes (what is written, what was read).
+ *
+ * Always holds: for each reference that another kernel holds on an open file, the file counts one; FILE_RELEASE gives references back.
+ * The lent frame is touched by one side at a time: by the owner between request and response, else by the asker.
+ */
+import { E, Errno } from '../abi/errno.ts';
+import { O } from '../abi/fcntl.ts';
+import { BaseFile, type FileKind, type IoContext, type OpenFile } from '../fs/file.ts';
+import { type AttributeChange, type Attributes, BaseInode, type DirectoryEntry, type FileSystem, type FileSystemStatus, type Inode, type InodeKind, type NewInode } from '../fs/inode.ts';
+import type { Kernel } from '../kernel.ts';
+import { M } from '../message/catalog.ts';
+import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pfn, settle, type Sleeper, WaitQueue } from '../types.ts';
+
+/** Plain data of JSON. */
+type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
+
+/** A reference to an inode or open file, as it travels. */
+export interface InodeRef {
+  readonly owner: KernelId;
+  readonly handle: number;
+  readonly kind: InodeKind;
+  readonly device: number;
+  readonly ino: number;
+}
+export interface FileRef {
+  readonly owner: KernelId;
+  readonly handle: number;
+  readonly kind: FileKind;
+  readonly flags: number;
+  readonly seekable: boolean;
+  readonly label: string;
+}
+
+/** The root directory of a kernel's tree has this handle. */
+const ROOT_HANDLE = 0;
+const HEAD = 2;
+/** Bytes of data that fit beside the arguments. */
+const CHUNK = PAGE_SIZE - 512;
+const ENTRIES_MAX = 32;
+const PIN_MAX = 400;
+
+interface Result {
+  readonly value: Json;
+  readonly bytes?: Uint8Array;
+}
+type Serve = (files: RemoteFiles, object: unknown, args: readonly Json[], bytes: Uint8Array, from: KernelId) => Maybe<Result>;
+
+const inode = (object: unknown): Inode => object as Inode;
+const file = (object: unknown): OpenFile => (object as Exported).file;
+const io = (value: Json | undefined): IoContext => value as unknown as IoContext;
+const result = <T>(value: Maybe<T>, wrap: (value: T) => Result): Maybe<Result> => (isGenerator(value) ? later(value, wrap) : wrap(value as T));
+const isGenerator = <T>(value: Maybe<T>): value is Blocking<T> => typeof value === 'object' && value !== null && Symbol.iterator in value && 'next' in value && 'throw' in value;
+function* later<T>(value: Blocking<T>, wrap: (value: T) => Result): Blocking<Result> {
+  return wrap(yield* value);
+}
+const plain = <T>(value: Maybe<T>): Maybe<Result> => result(value, (each) => ({ value: (each ?? null) as unknown as Json }));
+
+/** Index = number in the message. */
+const OPERATIONS: readonly (readonly [string, Serve])[] = [
+  // On inodes.
+  ['attributes', (_f, o) => plain(inode(o).attributes())],
+  ['setAttributes', (_f, o, [change]) => plain(inode(o).setAttributes(change as unknown as AttributeChange))],
+  ['truncate', (_f, o, [size]) => plain(inode(o).truncate(size as number))],
+  ['status', (_f, o) => plain(inode(o).status())],
+  ['lookup', (f, o, [name]) => result(inode(o).lookup(name as string), (found) => ({ value: f.inodeRef(found) as unknown as Json }))],
+  ['create', (f, o, [name, made]) => result(inode(o).create(name as string, made as unknown as NewInode), (found) => ({ value: f.inodeRef(found) as unknown as Json }))],
+  ['link', (f, o, [name, other]) => plain(inode(o).link(name as string, inode(f.object(other as number))))],
+  ['unlink', (_f, o, [name]) => plain(inode(o).unlink(name as string))],
+  ['rmdir', (_f, o, [name]) => plain(inode(o).rmdir(name as string))],
+  ['rename', (f, o, [name, target, to, flags]) => plain(inode(o).rename(name as string, inode(f.object(target as number)), to as string, flags as number))],
+  ['entries', (_f, o, [cookie, count]) => plain(inode(o).entries(cookie as number, Math.min(ENTRIES_MAX, count as number)))],
+  ['readlink', (_f, o, [caller]) => plain(inode(o).readlink(io(caller)))],
+  ['open', (f, o, [flags, caller]) => result(inode(o).open(flags as number, io(caller)), (opened) => ({ value: f.handOver(opened) as unknown as Json }))],
+  ['createNameless', (f, o, [made]) => result(inode(o).createNameless(made as unknown as NewInode), (found) => ({ value: f.inodeRef(found) as unknown as Json }))],
+  // On open files.
+  ['fileRetain', (f, o) => ({ value: f.share(file(o)) as unknown as Json })],
+  ['setFlags', (_f, o, [flags]) => plain(file(o).setFlags(flags as number))],
+  ['read', (_f, o, [count, caller]) => reading(count as number, (target) => file(o).read(target, io(caller)))],
+  ['write', (_f, o, [caller], bytes) => plain(file(o).write(bytes, io(caller)))],
+  ['pread', (_f, o, [count, position, caller]) => reading(count as number, (target) => file(o).pread(target, position as number, io(caller)))],
+  ['pwrite', (_f, o, [position, caller], bytes) => plain(file(o).pwrite(bytes, position as number, io(caller)))],
+  ['seek', (_f, o, [offset, whence]) => plain(file(o).seek(offset as number, whence as number))],
+  ['poll', (f, o, _args, _bytes, from) => result(file(o).poll(), (bits) => {
+    f.watch(o as Exported, from);
+    return { value: bits };
+  })],
+  ['ioctl', (_f, o, [command, argument, caller], bytes) => {
+    const data = bytes.slice();
+    return result(file(o).ioctl(command as number, argument as number, data, io(caller)), (value) => ({ value, bytes: data }));
+  }],
+  ['readEntries', (_f, o, [count]) => plain(file(o).readEntries(Math.min(ENTRIES_MAX, count as number)))],
+  ['fileAttributes', (_f, o) => plain(file(o).attributes())],
+  ['fileSetAttributes', (_f, o, [change]) => plain(file(o).setAttributes(change as unknown as AttributeChange))],
+  ['fileTruncate', (_f, o, [size]) => plain(file(o).truncate(size as number))],
+  ['allocate', (_f, o, [mode, offset, length]) => plain(file(o).allocate(mode as number, offset as number, length as number))],
+  ['fileStatus', (_f, o) => plain(file(o).status())],
+  ['pin', (_f, o, [first, count]) => pinning(file(o), first as number, Math.min(PIN_MAX, count as number))],
+];
+const NUMBERS = new Map(OPERATIONS.map(([name], number) => [name, number]));
+/** Operations in which the owner may sleep for long: a signal to the asker ends them. */
+const SLEEPING = new Set(['read', 'write', 'open', 'ioctl'].map((name) => NUMBERS.get(name) as number));
+
+function* reading(count: number, read: (target: Uint8Array) => Maybe<number>): Blocking<Result> {
+  const target = new Uint8Array(Math.min(count, CHUNK));
+  const got = yield* settle(read(target));
+  return { value: got, bytes: target.subarray(0, Math.max(0, got)) };
+}
+
+/** Frames of a run of pages, one reference each; the run ends where the file does. */
+function* pinning(opened: OpenFile, first: number, count: number): Blocking<Result> {
+  const frames: Pfn[] = [];
+  for (let i = 0; i < count; i++) {
+    try {
+      frames.push(yield* settle(opened.mapPage(first + i, false)));
+    } catch (error) {
+      if (!(error instanceof Errno) || (i === 0 && error.errno === E.NODEV)) throw error;
+      break;
+    }
+  }
+  return { value: frames };
+}
+
+/** An open file that others hold references to. */
+interface Exported {
+  readonly handle: number;
+  readonly file: OpenFile;
+  references: number;
+  readonly watchers: Map<KernelId, Sleeper>;
+}
+
+/** What this kernel gave to others and has from them. */
+export class RemoteFiles {
+  readonly #kernel: Kernel;
+  readonly #objects = new Map<number, Inode | Exported>();
+  readonly #inodeHandles = new Map<Inode, number>();
+  readonly #fileHandles = new Map<OpenFile, Exported>();
+  readonly #imported = new Map<string, RemoteFile>();
+  #next = ROOT_HANDLE + 1;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  /** Files of others that are held here, and files here that others hold. */
+  get counts(): { imported: number; exported: number } {
+    return { imported: this.#imported.size, exported: this.#fileHandles.size };
+  }
+
+  // --- the owner's side ----------------------------------------------------------------------------------------------------------
+
+  object(handle: number): Inode | Exported {
+    if (handle === ROOT_HANDLE) return this.#kernel.vfs.root.inode;
+    const found = this.#objects.get(handle);
+    if (found === undefined) throw new Errno(E.STALE);
+    return found;
+  }
+
+  /** A name by which others can work on an inode. It is kept as long as this kernel lives. */
+  inodeRef(found: Inode): InodeRef {
+    if (found instanceof RemoteInode) return found.ref;
+    let handle = found === this.#kernel.vfs.root.inode ? ROOT_HANDLE : this.#inodeHandles.get(found);
+    if (handle === undefined) {
+      handle = this.#next++;
+      this.#inodeHandles.set(found, handle);
+      this.#objects.set(handle, found);
+    }
+    return { owner: this.#kernel.id, handle, kind: found.kind, device: found.device, ino: found.ino };
+  }
+
+  /** One more reference for another kernel. */
+  share(opened: OpenFile): FileRef {
+    opened.retain();
+    return this.handOver(opened);
+  }
+
+  /** The caller's reference becomes another kernel's. */
+  handOver(opened: OpenFile): FileRef {
+    let exported = this.#fileHandles.get(opened);
+    if (exported === undefined) {
+      exported = { handle: this.#next++, file: opened, references: 0, watchers: new Map() };
+      this.#fileHandles.set(opened, exported);
+      this.#objects.set(exported.handle, exported);
+    }
+    exported.references++;
+    return {
+      owner: this.#kernel.id, handle: exported.handle, kind: opened.kind, flags: opened.flags, seekable: opened.seekable, label: opened.dentry?.path() ?? opened.label,
+    };
+  }
+
+  #released(handle: number, references: number): void {
+    const exported = this.#objects.get(handle);
+    if (exported === undefined || !('references' in exported)) return;
+    exported.references -= references;
+    if (exported.references === 0) this.#forget(exported);
+    for (let i = 0; i < references; i++) this.#kernel.detach(exported.file.release());
+  }
+
+  #forget(exported: Exported): void {
+    this.#objects.delete(exported.handle);
+    this.#fileHandles.delete(exported.file);
+    for (const watcher of exported.watchers.values()) for (const queue of exported.file.queues) queue.sleepers.delete(watcher);
+  }
+
+  /** Tells `from` once when what `poll` says may have changed. */
+  watch(exported: Exported, from: KernelId): void {
+    if (exported.watchers.has(from)) return;
+    const kernel = this.#kernel;
+    const watcher: Sleeper = {
+      wake: () => {
+        for (const queue of exported.file.queues) queue.sleepers.delete(watcher);
+        exported.watchers.delete(from);
+        kernel.messages.send(from, M.FILE_READY, { handle: exported.handle });
+      },
+    };
+    exported.watchers.set(from, watcher);
+    for (const queue of exported.file.queues) queue.sleepers.add(watcher);
+  }
+
+  listen(): void {
+    const kernel = this.#kernel;
+    const { messages } = kernel;
+    messages.on(M.FILE_REQUEST, ({ request, operation, handle, pfn, length }, { from }) => {
+      const row = OPERATIONS[operation];
+      const frame = kernel.memory.u8.subarray(pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
+      const { json, bytes } = unpack(frame.slice(0, length));
+      kernel.image.serve(
+        from, request,
+        () => {
+          if (row === undefined) throw new Errno(E.INVAL);
+          return row[1](this, this.object(handle), json as readonly Json[], bytes, from);
+        },
+        (errno, value) => {
+          const used = errno === 0 && value !== null ? pack(frame, value.value, value.bytes ?? EMPTY) : 0;
+          messages.send(from, M.FILE_RESPONSE, { request, errno, length: used });
+        },
+      );
+    });
+    messages.on(M.FILE_RESPONSE, (answer) => messages.answered(answer.request, answer.errno === 0 ? answer : new Errno(answer.errno)));
+    messages.on(M.FILE_READY, ({ handle }, { from }) => this.#imported.get(`${from}/${handle}`)?.ready());
+    messages.on(M.FILE_RELEASE, ({ handle, references }) => this.#released(handle, references));
+  }
+
+  // --- the borrower's side -------------------------------------------------------------------------------------------------------
+
+  /** One operation on another kernel's object. @throws Errno */
+  *ask(owner: KernelId, name: string, handle: number, args: readonly Json[], bytes: Uint8Array = EMPTY): Blocking<{ json: Json; bytes: Uint8Array }> {
+    const kernel = this.#kernel;
+    const operation = NUMBERS.get(name) as number;
+    const pfn = kernel.frames.allocate();
+    try {
+      const frame = kernel.memory.u8.subarray(pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
+      kernel.processor.invalidateFrame(pfn);
+      const length = pack(frame, args, bytes);
+      const answer = yield* kernel.messages.call(owner, M.FILE_REQUEST, { operation, handle, pfn, length }, M.FILE_RESPONSE, SLEEPING.has(operation));
+      return unpack(frame.slice(0, answer.length));
+    } finally {
+      kernel.frames.release(pfn);
+    }
+  }
+
+  /** A reference that came to this kernel becomes the caller's. */
+  import(ref: FileRef): OpenFile {
+    if (ref.owner === this.#kernel.id) {
+      const exported = this.object(ref.handle);
+      if (!('references' in exported)) throw new Errno(E.STALE);
+      exported.references--;
+      if (exported.references === 0) this.#forget(exported);
+      return exported.file;
+    }
+    const key = `${ref.owner}/${ref.handle}`;
+    const known = this.#imported.get(key);
+    if (known !== undefined) {
+      known.held++;
+      known.references++;
+      return known;
+    }
+    const made = new RemoteFile(this.#kernel, ref, () => this.#imported.delete(key));
+    this.#imported.set(key, made);
+    return made;
+  }
+
+  /** A reference for another kernel, whoever owns the file. */
+  *refer(opened: OpenFile): Blocking<FileRef> {
+    if (!(opened instanceof RemoteFile)) return this.share(opened);
+    const { json } = yield* this.ask(opened.owner, 'fileRetain', opened.ref.handle, []);
+    return { ...(json as unknown as FileRef), label: opened.dentry?.path() ?? opened.label };
+  }
+
+  /** Gives a reference back that is not going to be used. */
+  drop(ref: FileRef): void {
+    this.#kernel.detach(this.import(ref).release());
+  }
+
+  inode(ref: InodeRef): Inode {
+    return ref.owner === this.#kernel.id ? (this.object(ref.handle) as Inode) : new RemoteInode(this.#kernel, ref);
+  }
+
+  /** The tree of another kernel. */
+  *root(owner: KernelId): Blocking<FileSystem> {
+    const root = new RemoteInode(this.#kernel, { owner, handle: ROOT_HANDLE, kind: 'directory', device: 0, ino: 0 });
+    const { device, ino } = yield* settle(root.attributes());
+    const known = new RemoteInode(this.#kernel, { owner, handle: ROOT_HANDLE, kind: 'directory', device, ino });
+    return { type: 'popcornfs', device, root: known, status: () => known.status() };
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+function pack(frame: Uint8Array, json: Json | readonly Json[], bytes: Uint8Array): number {
+  const text = JSON.stringify(json);
+  if (HEAD + text.length + bytes.length > PAGE_SIZE) throw new Errno(E.NAMETOOLONG);
+  frame[0] = text.length & 0xff;
+  frame[1] = text.length >> 8;
+  for (let i = 0; i < text.length; i++) frame[HEAD + i] = text.charCodeAt(i);
+  frame.set(bytes, HEAD + text.length);
+  return HEAD + text.length + bytes.length;
+}
+
+function unpack(frame: Uint8Array): { json: Json; bytes: Uint8Array } {
+  const length = (frame[0] ?? 0) | ((frame[1] ?? 0) << 8);
+  let text = '';
+  for (let i = 0; i < length; i++) text += String.fromCharCode(frame[HEAD + i] as number);
+  return { json: length === 0 ? null : (JSON.parse(text) as Json), bytes: frame.subarray(HEAD + length) };
+}
+
+/** Another kernel's inode. Nothing of it is remembered here but its name. */
+export class RemoteInode extends BaseInode {
+  override readonly volatile = true;
+  readonly #kernel: Kernel;
+
+  constructor(kernel: Kernel, readonly ref: InodeRef) {
+    super();
+    this.#kernel = kernel;
+  }
+  get owner(): KernelId { return this.ref.owner; }
+  get device(): number { return this.ref.device; }
+  get ino(): number { return this.ref.ino; }
+  get kind(): InodeKind { return this.ref.kind; }
+
+  *#ask<T>(name: string, ...args: readonly Json[]): Blocking<T> {
+    return (yield* this.#kernel.image.files.ask(this.ref.owner, name, this.ref.handle, args)).json as unknown as T;
+  }
+  *#inode(name: string, ...args: readonly Json[]): Blocking<Inode> {
+    return this.#kernel.image.files.inode(yield* this.#ask<InodeRef>(name, ...args));
+  }
+  #handleOf(other: Inode): number {
+    if (!(other instanceof RemoteInode) || other.owner !== this.owner) throw new Errno(E.XDEV);
+    return other.ref.handle;
+  }
+
+  attributes(): Blocking<Attributes> { return this.#ask('attributes'); }
+  status(): Blocking<FileSystemStatus> { return this.#ask('status'); }
+  override setAttributes(change: AttributeChange): Blocking<void> { return this.#ask('setAttributes', change as unknown as Json); }
+  override truncate(size: number): Blocking<void> { return this.#ask('truncate', size); }
+  override lookup(name: string): Blocking<Inode> { return this.#inode('lookup', name); }
+  override create(name: string, made: NewInode): Blocking<Inode> { return this.#inode('create', name, made as unknown as Json); }
+  override link(name: string, other: Inode): Blocking<void> { return this.#ask('link', name, this.#handleOf(other)); }
+  override unlink(name: string): Blocking<void> { return this.#ask('unlink', name); }
+  override rmdir(name: string): Blocking<void> { return this.#ask('rmdir', name); }
+  override rename(name: string, target: Inode, to: string, flags: number): Blocking<void> { return this.#ask('rename', name, this.#handleOf(target), to, flags); }
+  override entries(cookie: number, countMax: number): Blocking<readonly DirectoryEntry[]> { return this.#ask('entries', cookie, countMax); }
+  override readlink(caller: IoContext): Blocking<string> { return this.#ask('readlink', caller as unknown as Json); }
+  override *open(flags: number, caller: IoContext): Blocking<OpenFile> {
+    return this.#kernel.image.files.import(yield* this.#ask<FileRef>('open', flags, caller as unknown as Json));
+  }
+  override createNameless(made: NewInode): Blocking<Inode> { return this.#inode('createNameless', made as unknown as Json); }
+}
+
+/** Another kernel's open file, to which this kernel holds references. */
+export class RemoteFile extends BaseFile {
+  /** References that the owner counts for us, however many there are here. */
+  held = 1;
+  readonly #kernel: Kernel;
+  readonly #gone: () => void;
+  readonly #changed = new WaitQueue();
+  readonly #queues = [this.#changed];
+  /** Frames of pages that were fetched, one reference each. */
+  readonly #pinned = new Map<number, Pfn>();
+
+  constructor(kernel: Kernel, readonly ref: FileRef, gone: () => void) {
+    super(ref.flags);
+    this.#kernel = kernel;
+    this.#gone = gone;
+  }
+  get owner(): KernelId { return this.ref.owner; }
+  get kind(): FileKind { return this.ref.kind; }
+  override get label(): string { return this.ref.label; }
+  override get seekable(): boolean { return this.ref.seekable; }
+  override get queues(): readonly WaitQueue[] { return this.#queues; }
+  override get inode(): Inode | null { return this.dentry?.inode ?? null; }
+
+  ready(): void {
+    this.#changed.wakeAll();
+  }
+
+  protected override closed(): void {
+    this.#gone();
+    for (const pfn of this.#pinned.values()) this.#kernel.frames.release(pfn);
+    this.#pinned.clear();
+    if (this.#kernel.isPeer(this.owner)) this.#kernel.messages.send(this.owner, M.FILE_RELEASE, { handle: this.ref.handle, references: this.held });
+  }
+
+  *#ask<T>(name: string, args: readonly Json[], bytes?: Uint8Array): Blocking<T> {
+    return (yield* this.#kernel.image.files.ask(this.owner, name, this.ref.handle, args, bytes)).json as unknown as T;
+  }
+
+  override *setFlags(flags: number): Blocking<void> {
+    yield* this.#ask('setFlags', [flags]);
+    this.flags = flags;
+  }
+  /** Regular files give all that is asked for, as they do at home; others what there is. */
+  *#transfer(length: number, whole: boolean, move: (at: number, count: number) => Blocking<number>): Blocking<number> {
+    let done = 0;
+    do {
+      const count = Math.min(CHUNK, length - done);
+      let moved: number;
+      try {
+        moved = yield* move(done, count);
+      } catch (error) {
+        if (done > 0 && error instanceof Errno) return done;
+        throw error;
+      }
+      done += moved;
+      if (moved < count) break;
+    } while (done < length && whole);
+    return done;
+  }
+  override *read(target: Uint8Array, caller: IoContext): Blocking<number> {
+    return yield* this.#transfer(target.length, this.kind === 'file', (at, count) => this.#into(target, at, 'read', [count, caller as unknown as Json]));
+  }
+  override *pread(target: Uint8Array, position: number, caller: IoContext): Blocking<number> {
+    return yield* this.#transfer(target.length, this.kind === 'file', (at, count) => this.#into(target, at, 'pread', [count, position + at, caller as unknown as Json]));
+  }
+  *#into(target: Uint8Array, at: number, name: string, args: readonly Json[]): Blocking<number> {
+    const { json, bytes } = yield* this.#kernel.image.files.ask(this.owner, name, this.ref.handle, args);
+    const count = json as number;
+    if (count > 0) target.set(bytes.subarray(0, count), at);
+    return count;
+  }
+  override *write(source: Uint8Array, caller: IoContext): Blocking<number> {
+    return yield* this.#transfer(source.length, (this.flags & O.NONBLOCK) === 0, (at, count) => this.#ask('write', [caller as unknown as Json], source.subarray(at, at + count)));
+  }
+  override *pwrite(source: Uint8Array, position: number, caller: IoContext): Blocking<number> {
+    return yield* this.#transfer(source.length, true, (at, count) => this.#ask('pwrite', [position + at, caller as unknown as Json], source.subarray(at, at + count)));
+  }
+  override seek(offset: number, whence: number): Blocking<number> { return this.#ask('seek', [offset, whence]); }
+  override poll(): Blocking<number> { return this.#ask('poll', []); }
+  override *ioctl(command: number, argument: number, data: Uint8Array, caller: IoContext): Blocking<number> {
+    const { json, bytes } = yield* this.#kernel.image.files.ask(this.owner, 'ioctl', this.ref.handle, [command, argument, caller as unknown as Json], data);
+    data.set(bytes.subarray(0, data.length));
+    return json as number;
+  }
+  override readEntries(countMax: number): Blocking<readonly DirectoryEntry[]> { return this.#ask('readEntries', [countMax]); }
+  attributes(): Blocking<Attributes> { return this.#ask('fileAttributes', []); }
+  override setAttributes(change: AttributeChange): Blocking<void> { return this.#ask('fileSetAttributes', [change as unknown as Json]); }
+  override truncate(size: number): Blocking<void> { return this.#ask('fileTruncate', [size]); }
+  override allocate(mode: number, offset: number, length: number): Blocking<void> { return this.#ask('allocate', [mode, offset, length]); }
+  override status(): Blocking<FileSystemStatus> { return this.#ask('fileStatus', []); }
+
+  /** Fetches a run of pages, so that mapPage finds them. */
+  *pin(firstPage: number, count: number): Blocking<void> {
+    const kernel = this.#kernel;
+    for (let at = firstPage; at < firstPage + count; ) {
+      if (this.#pinned.has(at)) {
+        at++;
+        continue;
+      }
+      const frames = yield* this.#ask<readonly Pfn[]>('pin', [at, firstPage + count - at]);
+      for (const [i, pfn] of frames.entries()) {
+        kernel.frames.adopt(pfn);
+        kernel.processor.invalidateFrame(pfn);
+        if (this.#pinned.has(at + i)) kernel.frames.release(pfn);
+        else this.#pinned.set(at + i, pfn);
+      }
+      if (frames.length === 0) return;
+      at += frames.length;
+    }
+  }
+  override mapPage(index: number, _forWrite: boolean): Pfn {
+    const pfn = this.#pinned.get(index);
+    if (pfn === undefined) throw new Errno(E.FAULT);
+    this.#kernel.frames.retain(pfn);
+    return pfn;
+  }
+}

@@ -1,0 +1,380 @@
+/**
+ * What /proc shows, of all kernels: each answers for the processes that run with it or were born there.
+ *
+ *     a pid → its origin (the high bits) → the record there → its location → the process
+ *
+ * Always holds: a table about a process is made where the process is; its relations come from the origin.
+ */
+import { E, Errno } from '../abi/errno.ts';
+import { SIG_DFL, SIG_IGN } from '../abi/signal.ts';
+import type { OpenFile } from '../fs/file.ts';
+import { after } from '../fs/maybe.ts';
+import type { AreaInfo, CoreInfo, DescriptorInfo, NodeInfo, ProcessInfo, ProcSource, SystemInfo } from '../fs/proc/source.ts';
+import { type Kernel, latin1 } from '../kernel.ts';
+import { M, MESSAGE_NAMES } from '../message/catalog.ts';
+import { PROT } from '../mm/vm-area.ts';
+import { RELEASE, VERSION } from '../syscall/system.ts';
+import { usedBy } from '../syscall/process.ts';
+import type { Process, Task } from '../task/task.ts';
+import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pid, settle } from '../types.ts';
+
+/** What one kernel adds to the tables about the system. */
+interface Part {
+  readonly cores: readonly CoreInfo[];
+  readonly nodes: readonly NodeInfo[];
+  readonly total: number;
+  readonly free: number;
+  readonly switches: number;
+  readonly interrupts: number;
+  readonly forks: number;
+  readonly running: number;
+  readonly tasks: number;
+}
+
+type Table = (proc: ProcTables, pid: Pid) => unknown;
+
+/** Index = number in the message. */
+const TABLES = {
+  pids: (p: ProcTables) => p.localPids(),
+  process: (p: ProcTables, pid: Pid) => p.localProcess(pid),
+  threads: (p: ProcTables, pid: Pid) => [...p.local(pid).threads].map((task) => task.tid),
+  areas: (p: ProcTables, pid: Pid) => p.localAreas(pid),
+  argumentBytes: (p: ProcTables, pid: Pid) => p.strings(pid, 'argStart', 'argEnd'),
+  environmentBytes: (p: ProcTables, pid: Pid) => p.strings(pid, 'envStart', 'envEnd'),
+  paths: (p: ProcTables, pid: Pid) => p.localPaths(pid),
+  descriptors: (p: ProcTables, pid: Pid) => p.localDescriptors(pid),
+  limits: (p: ProcTables, pid: Pid) => p.localLimits(pid),
+  part: (p: ProcTables) => p.localPart(),
+} satisfies Record<string, Table>;
+type TableName = keyof typeof TABLES;
+const NAMES = Object.keys(TABLES) as TableName[];
+
+/** Longest answer: fragments of a message are counted in 7 bits. */
+const ANSWER_MAX = 6000;
+const LIMITS = 16;
+
+export class ProcTables implements ProcSource {
+  readonly #kernel: Kernel;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  listen(): void {
+    const { messages, image } = { messages: this.#kernel.messages, image: this.#kernel };
+    messages.on(M.REMOTE_PROC_REQUEST, ({ request, what, pid }, { from }) => {
+      image.image.serve(from, request, () => this.#answer(what, pid), (errno, data) => messages.send(from, M.REMOTE_PROC_RESPONSE, { request, errno, data: data ?? new Uint8Array(0) }));
+    });
+    messages.on(M.REMOTE_PROC_RESPONSE, (answer) => messages.answered(answer.request, answer.errno === 0 ? answer : new Errno(answer.errno)));
+  }
+
+  *#answer(what: number, pid: Pid): Blocking<Uint8Array> {
+    const name = NAMES[what];
+    if (name === undefined) throw new Errno(E.INVAL);
+    const bytes = latin1(JSON.stringify(yield* settle(this.#table(name, pid))));
+    if (bytes.length > ANSWER_MAX) throw new Errno(E.FBIG);
+    return bytes;
+  }
+
+  /** A table, from wherever the process is. @throws Errno ESRCH EHOSTDOWN */
+  #table(name: TableName, pid: Pid): Maybe<unknown> {
+    const kernel = this.#kernel;
+    if (pid === 0 || kernel.processes.has(pid)) return TABLES[name](this, pid);
+    const origin = pid >>> 15;
+    const record = kernel.records.all.get(pid);
+    const where = origin === kernel.id ? record?.location : origin;
+    if (where === undefined || (origin !== kernel.id && !kernel.isPeer(origin))) throw new Errno(E.SRCH);
+    if (where === kernel.id || record?.state === 'zombie') return TABLES[name](this, pid);
+    return this.#ask(where, name, pid);
+  }
+
+  *#ask(kernel: KernelId, name: TableName, pid: Pid): Blocking<unknown> {
+    const { data } = yield* this.#kernel.messages.call(kernel, M.REMOTE_PROC_REQUEST, { what: NAMES.indexOf(name), pid }, M.REMOTE_PROC_RESPONSE);
+    let text = '';
+    for (const byte of data) text += String.fromCharCode(byte);
+    return JSON.parse(text) as unknown;
+  }
+
+  // --- what is here --------------------------------------------------------------------------------------------------------------
+
+  local(pid: Pid): Process {
+    const process = this.#kernel.processes.get(pid);
+    if (process === undefined) throw new Errno(E.SRCH);
+    return process;
+  }
+
+  localPids(): Pid[] {
+    return [...this.#kernel.records.all.values()].filter((record) => record.hasStarted).map((record) => record.pid);
+  }
+
+  *localProcess(pid: Pid, task: Task | null = null): Blocking<ProcessInfo | null> {
+    const kernel = this.#kernel;
+    const process = kernel.processes.get(pid);
+    const [, parent = 0, group = 0, session = 0, childrenUser = 0, childrenSystem = 0, terminal = 0, foreground = -1, , exitSignal = 17] =
+      yield* settle(kernel.origins.ask(pid, 'relations'));
+    const relations = { parent, group, session, terminal, foreground, childrenUserCycles: childrenUser, childrenSystemCycles: childrenSystem, exitSignal };
+    if (process === undefined) return this.#zombie(pid, relations);
+    const lead = task ?? kernel.tasks.get(pid) ?? ([...process.threads][0] as Task);
+    const [userCycles, systemCycles] = task === null ? usedBy(process) : [task.usedUser, task.usedSystem];
+    const { mm, credentials } = process;
+    const bytesOf = (test: (area: { protection: number; label: string; backing: unknown }) => boolean): number =>
+      mm.areas.list.filter(test).reduce((sum, area) => sum + area.end - area.start, 0);
+    const caught: [number, number] = [0, 0];
+    const ignored: [number, number] = [0, 0];
+    for (let signal = 1; signal <= 64; signal++) {
+      const handler = process.actions[signal]?.handler ?? SIG_DFL;
+      const set = handler === SIG_IGN ? ignored : handler === SIG_DFL ? null : caught;
+      if (set !== null) set[(signal - 1) >> 5] = ((set[(signal - 1) >> 5] as number) | (1 << ((signal - 1) & 31))) >>> 0;
+    }
+    return {
+      pid, tid: lead.tid, name: process.name, state: letterOf(lead), ...relations, minorFaults: mm.minorFaults, majorFaults: 0,
+      userCycles, systemCycles, nice: lead.nice, threads: process.threads.size, startTime: process.startTime, virtualBytes: mm.size, residentPages: mm.resident,
+      sharedPages: 0, textBytes: bytesOf((area) => (area.protection & PROT.EXEC) !== 0),
+      dataBytes: bytesOf((area) => (area.protection & PROT.WRITE) !== 0 && area.label !== '[stack]'), stackBytes: bytesOf((area) => area.label === '[stack]'),
+      uids: [credentials.uid, credentials.euid, credentials.suid], gids: [credentials.gid, credentials.egid, credentials.sgid], groups: credentials.groups,
+      umask: process.fs.umask, descriptors: [...process.files.list()].length, pending: setOf(lead.pending.all), sharedPending: setOf(process.pending.all),
+      blocked: lead.blocked, ignored, caught, kernel: kernel.id, origin: process.origin, core: lead.core, affinity: lead.affinity,
+      voluntarySwitches: lead.voluntarySwitches, involuntarySwitches: lead.involuntarySwitches, waitsIn: lead.state === 'asleep' ? 'schedule' : '',
+    };
+  }
+
+  #zombie(pid: Pid, relations: Pick<ProcessInfo, 'parent' | 'group' | 'session' | 'terminal' | 'foreground' | 'childrenUserCycles' | 'childrenSystemCycles' | 'exitSignal'>): ProcessInfo | null {
+    const record = this.#kernel.records.all.get(pid);
+    if (record === undefined) return null;
+    const none = [0, 0] as const;
+    return {
+      pid, tid: pid, name: record.name, state: record.state === 'zombie' ? 'Z' : 'D', ...relations, minorFaults: 0, majorFaults: 0, userCycles: record.usedUser, systemCycles: record.usedSystem,
+      nice: 0, threads: 1, startTime: 0, virtualBytes: 0, residentPages: 0, sharedPages: 0, textBytes: 0, dataBytes: 0, stackBytes: 0,
+      uids: [0, 0, 0], gids: [0, 0, 0], groups: [], umask: 0, descriptors: 0, pending: none, sharedPending: none, blocked: none, ignored: none, caught: none,
+      kernel: record.location, origin: this.#kernel.id, core: this.#kernel.serviceCore.id, affinity: [], voluntarySwitches: 0, involuntarySwitches: 0, waitsIn: '',
+    };
+  }
+
+  localAreas(pid: Pid): AreaInfo[] {
+    const { mm } = this.local(pid);
+    return mm.areas.list.map((area) => {
+      let resident = 0;
+      mm.table.forEach(area.start, area.end, () => resident++);
+      const inode = area.backing === null ? null : fileOf(area.backing)?.inode ?? null;
+      return {
+        start: area.start, end: area.end, read: (area.protection & PROT.READ) !== 0, write: (area.protection & PROT.WRITE) !== 0, execute: (area.protection & PROT.EXEC) !== 0,
+        shared: area.shared, offset: area.backing === null ? 0 : area.backingPage * PAGE_SIZE, device: inode?.device ?? 0, ino: inode?.ino ?? 0,
+        path: area.backing?.path || area.label, residentPages: resident,
+      };
+    });
+  }
+
+  /** Strings that exec left on the stack, one byte a character. */
+  strings(pid: Pid, from: 'argStart' | 'envStart', to: 'argEnd' | 'envEnd'): string {
+    const process = this.#kernel.processes.get(pid);
+    if (process === undefined) return '';
+    const { mm } = process;
+    try {
+      let text = '';
+      for (const byte of process.user.read(mm[from], Math.min(4096, mm[to] - mm[from]))) text += String.fromCharCode(byte);
+      return text;
+    } catch (error) {
+      if (error instanceof Errno) return '';
+      throw error;
+    }
+  }
+
+  localPaths(pid: Pid): { executable: string; cwd: string; root: string } {
+    const process = this.#kernel.processes.get(pid);
+    if (process === undefined) return { executable: '', cwd: '', root: '' };
+    return { executable: process.executable, cwd: process.fs.cwd.path(), root: process.fs.root.path() };
+  }
+
+  localDescriptors(pid: Pid): DescriptorInfo[] {
+    const process = this.#kernel.processes.get(pid);
+    if (process === undefined) return [];
+    return [...process.files.list()].map(([fd, { file }]) => ({ fd, path: file.dentry?.path() ?? file.label, position: file.position, flags: file.flags }));
+  }
+
+  /** Infinity is -1 here: JSON has none. */
+  localLimits(pid: Pid): [number, number][] {
+    const { rlimits } = this.local(pid);
+    const finite = (value: number): number => (Number.isFinite(value) ? value : -1);
+    return Array.from({ length: LIMITS }, (_, resource) => (rlimits.get(resource) ?? [Infinity, Infinity]).map(finite) as [number, number]);
+  }
+
+  localPart(): Part {
+    const kernel = this.#kernel;
+    const { topology, now } = kernel;
+    let switches = 0;
+    const cores = kernel.cores.map((core): CoreInfo => {
+      switches += core.switches;
+      const place = topology.cores.find((each) => each.id === core.id);
+      const idle = Math.max(0, now - core.userCycles - core.systemCycles);
+      return {
+        core: core.id, kernel: kernel.id, node: topology.nodes[core.node]?.id ?? 0, socket: place?.package ?? 0, coreInSocket: place?.core ?? 0,
+        userCycles: core.userCycles, niceCycles: 0, systemCycles: core.systemCycles, idleCycles: idle, interrupts: kernel.messages.receivedCount,
+      };
+    });
+    const nodes = kernel.frames.own.byNode().map(({ node, free, total }): NodeInfo => ({
+      node: topology.nodes[node]?.id ?? node, totalFrames: total, freeFrames: free, distances: topology.distances[node] ?? [],
+    }));
+    let running = 0;
+    for (const task of kernel.tasks.values()) if (task.state === 'running' || task.state === 'ready') running++;
+    return {
+      cores, nodes, total: kernel.frames.own.total, free: kernel.frames.own.free, switches, interrupts: kernel.messages.receivedCount, forks: kernel.forks, running, tasks: kernel.tasks.size,
+    };
+  }
+
+  // --- ProcSource ----------------------------------------------------------------------------------------------------------------
+
+  *pids(): Blocking<readonly Pid[]> {
+    const all = this.localPids();
+    for (const peer of this.#kernel.peers()) all.push(...((yield* this.#ask(peer, 'pids', 0)) as Pid[]));
+    return all.sort((a, b) => a - b);
+  }
+  exists(pid: Pid): Maybe<boolean> {
+    const kernel = this.#kernel;
+    if (pid >>> 15 === kernel.id) return kernel.records.all.has(pid);
+    if (kernel.processes.has(pid)) return true;
+    return after(this.process(pid), (found) => found !== null);
+  }
+  *process(pid: Pid): Blocking<ProcessInfo | null> {
+    return (yield* this.#orNull('process', pid)) as ProcessInfo | null;
+  }
+  *threads(pid: Pid): Blocking<readonly Pid[]> {
+    return ((yield* this.#orNull('threads', pid)) ?? [pid]) as readonly Pid[];
+  }
+  *thread(pid: Pid, tid: Pid): Blocking<ProcessInfo | null> {
+    const task = this.#kernel.tasks.get(tid);
+    if (task !== undefined && task.process.pid === pid) return yield* this.localProcess(pid, task);
+    const found = yield* this.process(pid);
+    return found === null ? null : { ...found, tid };
+  }
+  *areas(pid: Pid): Blocking<readonly AreaInfo[]> {
+    return ((yield* this.#orNull('areas', pid)) ?? []) as readonly AreaInfo[];
+  }
+  *argumentBytes(pid: Pid): Blocking<Uint8Array> {
+    return latin1(((yield* this.#orNull('argumentBytes', pid)) ?? '') as string);
+  }
+  *environmentBytes(pid: Pid): Blocking<Uint8Array> {
+    return latin1(((yield* this.#orNull('environmentBytes', pid)) ?? '') as string);
+  }
+  auxiliaryBytes(): Uint8Array {
+    return new Uint8Array(16);
+  }
+  *paths(pid: Pid): Blocking<{ executable: string; cwd: string; root: string }> {
+    return ((yield* this.#orNull('paths', pid)) ?? { executable: '', cwd: '', root: '' }) as { executable: string; cwd: string; root: string };
+  }
+  *descriptors(pid: Pid): Blocking<readonly DescriptorInfo[]> {
+    return ((yield* this.#orNull('descriptors', pid)) ?? []) as readonly DescriptorInfo[];
+  }
+  openFile(pid: Pid, fd: number): OpenFile | null {
+    const files = this.#kernel.processes.get(pid)?.files;
+    return files?.has(fd) ? files.get(fd) : null;
+  }
+  *limits(pid: Pid): Blocking<readonly (readonly [number, number])[]> {
+    const limits = ((yield* this.#orNull('limits', pid)) ?? []) as [number, number][];
+    return limits.map(([soft, hard]) => [soft < 0 ? Infinity : soft, hard < 0 ? Infinity : hard]);
+  }
+  *#orNull(name: TableName, pid: Pid): Blocking<unknown> {
+    try {
+      return yield* settle(this.#table(name, pid) as Maybe<unknown>);
+    } catch (error) {
+      if (error instanceof Errno && (error.errno === E.SRCH || error.errno === E.HOSTDOWN)) return null;
+      throw error;
+    }
+  }
+
+  *migrate(pid: Pid, to: KernelId): Blocking<void> {
+    yield* this.#kernel.migration.request(pid, to);
+  }
+  rename(pid: Pid, name: string): void {
+    this.#kernel.setName(this.local(pid), name.slice(0, 15));
+  }
+
+  *system(): Blocking<SystemInfo> {
+    const kernel = this.#kernel;
+    const parts = [this.localPart()];
+    for (const peer of kernel.peers()) parts.push((yield* this.#ask(peer, 'part', 0)) as Part);
+    const sum = (pick: (part: Part) => number): number => parts.reduce((total, part) => total + pick(part), 0);
+    const nodes = new Map<number, NodeInfo>();
+    for (const node of parts.flatMap((part) => part.nodes)) {
+      const known = nodes.get(node.node);
+      nodes.set(node.node, known === undefined ? node : { ...known, totalFrames: known.totalFrames + node.totalFrames, freeFrames: known.freeFrames + node.freeFrames });
+    }
+    const [total, free] = [sum((part) => part.total), sum((part) => part.free)];
+    return {
+      cores: parts.flatMap((part) => part.cores).sort((a, b) => a.core - b.core), nodes: [...nodes.values()].sort((a, b) => a.node - b.node), totalFrames: total, freeFrames: free,
+      cachedFrames: 0, sharedFrames: 0, kernelFrames: 0, pageTableFrames: 0, anonymousFrames: total - free, contextSwitches: sum((part) => part.switches),
+      interrupts: sum((part) => part.interrupts), forks: sum((part) => part.forks), running: sum((part) => part.running), blocked: 0, tasks: sum((part) => part.tasks),
+      lastPid: Math.max(0, ...kernel.records.all.keys()), loads: [0, 0, 0], hertz: kernel.hertz, hostname: kernel.hostname, release: RELEASE, version: VERSION,
+      commandLine: kernel.parameters.commandLine, pidMax: 128 << 15,
+    };
+  }
+  interrupts(): { name: string; description: string; counts: number[] }[] {
+    return [{ name: 'IPI', description: 'kernel messages', counts: this.#kernel.cores.map((_, i) => (i === 0 ? this.#kernel.messages.receivedCount : 0)) }];
+  }
+  setHostname(name: string): void {
+    this.#kernel.hostname = name;
+  }
+  logLines(): readonly { time: number; text: string }[] {
+    return this.#kernel.logBook.lines;
+  }
+
+  popcornFiles(): readonly string[] {
+    return ['kernels', 'control', 'plan', 'messages'];
+  }
+  popcornText(name: string): Maybe<string> {
+    const kernel = this.#kernel;
+    const { messages } = kernel;
+    switch (name) {
+      case 'kernels': return this.#kernelsText();
+      case 'plan':
+        return kernel.plan.partitions.map((partition) => `${partition.kernel}: cores ${partition.cores.join(',')} memory ${partition.memory.map((range) => `${range.bytes >>> 20}M@${range.node}`).join(',')}\n`).join('');
+      case 'messages':
+        return `sent ${messages.sentCount}\nreceived ${messages.receivedCount}\n${[...MESSAGE_NAMES].map(([type, text]) => `${type} ${text}\n`).join('')}`;
+      default: return '';
+    }
+  }
+  *#kernelsText(): Blocking<string> {
+    const kernel = this.#kernel;
+    const rows: string[] = [];
+    for (const partition of kernel.plan.partitions) {
+      const here = partition.kernel === kernel.id;
+      const up = here || kernel.isPeer(partition.kernel);
+      const part = here ? this.localPart() : up ? ((yield* this.#ask(partition.kernel, 'part', 0)) as Part) : null;
+      const memory = partition.memory.reduce((sum, range) => sum + range.bytes, 0) >>> 20;
+      const used = part === null ? '-' : `${part.tasks}`;
+      rows.push(`${String(partition.kernel).padStart(6)}  ${up ? 'up ' : 'off'}  ${rangesOf(partition.cores).padEnd(12)} ${`${memory}M`.padStart(6)}  ${used}\n`);
+    }
+    return `kernel  state cores       memory  tasks\n${rows.join('')}`;
+  }
+  *popcornWrite(name: string, text: string): Blocking<void> {
+    if (name !== 'control') throw new Errno(E.ACCES);
+    yield* this.#kernel.image.control(text);
+  }
+}
+
+function fileOf(backing: object): OpenFile | null {
+  return 'file' in backing ? (backing.file as OpenFile) : null;
+}
+
+function letterOf(task: Task): ProcessInfo['state'] {
+  if (task.state === 'stopped') return 'T';
+  if (task.state === 'asleep') return task.wait?.interruptible === false ? 'D' : 'S';
+  return task.state === 'dead' ? 'X' : 'R';
+}
+
+function setOf(infos: readonly { signal: number }[]): [number, number] {
+  const set: [number, number] = [0, 0];
+  for (const { signal } of infos) set[(signal - 1) >> 5] = ((set[(signal - 1) >> 5] as number) | (1 << ((signal - 1) & 31))) >>> 0;
+  return set;
+}
+
+/** `0-3,8` of ascending numbers. */
+export function rangesOf(numbers: readonly number[]): string {
+  const parts: string[] = [];
+  for (let i = 0; i < numbers.length; ) {
+    let j = i;
+    while (numbers[j + 1] === (numbers[j] as number) + 1) j++;
+    parts.push(i === j ? String(numbers[i]) : `${numbers[i]}-${numbers[j]}`);
+    i = j + 1;
+  }
+  return parts.join(',');
+}
