@@ -82,6 +82,8 @@ export class Kernel {
   hostname = 'popcorn';
   /** Standard input of the `exec` program, where this kernel runs it. */
   stdin: HostInput | null = null;
+  /** Standard input that came before the program was there. */
+  readonly earlyInput: Uint8Array[] = [];
   /** The `exec` program's pid; 0 when there is none. */
   program: Pid = 0;
   forks = 0;

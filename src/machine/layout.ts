@@ -21,7 +21,7 @@ export const HOST_WORDS_BYTES = 65536;
 /** The most that one memory holds. */
 const MEMORY_MAX = 65536 * WASM_PAGE;
 /** What a machine gets: as much as this for all its nodes together, the same for each. */
-const MACHINE_BYTES = 2048 << 20;
+const MACHINE_BYTES = 2 ** 31;
 const NODE_BYTES_MAX = 512 << 20;
 const MEBIBYTE = 1 << 20;
 

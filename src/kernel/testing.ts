@@ -1,0 +1,121 @@
+/**
+ * A machine of several kernels in one thread, for the kernel's tests: small, without hosts. The world does the same for real.
+ *
+ *     const lab = new KernelLab({ cores: 4, kernels: 2, exec: ['popcorn', 'echo', 'hi'] });
+ *     lab.run(1e9); lab.stdout
+ */
+import { gunzipSync } from 'fflate';
+import { instructionCosts } from '../machine/costs.ts';
+import { Processor } from '../machine/hart/hart.ts';
+import { lineTransfer } from '../machine/interconnect.ts';
+import { memoryMap } from '../machine/layout.ts';
+import { PhysicalMemory } from '../machine/memory.ts';
+import type { Topology, TopologyObject } from '../machine/topology/topology.ts';
+import type { ReplicaInput, ResolvedPlan } from './boot/parameters.ts';
+import { createReplica } from './boot/start.ts';
+import { latencyTable } from './message/latency.ts';
+import { KERNEL_COSTS } from './costs.ts';
+import type { Platform } from './platform.ts';
+import type { Replica } from './replica.ts';
+
+export interface LabOptions {
+  readonly cores?: number;
+  readonly kernels?: number;
+  readonly exec?: readonly string[];
+  readonly migrateEvery?: number;
+  readonly archive: Uint8Array;
+  readonly seed?: number;
+}
+
+/** One node and no caches to speak of. */
+function flat(cores: number, nodes: number): Topology {
+  const object = (type: TopologyObject['type'], osIndex: number, children: readonly TopologyObject[]): TopologyObject =>
+    ({ type, osIndex, bytes: 0, lineBytes: 0, ways: 0, subtype: '', infos: [], children, memory: [] });
+  const per = cores / nodes;
+  return {
+    name: 'flat', model: 'test', hertz: 2.2e9, root: object('Machine', 0, []),
+    cores: Array.from({ length: cores }, (_, id) => ({ id, node: Math.floor(id / per), package: 0, core: id, caches: [id, id, Math.floor(id / per)] })),
+    nodes: Array.from({ length: nodes }, (_, id) => ({ id, bytes: 1 << 30, package: 0, cores: Array.from({ length: per }, (_e, i) => id * per + i) })),
+    distances: Array.from({ length: nodes }, (_, i) => Array.from({ length: nodes }, (_e, j) => (i === j ? 10 : 16))),
+  };
+}
+
+export const inflate = (archive: Uint8Array): Uint8Array => gunzipSync(archive);
+
+export class KernelLab {
+  readonly replicas: Replica[] = [];
+  readonly output: string[][];
+  readonly plan: ResolvedPlan;
+  status: number | null = null;
+  records = 0;
+  readonly trace: (readonly number[])[] = [];
+  readonly #latency: readonly (readonly number[])[];
+  /** Two 32-bit halves of a running hash of all trace records. */
+  #hash = [0x811c9dc5, 0x1b873593];
+  #limit = 0;
+
+  constructor({ cores = 1, kernels = 1, exec, migrateEvery = 0, archive, seed = 1 }: LabOptions) {
+    const topology = flat(cores, kernels);
+    const map = memoryMap(topology, (64 << 20) + kernels * (64 << 20));
+    const memory = PhysicalMemory.create(map.bytes);
+    const processor = new Processor({ memory: memory.wasm, decodeCacheBase: map.decodeCache(0), decodeCacheBytes: 4 << 20, lowLimit: map.lowLimit, costs: instructionCosts() });
+    this.plan = { mode: 'single', partitions: topology.nodes.map((node, kernel) => ({ kernel, cores: node.cores, memory: [map.nodes[kernel] as (typeof map.nodes)[number]] })) };
+    const distance = (from: number, to: number): number => lineTransfer(topology, from, to);
+    this.#latency = latencyTable(topology, this.plan, KERNEL_COSTS.ipiDelivery.value, distance);
+    this.output = Array.from({ length: kernels }, () => ['', '', '', '']);
+    for (const { kernel } of this.plan.partitions) {
+      const platform: Platform = {
+        memory, topology, processor, rootArchive: archive, lineTransfer: distance,
+        hart: (core) => processor.hart(map.hartState(core)),
+        sent: (to, arrival) => arrival + ((this.#latency[to] as number[])[kernel] as number),
+        trace: (time, kind, core, a, b, c, d) => {
+          this.records++;
+          for (const value of [time, kind, core, a, b, c, d]) this.#mix(kernel, value);
+          if (kind !== 12) this.trace.push([time, kernel, kind, core, a, b, c, d]);
+        },
+        output: (_time, port, bytes) => {
+          const out = this.output[kernel] as string[];
+          out[port] += String.fromCharCode(...bytes);
+        },
+        programEnded: (_time, status) => {
+          this.status = status;
+        },
+      };
+      const program = exec !== undefined && kernel === 0 ? { path: exec[0] as string, argv: exec, env: ['PATH=/usr/bin:/bin', 'HOME=/root'], migrateEvery } : null;
+      this.replicas.push(createReplica({ kernel, plan: this.plan, seed, commandLine: 'console=ttyS0', exec: program }, platform));
+    }
+    this.input(0, { kind: 'power' });
+  }
+
+  #mix(kernel: number, value: number): void {
+    this.#hash[0] = Math.imul((this.#hash[0] as number) ^ (value % 4294967296 | 0) ^ kernel, 0x01000193);
+    this.#hash[1] = Math.imul((this.#hash[1] as number) ^ (Math.floor(value / 4294967296) + value | 0), 0x85ebca6b);
+  }
+  get fingerprint(): string {
+    return this.#hash.map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('');
+  }
+
+  input(kernel: number, input: ReplicaInput): void {
+    (this.replicas[kernel] as Replica).input(this.#limit, input);
+  }
+
+  get stdout(): string { return this.output[0]?.[1] ?? ''; }
+  get stderr(): string { return this.output[0]?.[2] ?? ''; }
+  console(kernel: number): string { return this.output[kernel]?.[0] ?? ''; }
+  log(kernel: number): string { return this.output[kernel]?.[3] ?? ''; }
+
+  /** Runs until `limit` cycles, until nothing is left to do, or the program has ended. Returns the time reached. */
+  run(limit: number, stop: () => boolean = () => this.status !== null): number {
+    this.#limit = Math.ceil(limit / 512) * 512;
+    for (;;) {
+      for (const replica of this.replicas) replica.collect();
+      const next = this.replicas.map((replica) => replica.nextTime());
+      const least = next.indexOf(Math.min(...next));
+      const time = next[least] as number;
+      if (time >= this.#limit || stop()) return Math.min(time, this.#limit);
+      let horizon = this.#limit;
+      for (const [j, other] of next.entries()) if (j !== least) horizon = Math.min(horizon, other + ((this.#latency[j] as number[])[least] as number));
+      (this.replicas[least] as Replica).run(horizon);
+    }
+  }
+}
