@@ -1,0 +1,79 @@
+/** Runs the oracle's cases on the interpreter. */
+import { ExitKind } from '../hart.ts';
+import { Bench, USER_RWX } from '../harness.ts';
+import { BOUNDARY, CODE, type Case, codeLength, type End, initialWindow, outcome, WINDOW } from './cases.ts';
+
+const PAGE = 4096;
+/** `ecall` as qemu's user mode answers it for a number that is no system call. */
+const ENOSYS = -38n;
+
+export class Replay {
+  readonly #bench = new Bench();
+  readonly #codeAt: number;
+  readonly #window: readonly [number, number];
+
+  constructor() {
+    const bench = this.#bench;
+    this.#codeAt = bench.map(CODE - PAGE, 3) * PAGE;
+    const upper = bench.map(BOUNDARY, 1, USER_RWX) * PAGE;
+    bench.frame();
+    const lower = bench.map(BOUNDARY - PAGE, 1, USER_RWX) * PAGE;
+    this.#window = [lower + PAGE - WINDOW, upper];
+    initialWindow.forEach((value, i) => {
+      bench.view.setBigUint64(this.#physical(i), value, true);
+    });
+  }
+
+  /** Where the window's i-th doubleword lies. */
+  #physical(i: number): number {
+    const half = WINDOW / 8;
+    return i < half ? this.#window[0] + i * 8 : this.#window[1] + (i - half) * 8;
+  }
+
+  run(start: Case): string {
+    const bench = this.#bench;
+    const { hart } = bench;
+    bench.code(this.#codeAt + start.pc - CODE + PAGE, start.code);
+    start.x.forEach((value, i) => {
+      hart.setXBig(i, value);
+    });
+    start.f.forEach((value, i) => {
+      hart.setF(i, value);
+    });
+    hart.fcsr = start.fcsr;
+    hart.pc = start.pc;
+    hart.breakReservation();
+    let event = '';
+    for (let step = 0; step < start.code.length && event === ''; step++) event = this.#step();
+    const memory: [number, bigint][] = [];
+    for (const [i, value] of initialWindow.entries()) {
+      const at = this.#physical(i);
+      const now = bench.view.getBigUint64(at, true);
+      if (now === value) continue;
+      memory.push([i * 8, now]);
+      bench.view.setBigUint64(at, value, true);
+    }
+    bench.code(this.#codeAt + start.pc - CODE + PAGE, Array.from({ length: codeLength(start.code) / 2 }, () => 0x9002));
+    const end: End = {
+      event, pc: new DataView(hart.regs.buffer, hart.base).getBigUint64(512, true),
+      x: start.x.map((_, i) => BigInt.asUintN(64, hart.xBig(i))), f: start.f.map((_, i) => hart.f(i)), fcsr: hart.fcsr, memory,
+    };
+    return outcome(start, end);
+  }
+
+  #step(): string {
+    const { hart } = this.#bench;
+    const kind = hart.run(1);
+    switch (kind) {
+      case ExitKind.Fuel: return '';
+      case ExitKind.Ebreak: return 'ebreak';
+      case ExitKind.IllegalInstruction: return 'illegal';
+      case ExitKind.Misaligned: return 'misaligned';
+      case ExitKind.PageFault: return `fault ${BigInt.asUintN(64, BigInt(hart.faultAddress)).toString(16)}`;
+      case ExitKind.Ecall:
+        hart.setXBig(10, ENOSYS);
+        hart.pc += 4;
+        return '';
+    }
+  }
+}
