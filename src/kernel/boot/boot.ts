@@ -21,7 +21,7 @@ import { load, traceName } from '../task/exec.ts';
 import type { ProcessRecord } from '../task/record.ts';
 import type { Process, Task } from '../task/task.ts';
 import { TraceKind } from '../trace.ts';
-import { type Blocking, type KernelId, PAGE_SIZE, settle } from '../types.ts';
+import { type Blocking, type KernelId, PAGE_SIZE, settle, sleep } from '../types.ts';
 import { fsServices } from './services.ts';
 
 /** The kernel that keeps the one file tree of a single system. */
@@ -34,7 +34,7 @@ const RLIMIT_NOFILE = 7;
 export function* boot(kernel: Kernel, by: KernelId, present: readonly KernelId[]): Blocking<void> {
   const { partition, topology } = kernel;
   kernel.setState(KernelState.Booting, by);
-  kernel.charge(kernel.cost('bootKernel'));
+  yield* sleep([], { deadline: kernel.now + kernel.cost('bootKernel'), interruptible: false });
   kernel.log(5, `Linux version ${RELEASE} (popcorn@lab) ${VERSION}`);
   kernel.log(6, `Command line: ${kernel.parameters.commandLine}`);
   kernel.log(6, `Machine model: ${topology.model} (${topology.name}), ${topology.cores.length} cores, ${topology.nodes.length} nodes`);
@@ -77,6 +77,8 @@ function* startFirst(kernel: Kernel): Blocking<void> {
     yield* start(kernel, init, '/init', ['/init'], INIT_ENV, files, 0);
     return;
   }
+  // The program starts on the machine as asked for: with all kernels that were started together.
+  yield* kernel.image.allArrived();
   init.ignoresChildren = true;
   init.hasStarted = false;
   const record = kernel.records.create(init, kernel.id);

@@ -9,7 +9,7 @@ import { type Kernel, KernelState } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import { deliverHere } from '../task/origins.ts';
 import type { KernelFiber } from '../task/fiber.ts';
-import { type Blocking, type KernelId, type Maybe, type Pfn, settle } from '../types.ts';
+import { type Blocking, type KernelId, type Maybe, type Pfn, settle, sleep, WaitQueue } from '../types.ts';
 import { RemoteFiles } from './files.ts';
 import { ProcTables } from './proc.ts';
 
@@ -30,6 +30,7 @@ export class Image {
   readonly #serving = new Map<number, KernelFiber>();
   readonly #returns = new Map<KernelId, Pfn[]>();
   readonly #starting = new Set<KernelId>();
+  readonly #arrived = new WaitQueue();
   #beat = 0;
 
   constructor(kernel: Kernel) {
@@ -92,6 +93,15 @@ export class Image {
     for (const other of present) {
       if (other === kernel.id) continue;
       kernel.messages.send(other, M.CHECKIN, { cores: kernel.cores.length, frames: kernel.frames.own.total });
+    }
+  }
+
+  /** Waits until every kernel that this one started has checked in; a kernel that does not come is not waited for longer than a second. */
+  *allArrived(): Blocking<void> {
+    const kernel = this.#kernel;
+    const deadline = kernel.now + kernel.hertz;
+    while (this.#starting.size > 0) {
+      if ((yield* sleep([this.#arrived], { deadline, interruptible: false })) === 'timeout') return;
     }
   }
 
@@ -159,6 +169,7 @@ export class Image {
     const on = kernel.messages;
     on.on(M.CHECKIN, ({ cores, frames }, { from }) => {
       this.#starting.delete(from);
+      this.#arrived.wakeAll();
       kernel.addPeer(from);
       on.send(from, M.CHECKIN_ANSWER, { cores: kernel.cores.length, frames: kernel.frames.own.total });
       if (kernel.state === KernelState.Up) kernel.log(6, `popcorn: kernel ${from} has checked in: ${cores} cores, ${frames} frames`);

@@ -112,7 +112,7 @@ export class Migration {
     const origin = pid >>> 15;
     const record = kernel.records.all.get(pid);
     const where = origin === kernel.id ? record?.location : origin;
-    if (where === undefined || where === kernel.id || record?.state === 'zombie') throw new Errno(E.SRCH);
+    if (where === undefined || where === kernel.id || record?.state === 'zombie' || !kernel.isPeer(where)) throw new Errno(E.SRCH);
     yield* kernel.messages.call(where, M.MIGRATE_REQUEST, { pid, to }, M.MIGRATE_RESPONSE);
   }
 

@@ -312,11 +312,11 @@ export class AddressSpace {
     for (const area of this.areas.list) {
       if (area.shared) continue;
       this.table.forEach(area.start, area.end, (address, pfn, flags) => {
-        if (!(flags & PTE.COW) || this.#isPageOfFile(area, address, pfn)) return;
+        if (this.#isPageOfFile(area, address, pfn)) return;
         if (this.#services.frames.references(pfn) > 1) {
           this.table.set(address, this.#copy(pfn), this.#leafFlags(area.protection, (area.protection & PROT.WRITE) !== 0) | PTE.A | PTE.D);
           this.#services.frames.release(pfn);
-        } else {
+        } else if (flags & PTE.COW) {
           this.table.set(address, pfn, this.#leafFlags(area.protection, (area.protection & PROT.WRITE) !== 0) | PTE.A | PTE.D);
         }
       });

@@ -155,7 +155,6 @@ export function ioctl(ctx: SyscallContext, fd: number, command: number, argument
   }
   const shape = IOCTLS.get(number);
   if (!shape) throw new Errno(E.NOTTY);
-  if (shape.direction === 'out') ctx.user.check(argument, shape.bytes, true);
   const data = shape.direction === 'in' ? ctx.user.read(argument, shape.bytes) : new Uint8Array(shape.bytes);
   return holding(file, after(file.ioctl(number, int(argument), data, ioOf(ctx)), (result) => {
     if (shape.direction === 'out') ctx.user.write(argument, data);

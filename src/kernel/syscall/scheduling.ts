@@ -2,6 +2,7 @@
 import { E, Errno } from '../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task/task.ts';
+import type { Blocking, Maybe } from '../types.ts';
 import type { CallRow, SyscallContext, SyscallHandler } from './context.ts';
 import { int } from './file-common.ts';
 
@@ -17,8 +18,13 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
     return task;
   };
 
+  function* moveElsewhere(pid: number, to: number): Blocking<number> {
+    yield* kernel.migration.request(pid, to);
+    return 0;
+  }
+
   /** A mask of cores of this kernel stays here; one of cores of another kernel is a wish to move there (as in Popcorn). */
-  function setAffinity(ctx: SyscallContext, pid: number, size: number, address: number): number {
+  function setAffinity(ctx: SyscallContext, pid: number, size: number, address: number): Maybe<number> {
     const bytes = ctx.user.read(address, Math.min(size, 1024));
     const wanted = kernel.topology.cores.map((core) => core.id).filter((id) => ((bytes[id >> 3] ?? 0) >> (id & 7)) & 1);
     if (wanted.length === 0) throw new Errno(E.INVAL);
@@ -27,8 +33,7 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
     if (task === undefined) {
       const target = kernel.plan.partitions.find((partition) => partition.cores.includes(wanted[0] as number));
       if (target === undefined) throw new Errno(E.INVAL);
-      kernel.detach(kernel.migration.request(int(pid), target.kernel));
-      return 0;
+      return moveElsewhere(int(pid), target.kernel);
     }
     if (here.length > 0) {
       task.affinity = here;
