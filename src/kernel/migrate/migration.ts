@@ -79,6 +79,16 @@ interface Arriving {
   readonly entries: number[];
 }
 
+/**
+ * A source that waits for its target. Letting go happens in the very handler of the answer: the process may be back before anything else
+ * runs here.
+ */
+interface Pairing {
+  errno: number | null;
+  readonly queue: WaitQueue;
+  readonly letGo: () => void;
+}
+
 const AREA = { Shared: 1, GrowsDown: 2, File: 4 } as const;
 /** Page-table entries in one PTE_TRANSFER: three words each. */
 const ENTRIES_PER_MESSAGE = 100;
@@ -88,7 +98,9 @@ export class Migration {
   readonly #kernel: Kernel;
   #nextClone = 1;
   readonly #arriving = new Map<number, Arriving>();
-  readonly #pairings = new Map<number, { errno: number | null; readonly queue: WaitQueue }>();
+  readonly #pairings = new Map<number, Pairing>();
+  /** Woken when a process has left. */
+  readonly #departed = new WaitQueue();
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -197,7 +209,13 @@ export class Migration {
       for (let at = 0; at < entries.length; at += 3 * ENTRIES_PER_MESSAGE) messages.send(to, M.PTE_TRANSFER, { clone, entries: entries.slice(at, at + 3 * ENTRIES_PER_MESSAGE) });
       kernel.charge((entries.length / 3) * kernel.cost('migratePage'));
       step(MigrateStep.PagesSent, entries.length / 3);
-      const pairing = { errno: null as number | null, queue: new WaitQueue() };
+      const pairing: Pairing = {
+        errno: null, queue: new WaitQueue(),
+        letGo: () => {
+          this.#letGo(task, entries, captured);
+          step(MigrateStep.ShadowLeft, entries.length / 3);
+        },
+      };
       this.#pairings.set(clone, pairing);
       const json = latin1(JSON.stringify(this.#travelling(process, task, files)));
       const imageBytes = new Uint8Array(registers.length + json.length);
@@ -210,12 +228,9 @@ export class Migration {
         yield* sleep([pairing.queue], { interruptible: false });
       }
       this.#pairings.delete(clone);
-      // What the target refused it has given back.
-      if (pairing.errno !== 0) refs.length = 0;
-      if (pairing.errno !== 0) throw new Errno(pairing.errno);
-      this.#letGo(task, entries, captured);
-      step(MigrateStep.ShadowLeft, entries.length / 3);
-      return REGISTERS_SET;
+      // What the target refused it has given back. Had it agreed, this task would be no more (see `Pairing`).
+      refs.length = 0;
+      throw new Errno(pairing.errno);
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
       for (const ref of refs) image.files.drop(ref);
@@ -292,14 +307,16 @@ export class Migration {
     }
     if (process.itimer !== null) process.itimer.cancelled = true;
     process.itimer = null;
-    kernel.scheduler.remove(task, 3);
-    task.state = 'dead';
+    if (task.wait !== null) for (const queue of task.wait.queues) queue.sleepers.delete(task);
+    task.wait = null;
     task.fiber = null;
+    task.state = 'dead';
     kernel.tasks.delete(task.tid);
     process.threads.delete(task);
     kernel.processes.delete(process.pid);
     kernel.releaseSpace(process);
     kernel.releaseFiles(process);
+    this.#departed.wakeAll();
     // Signals that came while it was on its way go after it.
     for (const info of late) kernel.detach(kernel.origins.ask(process.pid, 'signal', info.signal, info.code, info.pid, info.uid));
   }
@@ -332,7 +349,10 @@ export class Migration {
       const pairing = this.#pairings.get(clone);
       if (pairing === undefined) return;
       pairing.errno = errno;
-      pairing.queue.wakeAll();
+      if (errno === 0) {
+        this.#pairings.delete(clone);
+        pairing.letGo();
+      } else pairing.queue.wakeAll();
     });
     messages.on(M.MIGRATE_REQUEST, ({ request, pid, to }, { from }) => {
       this.#kernel.image.serve(from, request, () => this.request(pid, to), (errno) => messages.send(from, M.MIGRATE_RESPONSE, { request, errno }));
@@ -344,6 +364,8 @@ export class Migration {
     const kernel = this.#kernel;
     const step = (which: number, count: number): void => kernel.trace(TraceKind.Migrate, pid, from, which, count);
     step(MigrateStep.Arrived, areas.length);
+    // It may be back before the answer that lets its old self go has come through a full lane.
+    while (kernel.processes.has(pid)) yield* sleep([this.#departed], { interruptible: false });
     const registers = imageBytes.slice(0, REGISTERS);
     let text = '';
     for (const byte of imageBytes.subarray(REGISTERS)) text += String.fromCharCode(byte);
