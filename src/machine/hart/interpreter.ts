@@ -11,7 +11,7 @@
 import { addFusedFunctions } from './isa/fused.ts'
 import type { AccessSize, LoadKind, Operands } from './isa/operands.ts'
 import { instructions } from './isa/table.ts'
-import { Access, ExitKind, TLB_ENTRIES, entry as field, state } from './layout.ts'
+import { Access, type AccessKind, ExitKind, TLB_ENTRIES, entry as field, state } from './layout.ts'
 import {
   type Code, type F32, type F64, type I32, type I64, type Local,
   after, block, branch, branchTable, callFor, f32, f64, i32, i64, loop, returns, sequence, unreachable, when,
@@ -289,8 +289,12 @@ class Run {
     const sizes: Record<LoadKind, AccessSize> = { i8: 1, u8: 1, i16: 2, u16: 2, i32: 4, u32: 4, i64: 8 }
     const boxes = [source1, source2, source3].map((source) => i32.load(source, state.f + 4))
     const setRd = (value: I64): Code => i64.store(target, value)
-    const aligned = (size: 4 | 8, at: I64): Code =>
-      when(i32.and(i32.wrap(at), i32.const(size - 1)), sequence(i64.store(hart, at, state.faultAddress), this.#leave(ExitKind.Misaligned)))
+    const aligned = (size: 4 | 8, access: AccessKind): Code =>
+      when(i32.and(i32.wrap(rs1), i32.const(size - 1)), sequence(
+        i64.store(hart, rs1, state.faultAddress),
+        i32.store(hart, i32.const(access), state.faultAccess),
+        this.#leave(ExitKind.Misaligned),
+      ))
 
     return {
       rs1, rs2, imm, address, nextPc, pc: this.#pc.get, setRd,
@@ -317,7 +321,7 @@ class Run {
       store: (size, at, value) =>
         sequence(this.#locate(Access.Store, size, at, i64.store(hart, value, state.value)), store(size, pa, value)),
       atomicAddress: (size, access) =>
-        sequence(aligned(size, rs1), this.#locate(access === Access.Load ? Access.Load : Access.Store, size, rs1)),
+        sequence(aligned(size, access), this.#locate(access === Access.Load ? Access.Load : Access.Store, size, rs1)),
       atomicLoad: (size) => (size === 4 ? i64.load32s(pa) : i64.load(pa)),
       atomicStore: (size, value) => store(size, pa, value),
       reserve: sequence(
@@ -325,7 +329,7 @@ class Run {
         i32.store(hart, pa, state.reservationPhysical),
       ),
       storeConditional: (size) => sequence(
-        aligned(size, rs1),
+        aligned(size, Access.Store),
         when(
           i64.ne(rs1, i64.load(hart, state.reservationVirtual)),
           sequence(i64.store(hart, i64.const(-1), state.reservationVirtual), setRd(i64.const(1)), advanceFromIf),
@@ -357,5 +361,5 @@ export type RunFunction = (hart: number, fuel: number) => ExitKind
 export function createInterpreter(memory: Memory, cacheBase: number, cacheBytes: number, imports: InterpreterImports): RunFunction {
   const module = new engine.Module(interpreterModule(cacheBase, cacheBytes))
   const instance = new engine.Instance(module, { env: { memory, ...imports } })
-  return instance.exports['run'] as RunFunction
+  return instance.exports.run as RunFunction
 }

@@ -63,9 +63,6 @@ export function digest(texts: Iterable<string>): string {
   }
   return (hash >>> 0).toString(16).padStart(8, '0');
 }
-export const describe = (start: Case): string =>
-  `${start.code.map((word) => word.toString(16)).join('+')} @${start.pc.toString(16)} ${start.fcsr} x ${start.x.map((v) => v.toString(16)).join()} f ${start.f.map((v) => v.toString(16)).join()}`;
-
 /** Numbers from a seed, the same on every machine. */
 export class Dice {
   #state: number;
@@ -154,6 +151,18 @@ const background = (() => {
   const f = Array.from({ length: 32 }, (_, i) => (i % 2 ? single(i + 1 / 3) : double(-i / 7)));
   return { x, f };
 })();
+
+/** The case as text: its code, and what differs from the background. */
+export function inWords(start: Case): string {
+  const parts = [start.code.map((word) => word.toString(16)).join('+'), `@${start.pc.toString(16)}`, `c=${start.fcsr.toString(16)}`];
+  start.x.forEach((value, i) => {
+    if (value !== background.x[i]) parts.push(`x${i}=${value.toString(16)}`);
+  });
+  start.f.forEach((value, i) => {
+    if (value !== background.f[i]) parts.push(`f${i}=${value.toString(16)}`);
+  });
+  return parts.join(' ');
+}
 
 /** The window at the start: random, with edge values in between. */
 export const initialWindow: readonly bigint[] = (() => {

@@ -11,6 +11,9 @@ typedef unsigned short u16;
 #define BOUNDARY 0x20000000UL
 #define WINDOW 2048UL
 #define CHANGES 4
+/* Where no case's sp points by chance: a signal that meets sp within this stack would go on from there. */
+#define STACK 0x2f5a3c1000UL
+#define STACK_SIZE 32768UL
 
 struct input {
   u64 x[31], f[32], fcsr, pc;
@@ -27,7 +30,7 @@ struct context {
   u32 fcsr;
 };
 
-static u64 initial[2 * WINDOW / 8], stack[4096];
+static u64 initial[2 * WINDOW / 8];
 static struct input inputs[64];
 static struct output outputs[64];
 static u64 used, have, filled, running;
@@ -103,10 +106,11 @@ static void handler(long signal, u64 *information, struct context *at) {
 __attribute__((used)) static void start(void) {
   call(222, CODE - CODE_REACH, 2 * CODE_REACH, 7, 0x32, -1, 0);
   call(222, BOUNDARY - 4096, 8192, 3, 0x32, -1, 0);
+  call(222, STACK, STACK_SIZE, 3, 0x32, -1, 0);
   for (u64 at = CODE - CODE_REACH; at < CODE + CODE_REACH; at += 2) *(u16 *)at = 0x9002;
   get(initial, sizeof initial);
   for (u64 i = 0; i < 2 * WINDOW / 8; i++) ((u64 *)(BOUNDARY - WINDOW))[i] = initial[i];
-  u64 alternate[3] = {(u64)stack, 0, sizeof stack}, action[3] = {(u64)handler, 0x48000004, 0};
+  u64 alternate[3] = {STACK, 0, STACK_SIZE}, action[3] = {(u64)handler, 0x48000004, 0};
   call(132, (u64)alternate, 0, 0, 0, 0, 0);
   int signals[] = {4, 5, 7, 11};
   for (int i = 0; i < 4; i++) call(134, signals[i], (u64)action, 0, 8, 0, 0);

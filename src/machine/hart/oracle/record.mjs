@@ -10,7 +10,7 @@ import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { instructions } from '../isa/table.ts';
-import { allCases, codeLength, describe, Dice, digest, initialWindow, outcome, randomCase, sweeps } from './cases.ts';
+import { allCases, codeLength, inWords, Dice, digest, initialWindow, outcome, randomCase, sweeps } from './cases.ts';
 import { Replay } from './replay.ts';
 
 const INPUT_BYTES = (31 + 32 + 2) * 8 + 16 + 8;
@@ -50,7 +50,7 @@ function endOf(start, view, at) {
   const here = pc === BigInt(start.pc);
   const event = !here ? '' : signal === SIGILL ? 'illegal' : signal === SIGTRAP ? 'ebreak' : signal === SIGBUS ? 'misaligned' : `fault ${address.toString(16)}`;
   const changes = Number(word(67));
-  if (changes > CHANGES) throw new Error(`${describe(start)} changed ${changes} doublewords`);
+  if (changes > CHANGES) throw new Error(`${inWords(start)} changed ${changes} doublewords`);
   return {
     event, pc, x: [0n, ...Array.from({ length: 31 }, (_, i) => word(3 + i))], f: Array.from({ length: 32 }, (_, i) => word(34 + i)),
     fcsr: Number(word(66)), memory: Array.from({ length: changes }, (_, i) => [Number(word(68 + i)), word(72 + i)]),
@@ -97,7 +97,7 @@ function compare(name, cases, outcomes, replay) {
     const own = replay.run(start);
     if (own === outcomes[i]) return;
     wrong++;
-    if (shown++ < 40) console.log(`${name} ${start.code.map((w) => w.toString(16)).join('+')} fcsr ${start.fcsr.toString(16)}: qemu '${outcomes[i]}', here '${own}'`);
+    if (shown++ < 40) console.log(`${name} ${inWords(start)}: qemu '${outcomes[i]}', here '${own}'`);
   });
   if (wrong > 0) console.log(`${name}: ${wrong} of ${cases.length} differ`);
   return wrong;
@@ -114,7 +114,7 @@ function record() {
     count += cases.length;
     const distinct = [...new Set(outcomes)];
     const place = new Map(distinct.map((text, i) => [text, i]));
-    rows[name] = { cases: digest(cases.map(describe)), outcomes: distinct, order: outcomes.map((text) => place.get(text)) };
+    rows[name] = { cases: digest(cases.map(inWords)), outcomes: distinct, order: outcomes.map((text) => place.get(text)) };
   }
   const swept = {};
   for (const [group, cases] of sweeps()) {

@@ -11,6 +11,7 @@ export class Replay {
   readonly #bench = new Bench();
   readonly #codeAt: number;
   readonly #window: readonly [number, number];
+  readonly #initial: Int32Array;
 
   constructor() {
     const bench = this.#bench;
@@ -22,6 +23,7 @@ export class Replay {
     initialWindow.forEach((value, i) => {
       bench.view.setBigUint64(this.#physical(i), value, true);
     });
+    this.#initial = this.#words().slice();
   }
 
   /** Where the window's i-th doubleword lies. */
@@ -45,20 +47,35 @@ export class Replay {
     hart.breakReservation();
     let event = '';
     for (let step = 0; step < start.code.length && event === ''; step++) event = this.#step();
-    const memory: [number, bigint][] = [];
-    for (const [i, value] of initialWindow.entries()) {
-      const at = this.#physical(i);
-      const now = bench.view.getBigUint64(at, true);
-      if (now === value) continue;
-      memory.push([i * 8, now]);
-      bench.view.setBigUint64(at, value, true);
-    }
+    const memory = this.#changes();
     bench.code(this.#codeAt + start.pc - CODE + PAGE, Array.from({ length: codeLength(start.code) / 2 }, () => 0x9002));
     const end: End = {
       event, pc: new DataView(hart.regs.buffer, hart.base).getBigUint64(512, true),
       x: start.x.map((_, i) => BigInt.asUintN(64, hart.xBig(i))), f: start.f.map((_, i) => hart.f(i)), fcsr: hart.fcsr, memory,
     };
     return outcome(start, end);
+  }
+
+  /** Both halves of the window, one after the other. */
+  #words(): Int32Array {
+    const words = new Int32Array((2 * WINDOW) / 4);
+    this.#window.forEach((at, half) => {
+      words.set(this.#bench.processor.i32.subarray(at / 4, (at + WINDOW) / 4), (half * WINDOW) / 4);
+    });
+    return words;
+  }
+  /** What changed in the window; puts it back. */
+  #changes(): [offset: number, value: bigint][] {
+    const changes: [number, bigint][] = [];
+    const words = this.#words();
+    for (let i = 0; i < words.length; i += 2) {
+      if (words[i] === this.#initial[i] && words[i + 1] === this.#initial[i + 1]) continue;
+      const at = this.#physical(i / 2);
+      const { view } = this.#bench;
+      changes.push([i * 4, view.getBigUint64(at, true)]);
+      view.setBigUint64(at, initialWindow[i / 2] ?? 0n, true);
+    }
+    return changes;
   }
 
   #step(): string {
