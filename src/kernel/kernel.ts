@@ -388,8 +388,9 @@ export class Kernel {
   releaseSpace(process: Process): void {
     if (--process.mm.users === 0) process.mm.destroy();
   }
-  releaseFiles(process: Process): void {
-    for (const file of process.files.closeAll()) this.detach(file.release());
+  /** Closes everything; returns what has to be waited for. */
+  releaseFiles(process: Process): Blocking<void>[] {
+    return process.files.closeAll().map((file) => file.release()).filter((release) => isBlocking(release));
   }
   shareFiles(files: Process['files']): void {
     files.users++;

@@ -193,12 +193,12 @@ export class RemoteFiles {
     };
   }
 
-  #released(handle: number, references: number): void {
+  *#released(handle: number, references: number): Blocking<void> {
     const exported = this.#objects.get(handle);
     if (exported === undefined || !('references' in exported)) return;
     exported.references -= references;
     if (exported.references === 0) this.#forget(exported);
-    for (let i = 0; i < references; i++) this.#kernel.detach(exported.file.release());
+    for (let i = 0; i < references; i++) yield* settle(exported.file.release());
   }
 
   #forget(exported: Exported): void {
@@ -243,7 +243,10 @@ export class RemoteFiles {
     });
     messages.on(M.FILE_RESPONSE, (answer) => messages.answered(answer.request, answer.errno === 0 ? answer : new Errno(answer.errno)));
     messages.on(M.FILE_READY, ({ handle }, { from }) => this.#imported.get(`${from}/${handle}`)?.ready());
-    messages.on(M.FILE_RELEASE, ({ handle, references }) => this.#released(handle, references));
+    messages.on(M.FILE_RELEASE, ({ request, handle, references }, { from }) => {
+      kernel.image.serve(from, request, () => this.#released(handle, references), () => messages.send(from, M.FILE_RELEASED, { request }));
+    });
+    messages.on(M.FILE_RELEASED, ({ request }) => messages.answered(request, {}));
   }
 
   // --- the borrower's side -------------------------------------------------------------------------------------------------------
@@ -399,11 +402,15 @@ export class RemoteFile extends BaseFile {
     this.#changed.wakeAll();
   }
 
-  protected override closed(): void {
+  /** Waited for, as the other end of a pipe must have closed before anyone is told so. */
+  protected override closed(): Maybe<void> {
     this.#gone();
     for (const pfn of this.#pinned.values()) this.#kernel.frames.release(pfn);
     this.#pinned.clear();
-    if (this.#kernel.isPeer(this.owner)) this.#kernel.messages.send(this.owner, M.FILE_RELEASE, { handle: this.ref.handle, references: this.held });
+    if (this.#kernel.isPeer(this.owner)) return this.#tellOwner();
+  }
+  *#tellOwner(): Blocking<void> {
+    yield* this.#kernel.messages.call(this.owner, M.FILE_RELEASE, { handle: this.ref.handle, references: this.held }, M.FILE_RELEASED);
   }
 
   *#ask<T>(name: string, args: readonly Json[], bytes?: Uint8Array): Blocking<T> {

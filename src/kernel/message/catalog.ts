@@ -44,7 +44,8 @@ export const M = {
     (m) => `operation ${m.operation} on ${m.handle}, ${m.length} bytes of arguments in frame ${m.pfn}`),
   FILE_RESPONSE: kind(31, 'FILE_RESPONSE', { request: 'u32', errno: 'i32', length: 'u16' }, (m) => (m.errno ? `errno ${m.errno}` : `${m.length} bytes`)),
   FILE_READY: kind(32, 'FILE_READY', { handle: 'u32' }, (m) => `${m.handle} may be ready`),
-  FILE_RELEASE: kind(33, 'FILE_RELEASE', { handle: 'u32', references: 'u32' }, (m) => `${m.handle} is closed here`),
+  FILE_RELEASE: kind(33, 'FILE_RELEASE', { request: 'u32', handle: 'u32', references: 'u32' }, (m) => `${m.handle} is closed here`),
+  FILE_RELEASED: kind(35, 'FILE_RELEASED', { request: 'u32' }, () => 'closed'),
   FRAME_RETURN: kind(34, 'FRAME_RETURN', { frames: 'u32s' }, (m) => `${m.frames.length} frames back`),
 
   // The rest of the single system image.

@@ -56,6 +56,7 @@ interface Travelling {
     readonly policy: number;
     readonly clearChildTid: number;
     readonly robustList: number;
+    readonly restart: number;
     /** Null: none. */
     readonly restartDeadline: number | null;
     readonly wanted: readonly CoreId[];
@@ -132,7 +133,7 @@ export class Migration {
   ask(process: Process, to: KernelId, wanted: readonly CoreId[]): void {
     const kernel = this.#kernel;
     if (to === kernel.id) return;
-    if (!this.#mayLeave(process)) throw new Errno(E.BUSY);
+    if (!this.mayLeave(process)) throw new Errno(E.BUSY);
     for (const task of process.threads) {
       task.migrateTo = to;
       task.wantedCores = wanted;
@@ -149,13 +150,13 @@ export class Migration {
       if (kernel.processes.get(process.pid) !== process || process.exitStatus !== null) return;
       const up = [kernel.id, ...kernel.peers()].sort((a, b) => a - b);
       const next = up[(up.indexOf(kernel.id) + 1) % up.length] as KernelId;
-      if (next !== kernel.id && this.#mayLeave(process)) this.ask(process, next, []);
+      if (next !== kernel.id && this.mayLeave(process)) this.ask(process, next, []);
       this.keepMoving(process);
     });
   }
 
   /** Threads, memory lent by vfork and memory shared for writing keep a process where it is. */
-  #mayLeave(process: Process): boolean {
+  mayLeave(process: Process): boolean {
     return process.threads.size === 1 && process.mm.users === 1 && process.files.users === 1
       && !process.mm.areas.list.some((area) => area.shared && (area.backing === null || backingFile(area.backing) === null || (area.protection & PROT.WRITE) !== 0));
   }
@@ -165,8 +166,7 @@ export class Migration {
     const kernel = this.#kernel;
     const to = task.migrateTo;
     task.migrateTo = -1;
-    if (to === kernel.id || !kernel.isPeer(to) || !this.#mayLeave(task.process)) return false;
-    task.restart = 0;
+    if (to === kernel.id || !kernel.isPeer(to) || !this.mayLeave(task.process)) return false;
     kernel.scheduler.begin(task, this.#leave(task, to));
     return true;
   }
@@ -277,7 +277,7 @@ export class Migration {
     const { mm, credentials, origin, name, executable, startTime, migrateEvery } = process;
     const finite = (value: number): number => (Number.isFinite(value) ? value : -1);
     const { brkStart, brk, argStart, argEnd, envStart, envEnd, stackStart, codeStart, codeEnd, stackLimit, minorFaults } = mm;
-    const { blocked, savedBlocked, altStack, nice, policy, clearChildTid, robustList, restartDeadline } = task;
+    const { blocked, savedBlocked, altStack, nice, policy, clearChildTid, robustList, restart, restartDeadline } = task;
     return {
       origin, name, executable, credentials, startTime, migrateEvery, files,
       actions: process.actions.flatMap((action, signal) => (action.handler === 0 && action.flags === 0 ? [] : [[signal, action.handler, action.flags, action.mask] as const])),
@@ -288,7 +288,7 @@ export class Migration {
       cwd: process.fs.cwd.path(), root: process.fs.root.path(), umask: process.fs.umask,
       space: { brkStart, brk, argStart, argEnd, envStart, envEnd, stackStart, codeStart, codeEnd, stackLimit, minorFaults },
       task: {
-        blocked, savedBlocked, altStack, nice, policy, clearChildTid, robustList, restartDeadline: Number.isNaN(restartDeadline) ? null : restartDeadline,
+        blocked, savedBlocked, altStack, nice, policy, clearChildTid, robustList, restart, restartDeadline: Number.isNaN(restartDeadline) ? null : restartDeadline,
         wanted: task.wantedCores, switches: [task.voluntarySwitches, task.involuntarySwitches],
       },
     };
@@ -315,7 +315,7 @@ export class Migration {
     process.threads.delete(task);
     kernel.processes.delete(process.pid);
     kernel.releaseSpace(process);
-    kernel.releaseFiles(process);
+    for (const release of kernel.releaseFiles(process)) kernel.detach(release);
     this.#departed.wakeAll();
     // Signals that came while it was on its way go after it.
     for (const info of late) kernel.detach(kernel.origins.ask(process.pid, 'signal', info.signal, info.code, info.pid, info.uid));
@@ -499,6 +499,7 @@ export class Migration {
     task.policy = state.task.policy;
     task.clearChildTid = state.task.clearChildTid;
     task.robustList = state.task.robustList;
+    task.restart = state.task.restart;
     task.restartDeadline = state.task.restartDeadline ?? Number.NaN;
     [task.voluntarySwitches, task.involuntarySwitches] = state.task.switches;
     for (const info of state.taskPending) task.pending.add(info);

@@ -36,7 +36,12 @@ export function memoryCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
       if (file.flags & O.PATH) throw new Errno(E.BADF);
       if (!mayRead(file)) throw new Errno(E.ACCES);
       if (type !== MAP.PRIVATE && protection & PROT.WRITE && !mayWrite(file)) throw new Errno(E.ACCES);
-      if (file.owner !== kernel.id && type !== MAP.PRIVATE && protection & PROT.WRITE) throw new Errno(E.NODEV);
+      if (file.owner !== kernel.id && type !== MAP.PRIVATE && protection & PROT.WRITE) {
+        // Memory that is written is one kernel's at a time: the process goes to the file, and makes the call again there.
+        if (!kernel.migration.mayLeave(ctx.process)) throw new Errno(E.NODEV);
+        kernel.migration.ask(ctx.process, file.owner, []);
+        throw new Errno(E.RESTARTSYS);
+      }
       if (file.kind !== 'file' && file.kind !== 'character') throw new Errno(E.NODEV);
       backing = yield* fileBacking(file, offset / PAGE_SIZE, roundUpToPage(length) / PAGE_SIZE, (work) => kernel.detach(work));
     }
@@ -59,7 +64,7 @@ export function memoryCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
       if (flags & ~3 || (flags & MREMAP.FIXED && !(flags & MREMAP.MAYMOVE))) throw new Errno(E.INVAL);
       return ctx.process.mm.remap(address, oldLength, newLength, (flags & MREMAP.MAYMOVE) !== 0, flags & MREMAP.FIXED ? newAddress : null);
     }),
-    222: partial('mmap', mmap, 'A file of another kernel can be mapped privately or for reading only.'),
+    222: partial('mmap', mmap, 'To map a file of another kernel for writing the process moves there; one that can not gets ENODEV.'),
     226: full('mprotect', (ctx, address, length, protection) => {
       if (protection & ~0x0300_0007) throw new Errno(E.INVAL);
       range(address, length);

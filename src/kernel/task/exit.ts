@@ -2,6 +2,7 @@
 import type { Kernel } from '../kernel.ts';
 import { futexWake } from './futex.ts';
 import { TraceKind } from '../trace.ts';
+import type { Blocking } from '../types.ts';
 import type { Process, Task } from './task.ts';
 
 /** All threads of a process end; `status` is the wait status (exit code << 8, or signal with 0x80 for a core). */
@@ -31,7 +32,14 @@ export function exitTask(kernel: Kernel, task: Task, status: number): void {
   kernel.releaseSpace(process);
   process.vforkDone?.wakeAll();
   process.vforkDone = null;
-  kernel.releaseFiles(process);
   kernel.processes.delete(process.pid);
-  kernel.origins.exited(process, process.exitStatus);
+  const closing = kernel.releaseFiles(process);
+  // Whoever waits for this process finds its files closed.
+  if (closing.length === 0) kernel.origins.exited(process, process.exitStatus);
+  else kernel.spawn(exitedAfter(kernel, process, process.exitStatus, closing));
+}
+
+function* exitedAfter(kernel: Kernel, process: Process, status: number, closing: readonly Blocking<void>[]): Blocking<void> {
+  for (const close of closing) yield* close;
+  kernel.origins.exited(process, status);
 }
