@@ -44,7 +44,9 @@ __attribute__((noinline, used)) static u64 spmv(u64 n) {
     }
     for (int i = 0; i < 1024; i++) x[i] = y[i] * 1e-3;
   }
-  return (u64)(y[17] * 1e6);
+  union { double value; u64 bits; } sum = {0};
+  for (int i = 0; i < 1024; i++) sum.value += y[i];
+  return sum.bits;
 }
 __attribute__((naked, section(".text.startup"))) void _start(void) {
   __asm__("beqz a0, 1f\n li t0, 1\n beq a0, t0, 2f\n mv a0, a1\n call spmv\n ebreak\n1: mv a0, a1\n call sort\n ebreak\n2: mv a0, a1\n call crc\n ebreak");
