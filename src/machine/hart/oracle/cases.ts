@@ -114,6 +114,18 @@ const SINGLES = [
 ].flatMap((v) => [v, v | 0x80000000n]).concat(0x7fc00000n, 0xffc00123n, 0x7f800001n, 0xffa00000n).map((v) => v | BOX)
   .concat(double(1), 0xfffffffe3f800000n);
 
+/** Doubles beside the ends of what a single can be: where it overflows, turns subnormal, vanishes, and ties between neighbours. */
+const AROUND_SINGLES = [2 ** -126, 2 ** -126 * (1 - 2 ** -25), 2 ** -126 * (1 - 2 ** -26), 2 ** -126 * (1 - 2 ** -24), 2 ** -127, 2 ** -149, 2 ** -150, 1.5 * 2 ** -149,
+  2 ** -150 * (1 + 2 ** -52), 2 ** 128, 2 ** 128 * (1 - 2 ** -24), 2 ** 128 * (1 - 2 ** -25), 2 ** 128 * (1 - 2 ** -26), 1 + 2 ** -24, 1 + 3 * 2 ** -24, 1 + 2 ** -24 + 2 ** -52]
+  .flatMap((v) => [double(v), double(-v)]);
+/** Factors whose product lies just below the least normal number: it counts as tiny or not by how it rounds. */
+const NEARLY_NORMAL: Readonly<Record<'s' | 'd', readonly (readonly [bigint, bigint])[]>> = {
+  d: [[0x3fefffffffffffffn, 0x0010000000000000n], [0x3ff0000000000001n, 0x000fffffffffffffn], [0x3feffffffffffffen, 0x0010000000000001n],
+    [0x3fe0000000000000n, 0x001fffffffffffffn], [0x3fe0000000000001n, 0x001fffffffffffffn], [0x1ff6a09e667f3bcdn, 0x1ff6a09e667f3bccn]],
+  s: [[0xffffffff3f7fffffn, 0xffffffff00800000n], [0xffffffff3f800001n, 0xffffffff007fffffn], [0xffffffff3f7ffffen, 0xffffffff00800001n],
+    [0xffffffff3f000000n, 0xffffffff00ffffffn], [0xffffffff3f000001n, 0xffffffff00ffffffn], [0xffffffff203504f3n, 0xffffffff203504f4n]],
+};
+
 /** A float of either kind, of the sorts that go wrong: edges, few bits set, anything, near the ends of the range, near one. */
 function randomFloat(dice: Dice, precision: 's' | 'd'): bigint {
   const kind = dice.below(8);
@@ -323,9 +335,9 @@ function* floats(row: Instruction): Generator<Case> {
   const dice = new Dice(row.match ^ 0x5eed);
   const precision = precisionOf(row);
   const edges = precision === 's' ? SINGLES : DOUBLES;
-  const modes = row.hasRounding ? MODES : ([[0, 0], [0, 0xff]] as const);
   const sources = sourcesOf(row);
-  const around = AROUND_INTEGERS.map(precision === 's' ? single : double);
+  const modes: typeof MODES = !row.hasRounding ? [[0, 0], [0, 0xff]] : sources === 1 ? [...MODES, [1, 1]] : MODES;
+  const around = AROUND_INTEGERS.map(precision === 's' ? single : double).concat(row.name === 'fcvt.s.d' ? AROUND_SINGLES : []);
   const anything = () => randomFloat(dice, precision);
   for (const [m, [rm, fcsr]] of modes.entries()) {
     const all = m === 0;
@@ -341,10 +353,12 @@ function* floats(row: Instruction): Generator<Case> {
           if (dice.below(all ? 2 : 12) === 0) yield make(row, { rm, fcsr, f1, f2 });
         }
       }
-      for (let i = 0; i < (row.hasRounding ? 40 : 100); i++) yield make(row, { rm, fcsr, f1: anything(), f2: anything() });
+      if (row.hasRounding) for (const [f1, f2] of NEARLY_NORMAL[precision]) yield make(row, { rm, fcsr, f1, f2 });
+      for (let i = 0; i < (row.hasRounding ? 36 : 100); i++) yield make(row, { rm, fcsr, f1: anything(), f2: anything() });
     } else {
       for (let i = 0; i < (all ? 160 : 32); i++) yield make(row, { rm, fcsr, f1: dice.of(edges), f2: dice.of(edges), f3: dice.of(edges) });
-      for (let i = 0; i < (all ? 120 : 50); i++) yield make(row, { rm, fcsr, f1: anything(), f2: anything(), f3: anything() });
+      for (const [f1, f2] of NEARLY_NORMAL[precision]) yield make(row, { rm, fcsr, f1, f2, f3: f2 & (BOX | (1n << 63n)) });
+      for (let i = 0; i < (all ? 120 : 44); i++) yield make(row, { rm, fcsr, f1: anything(), f2: anything(), f3: anything() });
     }
   }
   if (row.hasRounding) for (const [rm, fcsr] of NO_MODES) yield make(row, { rm, fcsr });
