@@ -1,0 +1,12 @@
+/** A host in the calling thread: for one host, where a thread of its own brings nothing. */
+import { type HostEnvironment, serveHost } from './engine.ts';
+import type { FromHost } from './protocol.ts';
+import type { HostPort } from './world.ts';
+
+/** @param turn lets the thread's other work be done (setImmediate in Node) */
+export function localHost(turn: () => Promise<void>): HostPort {
+  let handler: (message: FromHost) => void = () => {};
+  const environment: HostEnvironment = { post: (message) => handler(message), turn, wait: () => new Promise(() => {}) };
+  const serve = serveHost(environment);
+  return { post: serve, listen: (given) => { handler = given; }, close: () => {} };
+}

@@ -1,0 +1,44 @@
+/**
+ * What the face of a world (page, command line) and its hosts say to each other. Simulated kernels never hear of it: it carries the
+ * scenario in, and traces and device output out.
+ */
+import type { BootParameters, ReplicaInput } from '../kernel/boot/parameters.ts';
+import type { Memory } from '../machine/hart/wasm/engine.ts';
+import type { Topology } from '../machine/topology/topology.ts';
+
+export interface WorldOptions {
+  readonly topology: Topology;
+  /** Boot parameters of every kernel, index = kernel. */
+  readonly kernels: readonly BootParameters[];
+  readonly rootArchive: Uint8Array;
+  /** Bytes that the memory may have in all. */
+  readonly memoryLimit: number;
+}
+
+export interface HostInput {
+  readonly time: number;
+  readonly kernel: number;
+  readonly input: ReplicaInput;
+}
+
+export type ToHost =
+  /** `memory` is null for a single host that makes its own. */
+  | { readonly kind: 'init'; readonly host: number; readonly hosts: number; readonly memory: Memory | null; readonly options: WorldOptions }
+  /** Things from outside, at or after the time that all have reached. Answered by `taken`, so that nobody runs on before they are known. */
+  | { readonly kind: 'inputs'; readonly inputs: readonly HostInput[] }
+  /** Run up to `limit` (exclusive; a multiple of CELL). */
+  | { readonly kind: 'advance'; readonly limit: number };
+
+export type FromHost =
+  | { readonly kind: 'ready'; readonly host: number }
+  | { readonly kind: 'taken'; readonly host: number }
+  /** Whole trace records of this host's kernels, in order for each kernel. */
+  | { readonly kind: 'trace'; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'output'; readonly kernel: number; readonly port: number; readonly time: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'ended'; readonly kernel: number; readonly time: number; readonly status: number }
+  /** No kernel anywhere has anything to do before the limit. `next`: when this host's have. Hashes: two words for each of its kernels. */
+  | { readonly kind: 'reached'; readonly host: number; readonly limit: number; readonly next: number; readonly hashes: readonly (readonly [kernel: number, high: number, low: number])[] }
+  | { readonly kind: 'failed'; readonly host: number; readonly kernels: readonly number[]; readonly message: string };
+
+/** Which host runs a kernel: round robin, so that neighbours in the plan run in parallel. */
+export const hostOf = (kernel: number, hosts: number): number => kernel % hosts;
