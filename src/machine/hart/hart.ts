@@ -17,7 +17,10 @@ import {
   entry as field, floatImm, state,
 } from './layout.ts'
 import { PageWalker } from './mmu.ts'
-import { DECLINED, quickAdd, quickDivide, quickFused, quickMultiply, quickResult, quickRoot, quickSubtract } from './quick.ts'
+import {
+  DECLINED, quickAdd, quickDivide, quickFused, quickMultiply, quickResult, quickRoot, quickSingleAdd, quickSingleDivide, quickSingleFused,
+  quickSingleMultiply, quickSingleRoot, quickSingleSubtract, quickSubtract,
+} from './quick.ts'
 import { Rounding } from './softfloat.ts'
 import type { Memory } from './wasm/engine.ts'
 
@@ -41,21 +44,39 @@ const TLB_OF: Readonly<Record<AccessKind, number>> = {
   [Access.Fetch]: state.tlbFetch, [Access.Load]: state.tlbRead, [Access.Store]: state.tlbWrite,
 }
 
-/** Double-precision rows that the host's own doubles can often do even before the inexact flag stands. */
+/** Rows that the host's own doubles can often do even before the inexact flag stands. */
 type Quick = (a: number, b: number, c: number) => number
-const quickByName: Readonly<Record<string, Quick>> = {
-  'fadd.d': quickAdd, 'fsub.d': quickSubtract, 'fmul.d': quickMultiply, 'fdiv.d': quickDivide, 'fsqrt.d': quickRoot,
-  'fmadd.d': quickFused,
-  'fmsub.d': (a, b, c) => quickFused(a, b, -c),
-  'fnmsub.d': (a, b, c) => quickFused(-a, b, c),
-  'fnmadd.d': (a, b, c) => quickFused(-a, b, -c),
+interface QuickArithmetic {
+  readonly add: Quick
+  readonly subtract: Quick
+  readonly multiply: Quick
+  readonly divide: Quick
+  readonly root: Quick
+  readonly fused: Quick
+}
+const quickRows = (p: 's' | 'd', { add, subtract, multiply, divide, root, fused }: QuickArithmetic): Readonly<Record<string, Quick>> => ({
+  [`fadd.${p}`]: add, [`fsub.${p}`]: subtract, [`fmul.${p}`]: multiply, [`fdiv.${p}`]: divide, [`fsqrt.${p}`]: root,
+  [`fmadd.${p}`]: fused,
+  [`fmsub.${p}`]: (a, b, c) => fused(a, b, -c),
+  [`fnmsub.${p}`]: (a, b, c) => fused(-a, b, c),
+  [`fnmadd.${p}`]: (a, b, c) => fused(-a, b, -c),
+})
+const quickByName = {
+  ...quickRows('d', { add: quickAdd, subtract: quickSubtract, multiply: quickMultiply, divide: quickDivide, root: quickRoot, fused: quickFused }),
+  ...quickRows('s', {
+    add: quickSingleAdd, subtract: quickSingleSubtract, multiply: quickSingleMultiply, divide: quickSingleDivide, root: quickSingleRoot,
+    fused: quickSingleFused,
+  }),
 }
 const quickOperations = instructions.map((row) => quickByName[row.name])
+/** How many of the sources must be well boxed singles. */
+const singleSources = instructions.map((row) => (row.name.endsWith('.s') ? row.operands.filter((operand) => operand.startsWith('fs')).length : 0))
 
 export class Processor {
   readonly u8: Uint8Array
   readonly u16: Uint16Array
   readonly i32: Int32Array
+  readonly f32: Float32Array
   readonly f64: Float64Array
   readonly u64: BigUint64Array
   readonly lowLimit: number
@@ -82,6 +103,7 @@ export class Processor {
     this.u8 = new Uint8Array(buffer)
     this.u16 = new Uint16Array(buffer)
     this.i32 = new Int32Array(buffer)
+    this.f32 = new Float32Array(buffer)
     this.f64 = new Float64Array(buffer)
     this.u64 = new BigUint64Array(buffer)
     this.lowLimit = lowLimit
@@ -452,12 +474,23 @@ export class Hart {
     const target = (this.base + (u16[(entryAt + field.rd) >>> 1] ?? 0)) >>> 3
     const quick = quickOperations[row]
     if (quick && rounding === Rounding.nearestEven) {
-      const f64 = this.#f64
-      const flags = quick(f64[f1] ?? 0, f64[f2] ?? 0, f64[f3] ?? 0)
-      if (flags !== DECLINED) {
-        f64[target] = quickResult[0] ?? 0
-        this.fcsr = fcsr | flags
-        return true
+      const { f32, f64 } = this.#processor
+      const sources = singleSources[row] ?? 0
+      if (sources === 0) {
+        const flags = quick(f64[f1] ?? 0, f64[f2] ?? 0, f64[f3] ?? 0)
+        if (flags !== DECLINED) {
+          f64[target] = quickResult[0] ?? 0
+          this.fcsr = fcsr | flags
+          return true
+        }
+      } else if (i32[f1 * 2 + 1] === -1 && (sources < 2 || i32[f2 * 2 + 1] === -1) && (sources < 3 || i32[f3 * 2 + 1] === -1)) {
+        const flags = quick(f32[f1 * 2] ?? 0, f32[f2 * 2] ?? 0, f32[f3 * 2] ?? 0)
+        if (flags !== DECLINED) {
+          f32[target * 2] = quickResult[0] ?? 0
+          i32[target * 2 + 1] = -1
+          this.fcsr = fcsr | flags
+          return true
+        }
       }
     }
     const operation = exactOperations[row]

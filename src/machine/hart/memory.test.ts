@@ -145,6 +145,31 @@ test('a superpage', () => {
   expect(bench32.hart.physical(0x401fffff, Access.Load)).toBe((8 << 20) + 0x1fffff);
 });
 
+test('memory beyond 2 GiB, where an address is negative as a signed word', () => {
+  const large = new Bench(2112);
+  const top = large.bytes.length / 4096;
+  large.map(CODE, 1, USER_RWX, top - 1);
+  large.map(DATA, 1, USER_RWX, top - 2);
+  large.map(DATA + 4096, 1, USER_RWX, top - 5);
+  // A store across the pages, read back; then code that writes the instruction behind itself.
+  large.code((top - 1) * 4096, [store(), load('ld'), encode('amoadd.w', { rd: A2, rs1: 14, rs2: A2 }), encode('sw', { rs1: 13, rs2: 15 }), encode('addi'), EBREAK]);
+  for (const round of [1, 2]) {
+    large.hart.pc = CODE;
+    large.hart.setX(A0, DATA + 4093);
+    large.hart.setXBig(A1, 0x1122334455667788n);
+    large.hart.setX(A2, 3);
+    large.hart.setX(14, DATA + 8);
+    large.hart.setX(13, CODE + 16);
+    large.hart.setX(15, encode('addi', { rd: A2, rs1: A2, imm: round }));
+    expect(large.hart.run(100)).toBe(ExitKind.Ebreak);
+    expect(large.hart.xBig(A1)).toBe(0x1122334455667788n);
+    expect(large.hart.x(A2)).toBe(3 * (round - 1) + round);
+    expect(large.view.getUint32((top - 2) * 4096 + 8, true)).toBe(3 * round);
+  }
+  expect(large.hart.physical(DATA + 16, Access.Load)).toBe((top - 2) * 4096 + 16);
+  expect(large.processor.hasCode(top - 1)).toBe(true);
+});
+
 describe('across a page', () => {
   let lower: number;
   let upper: number;

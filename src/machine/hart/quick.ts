@@ -1,8 +1,11 @@
 /**
- * Double-precision arithmetic that raises the inexact flag itself, by the host's own doubles: what runs between a program's start (or
+ * Arithmetic that raises the inexact flag itself, by the host's own doubles: what runs between a program's start (or
  * its clearing of the flags) and its first inexact result, and for programs that never have one. It knows whether a result was exact
  * by computing its error, which is a number; where a proof of that needs more room than the operands leave, it declines.
  * Round to nearest even only.
+ *
+ * Singles are computed as doubles and rounded again: a double has more than twice a single's bits and two, so for one operation that
+ * is the same as rounding once (Figueroa 1995). A product of singles is exact as a double.
  */
 
 export const DECLINED = -1
@@ -65,4 +68,38 @@ export function quickFused(a: number, b: number, c: number): number {
   if (!inRange(a, 2 ** 200) || !inRange(b, 2 ** 200) || !(c === 0 || inRange(c, BOUND))) return DECLINED
   // With an exact product the sum is the only rounding.
   return exactProduct(a, b, product) ? quickAdd(product, c) : DECLINED
+}
+
+const LEAST_NORMAL_SINGLE = 2 ** -126
+
+/** The double `exactly` (`known`: it has no error itself) as a single; declines what overflows or may underflow. */
+function settleSingle(exactly: number, known: boolean): number {
+  const single = Math.fround(exactly)
+  const magnitude = Math.abs(single)
+  if (!(magnitude > LEAST_NORMAL_SINGLE && magnitude < Infinity)) return exactly === 0 && known ? settle(exactly, true) : DECLINED
+  return settle(single, known && single === exactly)
+}
+export const quickSingleAdd = (a: number, b: number): number => {
+  const sum = a + b
+  const part = sum - a
+  return settleSingle(sum, a - (sum - part) + (b - part) === 0)
+}
+export const quickSingleSubtract = (a: number, b: number): number => quickSingleAdd(a, -b)
+export const quickSingleMultiply = (a: number, b: number): number => settleSingle(a * b, true)
+export function quickSingleDivide(a: number, b: number): number {
+  if (b === 0) return DECLINED
+  const quotient = a / b
+  return settleSingle(quotient, Math.fround(quotient) * b === a)
+}
+export function quickSingleRoot(a: number): number {
+  const root = Math.sqrt(a)
+  const single = Math.fround(root)
+  return settleSingle(root, single * single === a)
+}
+export function quickSingleFused(a: number, b: number, c: number): number {
+  const product = a * b
+  const sum = product + c
+  const part = sum - product
+  // Rounded to a double and again, a sum that is not exact could be off.
+  return product - (sum - part) + (c - part) === 0 ? settleSingle(sum, true) : DECLINED
 }
