@@ -36,6 +36,8 @@ export interface SessionListener {
   /** Bytes from a device: port 0 console, 1 stdout and 2 stderr of exec, 3 the kernel's log (text lines). */
   output?(kernel: number, port: number, time: number, bytes: Uint8Array): void;
   status?(status: SessionStatus): void;
+  /** Whole trace records as they come, in order for each kernel. */
+  records?(bytes: Uint8Array): void;
   /** New records are in the trace store. At most once per animation frame or so. */
   traced?(): void;
 }
