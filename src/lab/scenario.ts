@@ -2,6 +2,7 @@
  * Files of the lab: a scenario (what is run) and a recording (a scenario with everything that came from outside and when).
  * Both are JSON, carry a version, and are checked by a schema on their way in.
  */
+import * as v from 'valibot';
 import type { ReplicaInput } from '../kernel/boot/parameters.ts';
 
 export interface Scenario {
@@ -36,4 +37,77 @@ export interface Recording {
   readonly end: number;
   /** The run's fingerprint at `end`. */
   readonly fingerprint: string;
+}
+
+// --- in and out --------------------------------------------------------------------------------------------------------------------
+
+const FILE_MAX = 64 << 20;
+const XML_MAX = 16 << 20;
+const INPUTS_MAX = 1_000_000;
+
+const time = v.pipe(v.number(), v.minValue(0), v.maxValue(2 ** 49));
+const kernel = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(127));
+const pid = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32));
+/** Bytes as base64. */
+const bytes = v.pipe(v.string(), v.maxLength(FILE_MAX * 1.4), v.base64(), v.transform(fromBase64));
+const input = v.variant('kind', [
+  v.object({ kind: v.literal('power') }),
+  v.object({ kind: v.literal('boot'), kernel }),
+  v.object({ kind: v.literal('console'), bytes }),
+  v.object({ kind: v.literal('resize'), columns: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), rows: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)) }),
+  v.object({ kind: v.literal('stdin'), bytes }),
+  v.object({ kind: v.literal('file'), name: v.pipe(v.string(), v.maxLength(255)), bytes }),
+  v.object({ kind: v.literal('migrate'), pid, to: kernel }),
+]);
+const timed = v.pipe(v.array(v.object({ time, kernel, input })), v.maxLength(INPUTS_MAX), v.check((list) => list.every((each, i) => i === 0 || each.time >= (list[i - 1]?.time ?? 0)), 'inputs are not in order of time'));
+const text = v.pipe(v.string(), v.maxLength(4096));
+const scenarioSchema = v.object({
+  version: v.literal(1, 'this lab reads version 1'),
+  kind: v.literal('scenario'),
+  title: v.pipe(v.string(), v.maxLength(200)),
+  machine: v.union([v.object({ preset: text }), v.object({ name: text, xml: v.pipe(v.string(), v.maxLength(XML_MAX)) })]),
+  plan: v.pipe(v.string(), v.maxLength(20_000)),
+  seed: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1)),
+  boot: v.pipe(v.array(kernel), v.maxLength(128)),
+  exec: v.nullable(v.object({ kernel, argv: v.pipe(v.array(text), v.minLength(1)), env: v.array(text), migrateEvery: time })),
+  inputs: timed,
+});
+const recordingSchema = v.object({
+  version: v.literal(1, 'this lab reads version 1'), kind: v.literal('recording'), scenario: scenarioSchema, inputs: timed, end: time, fingerprint: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
+});
+const fileSchema = v.variant('kind', [scenarioSchema, recordingSchema]);
+
+/**
+ * Reads a scenario or recording.
+ * @throws Error naming what is wrong and where
+ */
+export function readFile(json: string): Scenario | Recording {
+  let data: unknown;
+  try {
+    data = JSON.parse(json);
+  } catch (error) {
+    throw new Error(`this is no JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const result = v.safeParse(fileSchema, data);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  throw new Error(`${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`);
+}
+
+/** The text of a file, as `readFile` reads it. */
+export function writeFile(file: Scenario | Recording): string {
+  return JSON.stringify(file, (_key, value: unknown) => (value instanceof Uint8Array ? toBase64(value) : value), 1);
+}
+
+export function scenarioOf(partial: Partial<Omit<Scenario, 'version' | 'kind'>>): Scenario {
+  return { version: 1, kind: 'scenario', title: '', machine: { preset: 'opteron-6274' }, plan: 'smp', seed: 1, boot: [0], exec: null, inputs: [], ...partial };
+}
+
+function toBase64(data: Uint8Array): string {
+  let binary = '';
+  for (const byte of data) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}
+function fromBase64(data: string): Uint8Array {
+  return Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
 }

@@ -9,7 +9,7 @@ import type { HostPort } from './world.ts';
 export function nodeHost(): HostPort {
   const entry = new URL('./node-host.ts', import.meta.url).href;
   // The thread reads TypeScript through tsx, wherever the process was started.
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm/api')).href;
+  const tsx = new URL('dist/esm/api/index.mjs', pathToFileURL(createRequire(import.meta.url).resolve('tsx/package.json'))).href;
   const worker = new Worker(`import(${JSON.stringify(tsx)}).then(({ tsImport }) => tsImport(${JSON.stringify(entry)}, ${JSON.stringify(entry)}))`, { eval: true });
   return {
     post: (message) => worker.postMessage(message),

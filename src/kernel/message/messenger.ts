@@ -49,6 +49,7 @@ export class Messenger {
   readonly #windows: Window[];
   readonly #nextSend: number[];
   readonly #nextReceive: number[];
+  readonly #lastArrival: number[];
   readonly #backlog: Fragment[][];
   readonly #backlogTimer: boolean[];
   readonly #partial = new Map<KernelId, Uint8Array[]>();
@@ -66,6 +67,7 @@ export class Messenger {
     this.#windows = kernel.plan.partitions.map((partition) => new Window(kernel.memory, kernel.plan, partition.kernel));
     this.#nextSend = new Array<number>(count).fill(0);
     this.#nextReceive = new Array<number>(count).fill(0);
+    this.#lastArrival = new Array<number>(count).fill(0);
     this.#backlog = Array.from({ length: count }, () => []);
     this.#backlogTimer = new Array<boolean>(count).fill(false);
   }
@@ -185,10 +187,12 @@ export class Messenger {
     kernel.trace(TraceKind.MessageSend, (to << 16) | header.type, sequence, header.length | (header.fragment << 16), header.cause);
     const words = kernel.memory.u32;
     for (let i = 0; i < MESSAGE_BYTES / 4; i += 4) {
-      const word = (at >> 2) + i;
+      const word = (at >>> 2) + i;
       kernel.trace(TraceKind.MessageBytes, words[word] as number, words[word + 1] as number, words[word + 2] as number, words[word + 3] as number);
     }
-    const arrival = kernel.now + kernel.latencyTo(to);
+    // Cores of one kernel are apart by less than a cell: what is sent later does not arrive earlier.
+    const arrival = Math.max(kernel.now + kernel.latencyTo(to), this.#lastArrival[to] as number);
+    this.#lastArrival[to] = arrival;
     window.publish(kernel.id, sequence, arrival);
     this.sentCount++;
     kernel.lowerBound(kernel.platform.sent(to, arrival));

@@ -56,29 +56,29 @@ export class Window {
   isFree(sender: KernelId, sequence: number, now: Cycles): boolean {
     if (sequence < LANE_SLOTS) return true;
     const stamp = this.#stamp(sender, sequence);
-    return Atomics.load(this.#memory.i32, (stamp + 4) >> 2) === ((sequence - LANE_SLOTS + 1) | 0) && this.view.getFloat64(stamp + 16, true) <= now;
+    return Atomics.load(this.#memory.i32, (stamp + 4) >>> 2) === ((sequence - LANE_SLOTS + 1) | 0) && this.view.getFloat64(stamp + 16, true) <= now;
   }
 
   /** Publishes the slot, whose bytes have been written, and rings. */
   publish(sender: KernelId, sequence: number, arrival: Cycles): void {
     const stamp = this.#stamp(sender, sequence);
     this.view.setFloat64(stamp + 8, arrival, true);
-    Atomics.store(this.#memory.i32, stamp >> 2, (sequence + 1) | 0);
-    Atomics.or(this.#memory.i32, (this.#base >> 2) + (sender >> 5), 1 << (sender & 31));
+    Atomics.store(this.#memory.i32, stamp >>> 2, (sequence + 1) | 0);
+    Atomics.or(this.#memory.i32, (this.#base >>> 2) + (sender >> 5), 1 << (sender & 31));
   }
 
   // --- the receiver's side ---------------------------------------------------------------------------------------------------
 
   /** Takes the doorbells of 32 senders at a time. */
   takeDoorbells(word: number): number {
-    const at = (this.#base >> 2) + word;
+    const at = (this.#base >>> 2) + word;
     return Atomics.load(this.#memory.i32, at) === 0 ? 0 : Atomics.exchange(this.#memory.i32, at, 0);
   }
 
   /** Arrival time of the message with `sequence`, or NaN when it is not written yet. */
   arrival(sender: KernelId, sequence: number): Cycles {
     const stamp = this.#stamp(sender, sequence);
-    if (Atomics.load(this.#memory.i32, stamp >> 2) !== ((sequence + 1) | 0)) return Number.NaN;
+    if (Atomics.load(this.#memory.i32, stamp >>> 2) !== ((sequence + 1) | 0)) return Number.NaN;
     return this.view.getFloat64(stamp + 8, true);
   }
 
@@ -86,7 +86,7 @@ export class Window {
   free(sender: KernelId, sequence: number, at: Cycles): void {
     const stamp = this.#stamp(sender, sequence);
     this.view.setFloat64(stamp + 16, at, true);
-    Atomics.store(this.#memory.i32, (stamp + 4) >> 2, (sequence + 1) | 0);
+    Atomics.store(this.#memory.i32, (stamp + 4) >>> 2, (sequence + 1) | 0);
   }
 
   #stamp(sender: KernelId, sequence: number): number {

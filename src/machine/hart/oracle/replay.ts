@@ -1,6 +1,7 @@
 /** Runs the oracle's cases on the interpreter. */
 import { ExitKind } from '../hart.ts';
 import { Bench, USER_RWX } from '../harness.ts';
+import { state } from '../layout.ts';
 import { BOUNDARY, CODE, type Case, codeLength, type End, initialWindow, outcome, WINDOW } from './cases.ts';
 
 const PAGE = 4096;
@@ -50,7 +51,7 @@ export class Replay {
     const memory = this.#changes();
     bench.code(this.#codeAt + start.pc - CODE + PAGE, Array.from({ length: codeLength(start.code) / 2 }, () => 0x9002));
     const end: End = {
-      event, pc: new DataView(hart.regs.buffer, hart.base).getBigUint64(512, true),
+      event, pc: new DataView(hart.regs.buffer, hart.base).getBigUint64(state.pc, true),
       x: start.x.map((_, i) => BigInt.asUintN(64, hart.xBig(i))), f: start.f.map((_, i) => hart.f(i)), fcsr: hart.fcsr, memory,
     };
     return outcome(start, end);

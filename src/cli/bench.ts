@@ -1,0 +1,71 @@
+/** `lab bench [NAME]`: how fast it is here. Each figure is the median of several runs, with what it is compared to. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArchive } from './bench-archive.ts';
+import { scenarioOf } from '../lab/scenario.ts';
+import { embeddedRoot, start } from './session.ts';
+
+const RUNS = 5;
+
+interface Figure {
+  readonly what: string;
+  readonly value: string;
+}
+
+const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
+
+async function wall(argv: readonly string[], plan: string, boot: readonly number[], hosts = 1): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i < RUNS; i++) {
+    const session = await start(scenarioOf({ plan, boot, exec: { kernel: 0, argv, env: ['PATH=/usr/bin:/bin', 'HOME=/root'], migrateEvery: 0 } }), { hosts });
+    const from = performance.now();
+    await session.finished();
+    times.push(performance.now() - from);
+    session.close();
+  }
+  return median(times);
+}
+
+const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
+  /** Integer work of one program, against qemu-riscv64 on the same file. */
+  primes: async () => {
+    const argv = ['primes', '300000'];
+    const ours = await wall(argv, 'smp', [0]);
+    const figures: Figure[] = [{ what: `primes 300000, wall`, value: `${ours.toFixed(0)} ms` }];
+    const folder = mkdtempSync(join(tmpdir(), 'lab-bench-'));
+    const program = join(folder, 'popcorn');
+    const found = parseArchive(embeddedRoot(), 'bin/popcorn') ?? parseArchive(embeddedRoot(), 'usr/bin/popcorn');
+    if (found !== null && spawnSync('qemu-riscv64-static', ['--version']).status === 0) {
+      writeFileSync(program, found, { mode: 0o755 });
+      const theirs = median(Array.from({ length: RUNS }, () => {
+        const from = performance.now();
+        spawnSync('qemu-riscv64-static', [program, ...argv]);
+        return performance.now() - from;
+      }));
+      figures.push({ what: 'qemu-riscv64 on the same program, wall', value: `${theirs.toFixed(0)} ms` }, { what: 'ratio (1 is as fast as qemu)', value: (theirs / ours).toFixed(3) });
+    }
+    rmSync(folder, { recursive: true });
+    return figures;
+  },
+  /** Boot of many kernels to their first program. */
+  boot: async () => {
+    const kernels = Array.from({ length: 64 }, (_, kernel) => kernel);
+    return [{ what: '64 kernels of one core booted, one program run, wall', value: `${(await wall(['true'], 'partitioned', kernels)).toFixed(0)} ms` }];
+  },
+};
+
+/** @returns exit status */
+export async function bench(args: readonly string[]): Promise<number> {
+  const [name] = args;
+  if (name !== undefined && !Object.hasOwn(BENCHES, name)) {
+    process.stderr.write(`bench: there is no ${name}; there are ${Object.keys(BENCHES).join(', ')}\n`);
+    return 2;
+  }
+  for (const [each, measure] of Object.entries(BENCHES)) {
+    if (name !== undefined && name !== each) continue;
+    for (const { what, value } of await measure()) process.stdout.write(`${each.padEnd(8)} ${what.padEnd(60)} ${value}\n`);
+  }
+  return 0;
+}

@@ -1,0 +1,34 @@
+/** `npm run -s lab -- VERB …`: the lab without a browser. */
+import { exec } from './exec.ts';
+import { run } from './run.ts';
+import { topology } from './topology.ts';
+
+const USAGE = `usage: lab VERB …
+  exec [--machine M] [--plan P] [--kernel K] [--root DIR] [--migrate-every TIME] [--hosts N] [--seed N] [--fingerprint] -- PROGRAM [ARG…]
+  run FILE [--until TIME] [--hosts N] [--trace FILE] [--fingerprint]
+  topology FILE.xml|MACHINE [--of xml]
+  bench [NAME]
+`;
+
+export async function main(argv: readonly string[]): Promise<void> {
+  const [verb, ...rest] = argv;
+  process.exitCode = await dispatch(verb, rest);
+}
+
+async function dispatch(verb: string | undefined, rest: readonly string[]): Promise<number> {
+  switch (verb) {
+    case 'exec': return await exec(rest);
+    case 'run': return await run(rest);
+    case 'topology': return topology(rest);
+    case 'bench': return await (await import('./bench.ts')).bench(rest);
+    case 'experiment':
+      process.stderr.write('experiment: there are no experiments yet\n');
+      return 2;
+    case '--help': case '-h': case 'help':
+      process.stdout.write(USAGE);
+      return 0;
+    default:
+      process.stderr.write(verb === undefined ? USAGE : `lab: there is no verb ${verb}\n${USAGE}`);
+      return 2;
+  }
+}

@@ -1,0 +1,50 @@
+/** `lab run FILE`: a scenario or recording to its end. Console output of kernel k goes to stdout, led by its number where there are several. */
+import { createWriteStream, readFileSync } from 'node:fs';
+import { type Recording, readFile, type Scenario } from '../lab/scenario.ts';
+import { machineOf } from '../lab/machine.ts';
+import { cyclesOf } from '../lab/time.ts';
+import { readOptions, wholeNumber } from './options.ts';
+import { start } from './session.ts';
+
+/** @returns 0; 1 when a kernel failed or a recording did not repeat; 2 for bad options or files */
+export async function run(args: readonly string[]): Promise<number> {
+  let source: Scenario | Recording;
+  let hosts: number;
+  let until: number;
+  let options: ReturnType<typeof readOptions>;
+  try {
+    options = readOptions(args, ['until', 'hosts', 'trace'], ['fingerprint']);
+    const [file, ...more] = options.rest;
+    if (file === undefined || more.length > 0) throw new Error('one file: run FILE [--until TIME] [--hosts N] [--trace FILE] [--fingerprint]');
+    source = readFile(readFileSync(file, 'utf8'));
+    hosts = wholeNumber(options.values['hosts'], 'hosts', 1, 1, 8);
+    const { hertz } = machineOf(source.kind === 'recording' ? source.scenario : source);
+    const given = options.values['until'];
+    until = given !== undefined ? cyclesOf(given, hertz) : source.kind === 'recording' ? source.end : Number.POSITIVE_INFINITY;
+    if (given === undefined && source.kind === 'scenario' && source.exec === null) throw new Error('a scenario without a program has no end by itself: say --until TIME');
+  } catch (error) {
+    process.stderr.write(`run: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 2;
+  }
+  const session = await start(source, { hosts });
+  const trace = options.values['trace'] === undefined ? null : createWriteStream(options.values['trace']);
+  const several = session.plan.partitions.length > 1;
+  session.listen({
+    output: (kernel, port, _time, bytes) => {
+      if (port === 3) return;
+      if (port === 2) process.stderr.write(bytes);
+      else process.stdout.write(several && port === 0 ? Buffer.from(bytes).toString('latin1').replace(/^(?=.)/gm, `[${kernel}] `) : bytes);
+    },
+    records: (bytes) => trace?.write(bytes),
+  });
+  await session.finished(until);
+  const fingerprint = await session.fingerprint();
+  const { failure } = session.status;
+  session.close();
+  trace?.end();
+  if (failure !== null) process.stderr.write(`run: kernel ${failure.kernels.join(', ')} failed: ${failure.message}\n`);
+  const wanted = source.kind === 'recording' && options.values['until'] === undefined ? source.fingerprint : fingerprint;
+  if (wanted !== fingerprint) process.stderr.write(`run: the recording says ${wanted}, this run is ${fingerprint}\n`);
+  if (options.flags.has('fingerprint')) process.stderr.write(`${fingerprint}\n`);
+  return failure !== null || wanted !== fingerprint ? 1 : 0;
+}

@@ -1,0 +1,22 @@
+/** A session in Node: the embedded userland, hosts as threads, no pace but the machine's own. */
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import type { Recording, Scenario } from '../lab/scenario.ts';
+import type { Session } from '../lab/session.ts';
+import { startSession } from '../lab/start.ts';
+import { localHost } from '../world/local-host.ts';
+import { nodeHost } from '../world/node-host.ts';
+
+export function embeddedRoot(): Uint8Array {
+  return new Uint8Array(gunzipSync(readFileSync(new URL('../../public/initramfs.cpio.gz', import.meta.url))));
+}
+
+export function start(source: Scenario | Recording, { hosts, rootArchive = embeddedRoot(), keepTrace = false }: { hosts: number; rootArchive?: Uint8Array; keepTrace?: boolean }): Promise<Session> {
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  return startSession(source, {
+    hosts, rootArchive, keepTrace, isolated: hosts > 1, speed: Number.POSITIVE_INFINITY,
+    makeHost: () => (hosts > 1 ? nodeHost() : localHost(turn)),
+    clock: () => performance.now(),
+    pause: (milliseconds) => (milliseconds === 0 ? turn() : new Promise((resolve) => setTimeout(resolve, milliseconds))),
+  });
+}
