@@ -1,0 +1,258 @@
+/**
+ * What the page knows: the plan being drawn, the session that runs, what is selected. Everything about the run itself is read from the
+ * session's trace; `tick` only says that there is news in it.
+ */
+import { create } from 'zustand';
+import { machineOf } from '../lab/machine.ts';
+import { PlanError, planText, resolvePlan } from '../lab/plan.ts';
+import type { ResolvedPlan } from '../kernel/boot/parameters.ts';
+import { type Recording, readFile, type Scenario, scenarioOf, writeFile } from '../lab/scenario.ts';
+import type { Session, SessionStatus, StepKind } from '../lab/session.ts';
+import { fromFragment, toFragment } from '../lab/link.ts';
+import type { MessageRow } from '../lab/trace-store.ts';
+import type { Topology } from '../machine/topology/topology.ts';
+import { Consoles } from './console/consoles.ts';
+import { checkDropped } from './drop.ts';
+import { startInBrowser } from './engine.ts';
+
+export type ConsoleTab = 'shell' | 'log' | 'messages' | 'wall';
+export type Theme = 'system' | 'light' | 'dark';
+
+export interface Notice {
+  readonly text: string;
+  readonly bad: boolean;
+}
+
+/** Virtual seconds per wall second; 0 stands for as fast as possible. */
+export const SPEEDS: readonly { readonly label: string; readonly rate: number }[] = [
+  { label: '1 s = 1 µs', rate: 1e-6 }, { label: '1 s = 10 µs', rate: 1e-5 }, { label: '1 s = 100 µs', rate: 1e-4 }, { label: '1 s = 1 ms', rate: 1e-3 },
+  { label: '1 s = 10 ms', rate: 1e-2 }, { label: '1 s = 100 ms', rate: 0.1 }, { label: '1 s = 1 s', rate: 1 }, { label: 'as fast as possible', rate: 0 },
+];
+const SPEED_REAL = 6;
+
+interface State {
+  scenario: Scenario;
+  topology: Topology;
+  /** Null while the plan's text makes no sense. */
+  plan: ResolvedPlan | null;
+  planError: string | null;
+  session: Session | null;
+  starting: boolean;
+  status: SessionStatus | null;
+  /** Changes when there is something new in the trace. */
+  tick: number;
+  speed: number;
+  kernel: number;
+  pid: number | null;
+  message: MessageRow | null;
+  /** Cores picked out for a partition of their own. */
+  picked: ReadonlySet<number>;
+  tab: ConsoleTab;
+  theme: Theme;
+  projector: boolean;
+  help: boolean;
+  notice: Notice | null;
+
+  setMachine(machine: Scenario['machine']): void;
+  setPlan(text: string): void;
+  pick(cores: readonly number[], add: boolean): void;
+  /** The picked cores become a kernel; what is left of others stays theirs. */
+  partitionPicked(): void;
+  start(source: Scenario | Recording, bootAll: boolean): Promise<void>;
+  powerOff(): void;
+  bootAll(): Promise<void>;
+  boot(kernel: number): Promise<void>;
+  migrate(pid: number, to: number): void;
+  togglePause(): void;
+  step(kind: StepKind): void;
+  setSpeed(index: number): void;
+  select(part: Partial<Pick<State, 'kernel' | 'pid' | 'message' | 'tab' | 'theme' | 'projector' | 'help' | 'notice'>>): void;
+  openFile(file: File): Promise<void>;
+  saveRecording(): void;
+  copyLink(): Promise<void>;
+}
+
+const first = initialScenario();
+
+export const useLab = create<State>((set, get) => ({
+  ...planned(first.scenario),
+  session: null, starting: false, status: null, tick: 0, speed: SPEED_REAL, kernel: 0, pid: null, message: null, picked: new Set(), tab: 'shell', theme: 'system', projector: false, help: false,
+  notice: first.notice,
+
+  setMachine: (machine) => {
+    try {
+      set({ ...planned({ ...get().scenario, machine, plan: 'clustered' }), picked: new Set(), kernel: 0, notice: null });
+    } catch (error) {
+      set({ notice: { text: messageOf(error), bad: true } });
+    }
+  },
+  setPlan: (plan) => set({ ...planned({ ...get().scenario, plan }), picked: new Set(), kernel: 0 }),
+  pick: (cores, add) => {
+    const picked = new Set(add ? get().picked : []);
+    for (const core of cores) {
+      if (add && get().picked.has(core)) picked.delete(core);
+      else picked.add(core);
+    }
+    set({ picked });
+  },
+  partitionPicked: () => {
+    const { plan, topology, picked } = get();
+    if (picked.size === 0) return;
+    const others = (plan?.partitions ?? []).map((partition) => partition.cores.filter((core) => !picked.has(core))).filter((cores) => cores.length > 0);
+    const all = [...others, [...picked].sort((a, b) => a - b)].sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
+    const nodes = (cores: readonly number[]): number[] => [...new Set(cores.map((core) => topology.nodes[topology.cores.find(({ id }) => id === core)?.node ?? 0]?.id ?? 0))].sort((a, b) => a - b);
+    get().setPlan(all.map((cores) => `${ranges(cores)}@${ranges(nodes(cores))}`).join(';'));
+  },
+
+  start: async (source, bootAll) => {
+    if (get().starting) return;
+    get().session?.close();
+    set({ starting: true, notice: null });
+    try {
+      const rate = SPEEDS[get().speed]?.rate ?? 1;
+      const scenario = source.kind === 'recording' ? source.scenario : source;
+      const { topology } = planned(scenario);
+      const session = await startInBrowser(source, rate === 0 ? Number.POSITIVE_INFINITY : rate * topology.hertz);
+      consoles.attach(session);
+      session.trace.loadBucket = topology.hertz / 1000;
+      session.listen({
+        status: (status) => set({ status, ...(status.failure === null ? {} : { notice: { text: `A host failed (kernels ${status.failure.kernels.join(', ')}): ${status.failure.message}`, bad: true } }) }),
+        traced: () => set({ tick: get().tick + 1 }),
+      });
+      set({ ...planned(scenario), session, starting: false, kernel: 0, pid: null, message: null, tab: 'shell', status: session.status });
+      if (bootAll && source.kind === 'scenario') for (const { kernel } of session.plan.partitions) if (kernel !== 0) session.input(0, { kind: 'boot', kernel });
+    } catch (error) {
+      set({ starting: false, notice: { text: messageOf(error), bad: true } });
+    }
+  },
+  powerOff: () => {
+    get().session?.close();
+    consoles.clear();
+    set({ session: null, status: null, pid: null, message: null, tab: 'shell', tick: get().tick + 1 });
+  },
+  bootAll: async () => {
+    const { session, plan, scenario } = get();
+    if (session === null) {
+      if (plan !== null) await get().start({ ...scenario, boot: [0] }, true);
+      return;
+    }
+    for (const { kernel } of session.plan.partitions) if ((session.trace.kernels.get(kernel)?.state ?? 0) === 0 && kernel !== 0) session.input(0, { kind: 'boot', kernel });
+  },
+  boot: async (kernel) => {
+    if (get().session === null) await get().start({ ...get().scenario, boot: [0] }, false);
+    const { session } = get();
+    if (session !== null && kernel !== 0 && (session.trace.kernels.get(kernel)?.state ?? 0) === 0) session.input(0, { kind: 'boot', kernel });
+    set({ kernel });
+  },
+  migrate: (pid, to) => {
+    const { session } = get();
+    const row = session?.trace.processes.get(pid);
+    if (session === null || row === undefined) return;
+    if (row.kernel === to) return;
+    if ((session.trace.kernels.get(to)?.state ?? 0) !== 2) {
+      set({ notice: { text: `kernel ${to} is not up: boot it first`, bad: true } });
+      return;
+    }
+    if (!session.input(row.kernel, { kind: 'migrate', pid, to })) set({ notice: { text: 'a recording is playing: it can’t be changed', bad: true } });
+    else set({ pid });
+  },
+  togglePause: () => {
+    const { session, status } = get();
+    if (status?.paused) session?.resume();
+    else session?.pause();
+  },
+  step: (kind) => get().session?.step(kind),
+  setSpeed: (speed) => {
+    const rate = SPEEDS[speed]?.rate ?? 1;
+    get().session?.setSpeed(rate === 0 ? Number.POSITIVE_INFINITY : rate * get().topology.hertz);
+    set({ speed });
+  },
+  select: (part) => set(part),
+  openFile: async (file) => {
+    const { session, kernel } = get();
+    try {
+      const bytes = new Uint8Array(await file.arrayBuffer());
+      const start = String.fromCharCode(...bytes.subarray(0, 300)).trimStart();
+      if (start.startsWith('<?xml') || start.startsWith('<topology')) {
+        if (session !== null) throw new Error('the machine can’t be changed while it runs: power it off first');
+        get().setMachine({ name: file.name.replace(/\.xml$/, ''), xml: new TextDecoder().decode(bytes) });
+        return;
+      }
+      if (start.startsWith('{') && file.name.endsWith('.json')) {
+        const read = readFile(new TextDecoder().decode(bytes));
+        if (read.kind === 'recording') await get().start(read, false);
+        else {
+          get().powerOff();
+          set(planned(read));
+        }
+        return;
+      }
+      checkDropped(file.name, bytes);
+      if (session === null) throw new Error(`${file.name}: boot a kernel first, then drop files for it`);
+      // The tree is one: its owner takes the file, every console finds it.
+      if (!session.input(0, { kind: 'file', name: file.name, bytes })) throw new Error('a recording is playing: it can’t be changed');
+      set({ notice: { text: `${file.name} is in /mnt of every kernel; on the console of kernel ${kernel}: /mnt/${file.name}`, bad: false } });
+    } catch (error) {
+      set({ notice: { text: messageOf(error), bad: true } });
+    }
+  },
+  saveRecording: () => {
+    const { session } = get();
+    if (session === null) return;
+    session.pause();
+    void session.fingerprint().then(() => {
+      const url = URL.createObjectURL(new Blob([writeFile(session.recording())], { type: 'application/json' }));
+      const link = Object.assign(document.createElement('a'), { href: url, download: 'popcorn-recording.json' });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(url), 1000);
+      set({ notice: { text: 'Recording saved; the run is paused.', bad: false } });
+    });
+  },
+  copyLink: async () => {
+    const url = new URL(location.href);
+    url.hash = toFragment({ ...get().scenario, title: 'shared' });
+    history.replaceState(null, '', url);
+    try {
+      await navigator.clipboard.writeText(url.href);
+      set({ notice: { text: 'A link to this machine and plan is in the clipboard.', bad: false } });
+    } catch {
+      set({ notice: { text: 'The link is in the address bar.', bad: false } });
+    }
+  },
+}));
+
+/** The consoles' text lives outside React: bytes come often. */
+export const consoles = new Consoles((kernel, bytes) => useLab.getState().session?.input(kernel, { kind: 'console', bytes }), (kernel, columns, rows) =>
+  useLab.getState().session?.input(kernel, { kind: 'resize', columns, rows }));
+
+function planned(scenario: Scenario): Pick<State, 'scenario' | 'topology' | 'plan' | 'planError'> {
+  const topology = machineOf(scenario);
+  try {
+    return { scenario, topology, plan: resolvePlan(scenario.plan, topology), planError: null };
+  } catch (error) {
+    if (!(error instanceof PlanError)) throw error;
+    return { scenario, topology, plan: null, planError: error.message };
+  }
+}
+
+function initialScenario(): { scenario: Scenario; notice: Notice | null } {
+  const standard = scenarioOf({ title: 'Eight kernels', plan: 'clustered' });
+  try {
+    return { scenario: fromFragment(location.hash) ?? standard, notice: null };
+  } catch (error) {
+    return { scenario: standard, notice: { text: messageOf(error), bad: true } };
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function ranges(numbers: readonly number[]): string {
+  return numbers.reduce<[number, number][]>((parts, n) => {
+    const last = parts.at(-1);
+    if (last && last[1] === n - 1) last[1] = n;
+    else parts.push([n, n]);
+    return parts;
+  }, []).map(([a, b]) => (a === b ? `${a}` : `${a}-${b}`)).join(',');
+}
+
+export { planText };
