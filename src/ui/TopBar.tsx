@@ -41,7 +41,7 @@ export function TopBar() {
         <button type="button" disabled={!running} className={status?.paused ? 'primary' : ''} onClick={() => lab.togglePause()}>
           {status?.paused ? <><Play size={16} aria-hidden />Run</> : <><Pause size={16} aria-hidden />Pause</>}
         </button>
-        <label className="icon-label"><StepForward size={16} aria-hidden /><span className="sr">Step to the next</span>
+        <label className="icon-label step"><StepForward size={16} aria-hidden /><span className="sr">Step to the next</span>
           <select value="" disabled={!running} onChange={(event) => event.target.value !== '' && lab.step(event.target.value as 'event')}>
             <option value="">Step</option><option value="event">event</option><option value="message">message</option><option value="quantum">quantum</option>
           </select>

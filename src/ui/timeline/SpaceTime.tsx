@@ -3,6 +3,7 @@
  * moves, F follows the present. A click on an arrow selects its message everywhere.
  */
 import { scaleLinear } from 'd3-scale';
+import { ZoomIn, ZoomOut } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import { MigrateStep } from '../../kernel/trace.ts';
 import { timeText } from '../../lab/time.ts';
@@ -29,7 +30,7 @@ export function SpaceTime() {
   const tick = useLab((s) => s.tick);
   const canvas = useRef<HTMLCanvasElement>(null);
   const [size, setSize] = useState({ width: 800, height: 200 });
-  const [view, setView] = useState<View>({ span: topology.hertz / 1000, end: null });
+  const [view, setView] = useState<View>({ span: topology.hertz / 4, end: null });
   const arrows = useRef<{ row: MessageRow; x1: number; y1: number; x2: number; y2: number }[]>([]);
   const drag = useRef<{ x: number; end: number; moved: boolean } | null>(null);
   const now = status?.now ?? 0;
@@ -88,8 +89,8 @@ export function SpaceTime() {
         <h2>Space-time</h2>
         <span className="muted">{kernels} kernels · {session?.trace.sentCount ?? 0} messages · {timeText(view.span, topology.hertz)} across</span>
         <div className="tools">
-          <button type="button" onClick={() => zoom(1 / 2)} aria-label="Zoom in">＋</button>
-          <button type="button" onClick={() => zoom(2)} aria-label="Zoom out">－</button>
+          <button type="button" onClick={() => zoom(1 / 2)} aria-label="Zoom in"><ZoomIn size={16} aria-hidden /></button>
+          <button type="button" onClick={() => zoom(2)} aria-label="Zoom out"><ZoomOut size={16} aria-hidden /></button>
           <button type="button" aria-pressed={view.end === null} onClick={() => setView({ ...view, end: view.end === null ? end : null })}>Follow</button>
         </div>
       </header>
@@ -194,7 +195,7 @@ function draw(context: CanvasRenderingContext2D, scene: Scene): { row: MessageRo
     context.lineTo(at, height - FOOT);
     context.stroke();
     context.textAlign = at > width - 50 ? 'right' : 'center';
-    context.fillText(timeText(tick * hertz, hertz), at, height - FOOT / 2);
+    context.fillText(tickText(tick, (end - start) / hertz), at, height - FOOT / 2);
   }
 
   // Lanes.
@@ -310,6 +311,14 @@ function draw(context: CanvasRenderingContext2D, scene: Scene): { row: MessageRo
   context.restore();
   context.lineWidth = 1;
   return arrows;
+}
+
+/** A place on the axis, with as many digits as the stretch in view needs. */
+function tickText(seconds: number, across: number): string {
+  if (seconds === 0) return '0';
+  const [unit, scale] = seconds >= 1 ? ['s', 1] : seconds >= 1e-3 ? ['ms', 1e3] : ['µs', 1e6];
+  const digits = Math.max(0, Math.ceil(-Math.log10((across * scale) / 10)));
+  return `${(seconds * scale).toFixed(Math.min(9, digits))} ${unit}`;
 }
 
 function toSegment(px: number, py: number, { x1, y1, x2, y2 }: { x1: number; y1: number; x2: number; y2: number }): number {
