@@ -115,10 +115,10 @@ export const useLab = create<State>((set, get) => ({
       const session = await startInBrowser(source, rate === 0 ? Number.POSITIVE_INFINITY : rate * topology.hertz);
       consoles.attach(session);
       session.trace.loadBucket = topology.hertz / 1000;
-      session.listen({
-        status: (status) => set({ status, ...(status.failure === null ? {} : { notice: { text: `A host failed (kernels ${status.failure.kernels.join(', ')}): ${status.failure.message}`, bad: true } }) }),
-        traced: () => set({ tick: get().tick + 1 }),
-      });
+      session.listen(atIntervals((status, traced) => set({
+        status, ...(traced ? { tick: get().tick + 1 } : {}),
+        ...(status.failure === null ? {} : { notice: { text: `A host failed (kernels ${status.failure.kernels.join(', ')}): ${status.failure.message}`, bad: true } }),
+      })));
       set({ ...planned(scenario), session, starting: false, kernel: 0, pid: null, message: null, tab: 'shell', status: session.status });
       if (bootAll && source.kind === 'scenario') for (const { kernel } of session.plan.partitions) if (kernel !== 0) session.input(0, { kind: 'boot', kernel });
     } catch (error) {
@@ -220,6 +220,35 @@ export const useLab = create<State>((set, get) => ({
     }
   },
 }));
+
+/** Drawing takes time that the machine could have: news are shown a dozen times a second, the last ones always. */
+const SHOW_EVERY_MS = 80;
+
+function atIntervals(show: (status: SessionStatus, traced: boolean) => void): { status: (status: SessionStatus) => void; traced: () => void } {
+  let latest: SessionStatus | null = null;
+  let traced = false;
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  let last = 0;
+  const flush = (): void => {
+    timer = null;
+    last = performance.now();
+    if (latest !== null) show(latest, traced);
+    traced = false;
+  };
+  const schedule = (): void => {
+    timer ??= setTimeout(flush, Math.max(0, last + SHOW_EVERY_MS - performance.now()));
+  };
+  return {
+    status: (status) => {
+      latest = status;
+      schedule();
+    },
+    traced: () => {
+      traced = true;
+      schedule();
+    },
+  };
+}
 
 /** The consoles' text lives outside React: bytes come often. */
 export const consoles = new Consoles((kernel, bytes) => useLab.getState().session?.input(kernel, { kind: 'console', bytes }), (kernel, columns, rows) =>

@@ -74,7 +74,7 @@ function LogView({ kernel }: { kernel: number }) {
   const end = useRef<HTMLDivElement>(null);
   useEffect(() => end.current?.scrollIntoView({ block: 'end' }), [text]);
   return (
-    <pre className="text-view" aria-label={`Log of ${kernelName(kernel)}`}>
+    <pre className="text-view" role="log" aria-label={`Log of ${kernelName(kernel)}`}>
       {text || 'nothing yet'}
       <div ref={end} />
     </pre>

@@ -44,7 +44,7 @@ export function Traffic({ layout, owner }: { layout: MachineLayout; owner: Reado
   });
   const line = message === null ? null : { a: centre(message.from), b: centre(message.to) };
   return (
-    <g aria-hidden="true" pointerEvents="none">
+    <g pointerEvents="none">
       {line !== null && message !== null && <line x1={line.a.x} y1={line.a.y} x2={line.b.x} y2={line.b.y} className="wire chosen" style={{ color: kernelColor(message.from) }} />}
       <g ref={group} />
     </g>

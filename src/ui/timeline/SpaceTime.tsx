@@ -149,7 +149,7 @@ function Details({ row }: { row: MessageRow }) {
         <dt>because of</dt><dd>{cause}</dd>
         {fields.map(([key, value]) => <div key={key} className="pair"><dt>{key}</dt><dd>{value}</dd></div>)}
       </dl>
-      <pre aria-label="Its 64 bytes">{[0, 16, 32, 48].map((at) => `${at.toString(16).padStart(2, '0')}  ${hex.slice(at, at + 16).join(' ')}`).join('\n')}</pre>
+      <pre role="img" aria-label="Its 64 bytes">{[0, 16, 32, 48].map((at) => `${at.toString(16).padStart(2, '0')}  ${hex.slice(at, at + 16).join(' ')}`).join('\n')}</pre>
     </aside>
   );
 }
