@@ -56,7 +56,7 @@ describe('a program on its way', () => {
     expect(report(lab)).toBe(readFileSync(new URL(`${name}.txt`, EXPECTED), 'latin1'));
   });
 
-  it('keeps its pid and its place among its parent's jobs, and can be killed from a third kernel', () => {
+  it('keeps its pid and its place among the jobs of its shell, and can be killed from a third kernel', () => {
     const lab = new KernelLab({ archive, kernels: 3, cores: 3 });
     for (const kernel of [1, 2]) lab.input(0, { kind: 'boot', kernel });
     let time = lab.run(HERTZ / 5);

@@ -49,7 +49,7 @@ export function TopBar() {
         <label><span className="sr">Speed: wall time to virtual time</span>
           <select value={speed} onChange={(event) => lab.setSpeed(Number(event.target.value))}>{SPEEDS.map(({ label }, index) => <option key={label} value={index}>{label}</option>)}</select>
         </label>
-        <output className="clock" aria-label="Virtual time">{clockText((status?.now ?? 0) / lab.topology.hertz)}</output>
+        <span className="clock" role="timer" aria-label="Virtual time">{clockText((status?.now ?? 0) / lab.topology.hertz)}</span>
         {status?.replaying && <span className="badge">playing a recording</span>}
       </div>
       <div className="group right">
