@@ -37,6 +37,8 @@ export interface Recording {
   readonly end: number;
   /** The run's fingerprint at `end`. */
   readonly fingerprint: string;
+  /** Bytes that the memory had in all, where it could not have what the machine should have. */
+  readonly memoryLimit?: number;
 }
 
 // --- in and out --------------------------------------------------------------------------------------------------------------------
@@ -45,7 +47,7 @@ const FILE_MAX = 64 << 20;
 const XML_MAX = 16 << 20;
 const INPUTS_MAX = 1_000_000;
 
-const time = v.pipe(v.number(), v.minValue(0), v.maxValue(2 ** 49));
+const time = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 50));
 const kernel = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(127));
 const pid = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32));
 /** Bytes as base64. */
@@ -74,6 +76,7 @@ const scenarioSchema = v.object({
 });
 const recordingSchema = v.object({
   version: v.literal(1, 'this lab reads version 1'), kind: v.literal('recording'), scenario: scenarioSchema, inputs: timed, end: time, fingerprint: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
+  memoryLimit: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(2 ** 26), v.maxValue(2 ** 32))),
 });
 const fileSchema = v.variant('kind', [scenarioSchema, recordingSchema]);
 

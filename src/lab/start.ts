@@ -1,14 +1,16 @@
 /**
  * Sessions: a world with its pace, its inputs and its record.
  *
- * Time goes in stretches. In each the wall clock is asked once: how long the last stretch took decides how long the next one is, so that
- * inputs get in about every SLICE of wall time. That is all the wall decides; each input has the virtual time at which the stretch began,
+ * Time goes in stretches. When one has taken SLICE of wall time, or when something comes from outside, it is cut; between stretches the
+ * inputs that came meanwhile are handed in. That is all the wall clock decides: each input has the virtual time at which its stretch began,
  * and with these times the run is repeated exactly.
  */
 import type { BootParameters, ReplicaInput, ResolvedPlan } from '../kernel/boot/parameters.ts';
+import { KERNEL_COSTS } from '../kernel/costs.ts';
 import { CELL } from '../kernel/sched/scheduler.ts';
-import { TraceKind } from '../kernel/trace.ts';
+import { TRACE_RECORD_BYTES, TraceKind } from '../kernel/trace.ts';
 import type { Topology } from '../machine/topology/topology.ts';
+import { HOSTS_MAX } from '../machine/layout.ts';
 import { NEVER } from '../world/words.ts';
 import { type HostPort, World } from '../world/world.ts';
 import { machineOf } from './machine.ts';
@@ -17,11 +19,18 @@ import type { Recording, Scenario, TimedInput } from './scenario.ts';
 import type { Session, SessionListener, SessionStatus, Speed, StepKind } from './session.ts';
 import { TraceStore } from './trace-store.ts';
 
-/** Wall milliseconds that a stretch should take. */
+/** Wall milliseconds after which a stretch is cut. */
 const SLICE = 12;
-const STRETCH_FIRST = 400 * CELL;
-/** Longest stretch while kernels are busy, and how far an idle world may jump at once, in seconds of virtual time. */
-const STRETCH_MAX_SECONDS = 0.05;
+/** Seconds of virtual time that a stretch covers at most when there is no pace. */
+const LEAP = 100;
+/** Where nobody sets a pace and no program has run for so many milliseconds of wall time, time goes on slowly: only the outside can help. */
+const QUIET = 2000;
+const QUIET_NAP = 100;
+/** A stretch that looks for the next message grows up to so many cells. */
+const LOOK_MAX = 64;
+const STEP_QUANTUM = Math.ceil(KERNEL_COSTS.schedGranularity.value / CELL) * CELL;
+/** Time ends here. */
+const LAST = Math.floor(NEVER / CELL) * CELL;
 
 export interface SessionOptions {
   readonly hosts: number;
@@ -46,19 +55,23 @@ export interface SessionOptions {
 export async function startSession(source: Scenario | Recording, options: SessionOptions): Promise<Session> {
   const scenario = source.kind === 'recording' ? source.scenario : source;
   const topology = machineOf(scenario);
-  const memoryLimit = options.memoryLimit ?? 2 ** 32;
+  const memoryLimit = Math.min(options.memoryLimit ?? 2 ** 32, source.kind === 'recording' ? (source.memoryLimit ?? 2 ** 32) : 2 ** 32);
   const plan = resolvePlan(scenario.plan, topology, memoryLimit);
-  const hosts = options.isolated ? Math.max(1, Math.min(options.hosts, plan.partitions.length)) : 1;
+  const hosts = options.isolated ? Math.max(1, Math.min(options.hosts, plan.partitions.length, HOSTS_MAX)) : 1;
   if (scenario.exec !== null && plan.partitions[scenario.exec.kernel] === undefined) throw new Error(`the plan has no kernel ${scenario.exec.kernel}`);
   const kernels = plan.partitions.map((partition): BootParameters => ({
     kernel: partition.kernel, plan, seed: scenario.seed, commandLine: commandLine(plan, partition),
     exec: scenario.exec?.kernel === partition.kernel
       ? { path: scenario.exec.argv[0] ?? '', argv: scenario.exec.argv, env: scenario.exec.env, migrateEvery: scenario.exec.migrateEvery } : null,
   }));
-  const session = new RunningSession(source, scenario, topology, plan, options, hosts);
+  const session = new RunningSession(source, scenario, topology, plan, { ...options, memoryLimit }, hosts);
   const ports = Array.from({ length: hosts }, (_, index) => options.makeHost(index));
-  const world = await World.start({ topology, kernels, rootArchive: options.rootArchive, memoryLimit }, ports, options.isolated, session.receiver);
-  session.begin(world);
+  try {
+    session.begin(await World.start({ topology, kernels, rootArchive: options.rootArchive, memoryLimit }, ports, options.isolated, session.receiver));
+  } catch (error) {
+    for (const port of ports) port.close();
+    throw error;
+  }
   return session;
 }
 
@@ -74,14 +87,24 @@ class RunningSession implements Session {
   #speed: Speed;
   #paused = false;
   #steps: StepKind[] = [];
-  #stretch = STRETCH_FIRST;
   #next = 0;
   #until = Number.POSITIVE_INFINITY;
   #traced = false;
   #closed = false;
   #wake: (() => void) | null = null;
   #done: (() => void)[] = [];
+  /** Cells that a step to the next message covers next time. */
+  #look = 1;
+  /** Records of messages handled and of tasks started, so far. */
   #messages = 0;
+  #runs = 0;
+  /** Where the run ends because its program has ended. */
+  #over = Number.POSITIVE_INFINITY;
+  /** The standard input of the program has ended: nothing more comes from there. */
+  #inputClosed = false;
+  /** Wall time at which the stretch under way began; and whether someone looks after its end. */
+  #started = 0;
+  #watched = false;
   #failure: SessionStatus['failure'] = null;
   #exit: number | null = null;
   #resting = true;
@@ -98,7 +121,7 @@ class RunningSession implements Session {
   /** What the hosts tell. */
   readonly receiver = {
     trace: (bytes: Uint8Array): void => {
-      this.#countMessages(bytes);
+      this.#count(bytes);
       if (this.#options.keepTrace !== false) this.trace.append(bytes);
       this.#traced = true;
       for (const listener of this.#listeners) listener.records?.(bytes);
@@ -106,9 +129,11 @@ class RunningSession implements Session {
     output: (kernel: number, port: number, time: number, bytes: Uint8Array): void => {
       for (const listener of this.#listeners) listener.output?.(kernel, port, time, bytes);
     },
-    ended: (_kernel: number, _time: number, status: number): void => {
+    ended: (_kernel: number, _time: number, status: number, end: number): void => {
       this.#exit = status;
-      this.#finish();
+      // Without a pace the run ends with its program; a recording has its own end.
+      if (this.#speed === Number.POSITIVE_INFINITY && !this.#isReplay) this.#over = end;
+      else if (!this.#isReplay) this.#finish();
     },
     failed: (kernels: readonly number[], message: string): void => {
       this.#failure = { kernels, message };
@@ -119,12 +144,15 @@ class RunningSession implements Session {
 
   get status(): SessionStatus {
     return {
-      now: this.#world?.limit ?? 0, paused: this.#paused, speed: this.#speed, hosts: this.hosts, isolated: this.#options.isolated,
-      idle: this.#next >= NEVER, failure: this.#failure, replaying: this.#end < Number.POSITIVE_INFINITY && this.now < this.#end, exitStatus: this.#exit,
+      now: this.now, paused: this.#paused || this.#speed <= 0, speed: this.#speed, hosts: this.hosts, isolated: this.#options.isolated,
+      idle: this.#next >= NEVER, failure: this.#failure, replaying: this.#isReplay && this.now < this.#end, exitStatus: this.#exit,
     };
   }
   get now(): number {
-    return this.#world?.limit ?? 0;
+    return this.#world?.now ?? 0;
+  }
+  get #isReplay(): boolean {
+    return this.#end < Number.POSITIVE_INFINITY;
   }
 
   begin(world: World): void {
@@ -139,15 +167,14 @@ class RunningSession implements Session {
   }
 
   input(kernel: number, input: ReplicaInput): boolean {
-    if (this.#end < Number.POSITIVE_INFINITY || this.#failure !== null || this.#closed) return false;
+    if (this.#isReplay || this.#failure !== null || this.#closed || this.plan.partitions[kernel] === undefined) return false;
     this.#queued.push({ kernel, input });
-    this.#wake?.();
+    this.#interrupt();
     return true;
   }
 
   setSpeed(speed: Speed): void {
     this.#speed = speed;
-    this.#stretch = STRETCH_FIRST;
     this.#nudge();
   }
   pause(): void {
@@ -156,6 +183,7 @@ class RunningSession implements Session {
   }
   resume(): void {
     this.#paused = false;
+    this.#steps = [];
     this.#nudge();
   }
   step(kind: StepKind): void {
@@ -164,23 +192,33 @@ class RunningSession implements Session {
     this.#nudge();
   }
   #nudge(): void {
-    this.#wake?.();
+    this.#interrupt();
     this.#tell();
+  }
+  /** Something is to be looked at: the stretch under way ends, or the sleep. */
+  #interrupt(): void {
+    if (!this.#resting) this.#world?.cut();
+    this.#wake?.();
   }
 
   recording(): Recording {
-    return { version: 1, kind: 'recording', scenario: this.scenario, inputs: [...this.#recorded], end: this.now, fingerprint: this.#world?.fingerprint ?? '' };
+    const { memoryLimit } = this.#options;
+    const inputs = this.#recorded.filter(({ time }) => time < this.now).sort((a, b) => a.time - b.time);
+    return {
+      version: 1, kind: 'recording', scenario: this.scenario, inputs, end: this.now, fingerprint: this.#world?.fingerprint ?? '',
+      ...(memoryLimit !== undefined && memoryLimit < 2 ** 32 ? { memoryLimit } : {}),
+    };
   }
 
   async fingerprint(): Promise<string> {
-    while (!this.#resting) await this.#options.pause(1);
+    while (!this.#resting && this.#failure === null && !this.#closed) await this.#options.pause(1);
     return this.#world?.fingerprint ?? '';
   }
 
   finished(until = Number.POSITIVE_INFINITY): Promise<void> {
     this.#until = until;
-    this.#wake?.();
-    if (this.#exit !== null || this.#failure !== null || this.now >= this.#last) return Promise.resolve();
+    this.#interrupt();
+    if (this.#failure !== null || this.#closed || this.now >= this.#last) return Promise.resolve();
     return new Promise((resolve) => this.#done.push(resolve));
   }
 
@@ -194,78 +232,106 @@ class RunningSession implements Session {
   // --- the loop ------------------------------------------------------------------------------------------------------------------
 
   get #last(): number {
-    return Math.min(this.#until, this.#end);
+    return Math.ceil(Math.min(this.#until, this.#end, this.#over, LAST) / CELL) * CELL;
   }
 
   async #loop(world: World): Promise<void> {
     const { clock, pause } = this.#options;
-    let before = clock();
+    // Whoever started the session is to hear all of it.
+    await pause(0);
+    let due = clock();
+    let busy = due;
     while (!this.#closed && this.#failure === null) {
-      const stepping = this.#steps.length > 0;
-      const over = this.now >= this.#last || (this.#exit !== null && this.#options.speed === Number.POSITIVE_INFINITY);
-      if (over) this.#finish();
-      if (over || (this.#paused && !stepping)) {
+      const step = this.#steps[0];
+      const over = this.now >= this.#last;
+      if (over || (this.#waitsForInput && this.#inputClosed)) this.#finish();
+      if (over || (step === undefined && this.status.paused) || (this.#waitsForInput && !Number.isFinite(this.#speed))) {
         await this.#sleep(1000);
-        before = clock();
+        due = busy = clock();
         continue;
       }
-      const started = clock();
-      let limit = stepping ? this.#stepLimit(this.#steps[0] as StepKind) : this.now + this.#stretchLength();
-      // A world that sleeps until later is carried there, as fast as the pace allows.
-      if (!stepping && this.#queued.length === 0 && this.#speed === Number.POSITIVE_INFINITY && this.#next > limit) limit = Math.min(this.#next + CELL, limit + 100 * this.topology.hertz);
-      const script = this.#script[0]?.time ?? Number.POSITIVE_INFINITY;
-      if (script > this.now) limit = Math.min(limit, script);
-      limit = Math.ceil(Math.min(limit, this.#last) / CELL) * CELL;
-      const inputs = this.#takeInputs();
-      if (limit <= this.now) limit = this.now + CELL;
-      const messages = this.#messages;
-      this.#resting = false;
+      const [from, messages, runs, started] = [this.now, this.#messages, this.#runs, clock()];
+      const limit = Math.max(from + CELL, Math.min(Math.ceil(this.#goal(step) / CELL) * CELL, this.#last));
       try {
-        this.#next = (await world.advance(limit, inputs)).next;
+        await this.#stretch(world, limit, started);
       } catch {
-        this.#resting = true;
         break;
       }
-      this.#resting = true;
-      if (stepping && !(this.#steps[0] === 'message' && this.#messages === messages && this.#next < NEVER)) this.#steps.shift();
-      const now = clock();
-      this.#adapt(now - started);
+      if (step !== undefined) this.#stepped(step, this.#messages > messages);
       this.#announce();
-      if (stepping) continue;
-      // At a finite pace the wall clock is waited for.
+      if (step !== undefined) continue;
+      const now = clock();
+      if (this.#runs > runs) busy = now;
       if (Number.isFinite(this.#speed)) {
-        const due = before + SLICE;
-        if (now < due) await this.#sleep(due - now);
-        before = Math.max(due, clock() - SLICE);
-      } else await pause(0);
+        // What the machine could not keep up with is not made up for.
+        due = Math.max(due + ((this.now - from) / this.#speed) * 1000, now - SLICE);
+        if (due > now) await this.#sleep(due - now);
+        else await pause(0);
+      } else if (!this.#inputClosed && now - busy > QUIET) await this.#sleep(QUIET_NAP);
+      else await pause(0);
     }
     this.#tell();
   }
 
-  /** Inputs due now: those of the script, and those that came meanwhile, which get the present time. */
-  #takeInputs(): TimedInput[] {
+  async #stretch(world: World, limit: number, started: number): Promise<void> {
+    const inputs = this.#takeInputs(limit);
+    this.#resting = false;
+    this.#started = started;
+    try {
+      const going = world.advance(limit, inputs);
+      void this.#watch(world);
+      this.#next = (await going).next;
+    } finally {
+      this.#resting = true;
+    }
+  }
+
+  /** Cuts stretches that take long. */
+  async #watch(world: World): Promise<void> {
+    if (this.#watched) return;
+    this.#watched = true;
+    const { clock, pause } = this.#options;
+    while (!this.#resting && !this.#closed) {
+      const left = this.#started + SLICE - clock();
+      if (left <= 0) world.cut();
+      await pause(Math.max(1, Math.min(left > 0 ? left : SLICE, SLICE)));
+    }
+    this.#watched = false;
+  }
+
+  /** Every kernel waits for something from outside, and there is nothing. */
+  get #waitsForInput(): boolean {
+    return this.#next >= NEVER && this.#queued.length === 0 && this.#script.length === 0 && this.#last >= LAST;
+  }
+
+  /** How far the next stretch is to go. */
+  #goal(step: StepKind | undefined): number {
+    const next = Math.max(this.now, Math.min(this.#next, this.#script[0]?.time ?? Number.POSITIVE_INFINITY));
+    switch (step) {
+      case 'quantum': return this.now + STEP_QUANTUM;
+      case 'event': return next + CELL;
+      case 'message': return next + CELL * this.#look;
+      default: return Number.isFinite(this.#speed) ? this.now + (this.#speed * SLICE) / 1000 : this.now + LEAP * this.topology.hertz;
+    }
+  }
+
+  #stepped(kind: StepKind, sawMessage: boolean): void {
+    if (kind === 'message' && !sawMessage && this.#next < NEVER) {
+      this.#look = Math.min(LOOK_MAX, this.#look * 2);
+      return;
+    }
+    this.#look = 1;
+    this.#steps.shift();
+  }
+
+  /** Inputs for the stretch up to `limit`: those of the script, and those that came meanwhile, which get the present time. */
+  #takeInputs(limit: number): TimedInput[] {
     const due: TimedInput[] = [];
-    while (this.#script[0] !== undefined && this.#script[0].time <= this.now) due.push(this.#script.shift() as TimedInput);
+    while (this.#script[0] !== undefined && this.#script[0].time < limit) due.push(this.#script.shift() as TimedInput);
     for (const { kernel, input } of this.#queued.splice(0)) due.push({ time: this.now, kernel, input });
+    for (const { input } of due) if (input.kind === 'stdin' && input.bytes.length === 0) this.#inputClosed = true;
     this.#recorded.push(...due);
     return due;
-  }
-
-  #stretchLength(): number {
-    if (!Number.isFinite(this.#speed)) return this.#stretch;
-    return Math.max(CELL, Math.min(this.#stretch, (this.#speed * SLICE) / 1000));
-  }
-
-  #stepLimit(kind: StepKind): number {
-    if (kind === 'quantum') return this.now + 3200 * CELL;
-    const next = Math.max(this.now, Math.min(this.#next, NEVER - 2 * CELL));
-    return next + CELL;
-  }
-
-  #adapt(took: number): void {
-    const longest = STRETCH_MAX_SECONDS * this.topology.hertz;
-    if (took > SLICE * 1.5) this.#stretch = Math.max(CELL, this.#stretch * Math.max(0.3, SLICE / took));
-    else if (took < SLICE * 0.7) this.#stretch = Math.min(longest, this.#stretch * 1.5);
   }
 
   /** Sleeps, unless there is news. */
@@ -290,8 +356,11 @@ class RunningSession implements Session {
     for (const done of this.#done.splice(0)) done();
   }
 
-  #countMessages(bytes: Uint8Array): void {
-    for (let at = 8; at < bytes.length; at += 40) if (bytes[at] === TraceKind.MessageReceive && bytes[at + 1] === 0) this.#messages++;
+  #count(bytes: Uint8Array): void {
+    for (let at = 8; at < bytes.length; at += TRACE_RECORD_BYTES) {
+      if (bytes[at] === TraceKind.MessageReceive) this.#messages++;
+      else if (bytes[at] === TraceKind.TaskRun) this.#runs++;
+    }
   }
 }
 

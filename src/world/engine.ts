@@ -9,11 +9,18 @@
  *
  * As latencies obey the triangle inequality (message/latency.ts), chains over third kernels are covered.
  *
+ * A stretch can be ended before its limit, at a time that no kernel has passed. Take an event at time t that is still to come. As its kernel
+ * could send to any other, no kernel has passed t + LATENCY_MAX, nor will one before the word of the event's host rises beyond t. So
+ * the host of the event may lower the limit to t + LATENCY_MAX (or to where its own kernels are, if that is later), as long as it does so
+ * before it raises its word. `#cut` does that when the face asks for it, with what is next; and the end of the `exec` program does it with
+ * its own time, so that a run ends where its program ended, however fast which host was.
+ *
  * Always holds: what a kernel does is the same whatever hosts there are and however fast they are; only `Replica` decides it.
  */
 import type { Cycles, KernelId } from '../kernel/types.ts';
 import { createReplica } from '../kernel/boot/start.ts';
 import { KERNEL_COSTS } from '../kernel/costs.ts';
+import { CELL } from '../kernel/sched/scheduler.ts';
 import { latencyTable } from '../kernel/message/latency.ts';
 import type { Platform } from '../kernel/platform.ts';
 import type { Replica, ReplicaFactory } from '../kernel/replica.ts';
@@ -36,14 +43,22 @@ export interface HostEnvironment {
 }
 
 const TRACE_BYTES = 6400 * TRACE_RECORD_BYTES;
-/** Calls of Replica.run between looks at the thread's messages. */
-const RUNS_PER_TURN = 4000;
-/** Looks at the other hosts' words before sleeping. */
-const SPINS = 300;
+/** One call of Replica.run goes no further than to the next multiple of this: between calls a stretch can be ended. A multiple of CELL. */
+export const CHUNK = 64 * CELL;
+/** Cycles, of each core that might have used them, between looks at the thread's messages. */
+const WORK_PER_TURN = 1 << 20;
+/** Runs between looks at the other hosts' words. */
+const RUNS_PER_ROUND = 16;
+const RUNS_ALONE = 1000;
+/** Looks at the epoch before sleeping. */
+const SPINS = 1000;
+/** Milliseconds that a host sleeps at most before it looks again; nothing depends on it. */
+const NAP = 100;
 
 interface Local {
   readonly kernel: KernelId;
   readonly replica: Replica;
+  readonly cores: number;
   next: Cycles;
   /** Bound by other hosts. */
   outer: Cycles;
@@ -63,8 +78,18 @@ export class Host {
   readonly #fromHost: number[][] = [];
   readonly #words: HostWords;
   readonly #snapshot: bigint[] = [];
-  #limit: Cycles = 0;
-  #reported: Cycles = -1;
+  readonly #latencyMax: Cycles;
+  readonly #sharesMemory: boolean;
+  /** The earliest of what was to come when this host's word was last raised. */
+  #least: Cycles = 0;
+  /** How far a kernel of this host has been run. */
+  #reached: Cycles = 0;
+  /** Work since the last turn. */
+  #work = 0;
+  #cutDone = false;
+  /** This host's word as last raised. */
+  #own = 0n;
+  #reported: Cycles = 0;
   #wake: (() => void) | null = null;
   #trace = new Uint8Array(TRACE_BYTES);
   #view = new DataView(this.#trace.buffer);
@@ -79,6 +104,7 @@ export class Host {
     this.#hosts = hosts;
     const map = memoryMap(topology, options.memoryLimit);
     const memory = init.memory === null ? PhysicalMemory.create(map.bytes) : new PhysicalMemory(init.memory);
+    this.#sharesMemory = init.memory !== null;
     this.#words = new HostWords(memory, hosts);
     const processor = new Processor({
       memory: memory.wasm, decodeCacheBase: map.decodeCache(host), decodeCacheBytes: DECODE_CACHE_BYTES, lowLimit: map.lowLimit, costs: instructionCosts(),
@@ -87,6 +113,7 @@ export class Host {
     const plan = kernels[0]?.plan ?? { mode: 'single', partitions: [] };
     const transfer = (from: number, to: number): number => lineTransfer(topology, from, to);
     this.#latency = latencyTable(topology, plan, KERNEL_COSTS.ipiDelivery.value, transfer);
+    this.#latencyMax = Math.max(0, ...this.#latency.flat());
     this.#byKernel = kernels.map(() => null);
     for (const parameters of kernels) {
       const { kernel } = parameters;
@@ -97,9 +124,10 @@ export class Host {
         sent: (to, arrival) => this.#sent(kernel, to, arrival),
         trace: (time, kind, core, a, b, c, d) => this.#record(kernel, time, kind, core, a, b, c, d),
         output: (time, port, bytes) => environment.post({ kind: 'output', kernel, port, time, bytes: bytes.slice() }),
-        programEnded: (time, status) => environment.post({ kind: 'ended', kernel, time, status }),
+        programEnded: (time, status) => this.#programEnded(kernel, time, status),
       };
-      const local: Local = { kernel, replica: make(parameters, platform), next: NEVER, outer: 0, dirty: true, hash: [0x811c9dc5 ^ kernel, 0x1b873593], sequence: 0 };
+      const cores = plan.partitions[kernel]?.cores.length ?? 1;
+      const local: Local = { kernel, replica: make(parameters, platform), cores, next: NEVER, outer: 0, dirty: true, hash: [0x811c9dc5 ^ kernel, 0x1b873593], sequence: 0 };
       this.#locals.push(local);
       this.#byKernel[kernel] = local;
     }
@@ -123,10 +151,15 @@ export class Host {
     this.#environment.post({ kind: 'taken', host: this.#host });
   }
 
-  /** A further stretch of time. */
+  /** A further stretch of time. A host that shares its memory with the face finds the limit there. */
   advance(limit: Cycles): void {
-    this.#limit = limit;
+    if (!this.#sharesMemory) this.#words.startStretch(limit);
     this.#wake?.();
+  }
+
+  /** The stretch is to end soon. */
+  cut(): void {
+    this.#words.requestCut();
   }
 
   stop(): void {
@@ -136,26 +169,24 @@ export class Host {
 
   /** Runs for ever; rejects when a kernel fails. */
   async run(): Promise<void> {
-    let runs = 0;
-    let spins = 0;
     while (!this.#stopped) {
-      const epoch = this.#words.epoch;
-      const done = this.#round();
-      runs += done;
-      if (done > 0) {
-        spins = 0;
-        if (runs >= RUNS_PER_TURN) {
-          runs = 0;
-          await this.#environment.turn();
-        }
-        continue;
-      }
-      if (this.#allReached()) this.#report();
-      if (this.#hosts > 1 && spins++ < SPINS && !this.#allReached()) continue;
-      spins = 0;
-      if (this.#words.epoch === epoch) await this.#sleep(epoch);
-      else await this.#environment.turn();
+      const { epoch } = this.#words;
+      const moved = this.round();
+      if (this.#work >= WORK_PER_TURN) {
+        this.#work = 0;
+        await this.#environment.turn();
+      } else if (moved) continue;
+      else if (this.atRest()) await this.#sleep(epoch);
+      else if (this.#hosts > 1) this.#nap(epoch);
+      else throw new Error(`kernel ${this.#pick()?.kernel ?? '?'} stands still at ${this.#least}, before the limit ${this.#words.limit}`);
     }
+  }
+
+  /** Other hosts have work before the limit. No message from the face can come meanwhile that matters: inputs come to a world at rest. */
+  #nap(epoch: number): void {
+    const words = this.#words;
+    for (let spin = 0; spin < SPINS; spin++) if (words.epoch !== epoch) return;
+    Atomics.wait(words.epochs, HostWords.epochIndex, epoch, NAP);
   }
 
   async #sleep(epoch: number): Promise<void> {
@@ -166,45 +197,62 @@ export class Host {
     this.#wake = null;
   }
 
-  /** Publishes how far this host is, learns how far others are, and runs what may run. Returns how many calls of run it made. */
-  #round(): number {
+  /** Publishes how far this host is, learns how far others are, and runs what may run. Returns whether that was anything. */
+  round(): boolean {
     const words = this.#words;
     let own: bigint | null = null;
     while (own === null) {
       const seen = words.load(this.#host);
       let least = NEVER;
       for (const local of this.#locals) {
-        local.replica.collect();
-        local.dirty = false;
-        local.next = Math.min(NEVER, local.replica.nextTime());
+        this.#look(local);
         if (local.next < least) least = local.next;
       }
+      this.#least = least;
       own = words.raise(this.#host, seen, least);
     }
     words.snapshot(this.#snapshot);
+    this.#own = own;
     // Somebody sent us something since we looked: what is in the slots must be seen before time moves on.
-    if (this.#snapshot[this.#host] !== own) return 1;
+    if (this.#snapshot[this.#host] !== own) return true;
+    const { limit } = words;
     for (const [i, local] of this.#locals.entries()) {
-      let outer = this.#limit;
+      let outer = limit;
       for (let host = 0; host < this.#hosts; host++) {
         if (host !== this.#host) outer = Math.min(outer, HostWords.time(this.#snapshot[host] as bigint) + (this.#fromHost[host]?.[i] ?? NEVER));
       }
       local.outer = outer;
     }
-    let runs = 0;
-    for (; runs < 64; runs++) {
+    let moved = false;
+    for (let runs = 0; runs < (this.#hosts > 1 ? RUNS_PER_ROUND : RUNS_ALONE) && this.#work < WORK_PER_TURN; runs++) {
       const local = this.#pick();
       if (local === null) break;
-      let until = local.outer;
-      for (const other of this.#locals) if (other !== local) until = Math.min(until, other.next + (this.#latency[other.kernel]?.[local.kernel] ?? NEVER));
-      const before = local.next;
-      local.replica.run(until);
-      local.dirty = true;
-      this.#refresh();
-      // With a horizon in the middle of a cell a kernel of several busy cores stands still: let the others move.
-      if (local.next === before) local.outer = before;
+      if (this.#run(local)) moved = true;
+      // A horizon in the middle of a cell lets a kernel of several busy cores stand still: the others are to move.
+      else local.outer = local.next;
+      if (words.cutRequested) this.#cut();
     }
-    return runs;
+    return moved;
+  }
+
+  /** Returns whether it got anywhere. */
+  #run(local: Local): boolean {
+    const before = local.next;
+    let until = Math.min(local.outer, (Math.floor(before / CHUNK) + 1) * CHUNK);
+    for (const other of this.#locals) if (other !== local) until = Math.min(until, other.next + (this.#latency[other.kernel]?.[local.kernel] ?? NEVER));
+    if (until <= before) return false;
+    this.#reached = Math.max(this.#reached, until);
+    local.replica.run(until);
+    local.dirty = true;
+    for (const each of this.#locals) if (each.dirty) this.#look(each);
+    this.#work += (Math.min(local.next, until) - before) * local.cores;
+    return local.next !== before;
+  }
+
+  #look(local: Local): void {
+    local.dirty = false;
+    local.replica.collect();
+    local.next = Math.min(NEVER, local.replica.nextTime());
   }
 
   /** The kernel that is furthest behind and may run. */
@@ -212,15 +260,6 @@ export class Host {
     let best: Local | null = null;
     for (const local of this.#locals) if (local.next < local.outer && (best === null || local.next < best.next)) best = local;
     return best;
-  }
-
-  #refresh(): void {
-    for (const local of this.#locals) {
-      if (!local.dirty) continue;
-      local.dirty = false;
-      local.replica.collect();
-      local.next = Math.min(NEVER, local.replica.nextTime());
-    }
   }
 
   #sent(from: KernelId, to: KernelId, arrival: Cycles): Cycles {
@@ -234,21 +273,44 @@ export class Host {
     return arrival + (this.#latency[to]?.[from] ?? NEVER);
   }
 
-  // --- telling the face ----------------------------------------------------------------------------------------------------------
+  // --- ends of a stretch -------------------------------------------------------------------------------------------------------
 
-  #allReached(): boolean {
-    this.#words.snapshot(this.#snapshot);
-    return this.#limit > 0 && this.#snapshot.every((word) => HostWords.time(word) >= this.#limit);
+  #cut(): void {
+    if (this.#cutDone) return;
+    this.#cutDone = true;
+    this.#endAt(this.#hosts === 1 ? this.#reached : Math.max(this.#reached, this.#least + this.#latencyMax));
   }
 
-  #report(): void {
-    if (this.#reported === this.#limit) return;
-    this.#reported = this.#limit;
+  #programEnded(kernel: KernelId, time: Cycles, status: number): void {
+    const end = Math.ceil((time + this.#latencyMax + 1) / CHUNK) * CHUNK;
+    this.#endAt(end);
+    this.#environment.post({ kind: 'ended', kernel, time, status, end });
+  }
+
+  #endAt(time: Cycles): void {
+    const end = Math.ceil(time / CELL) * CELL;
+    this.#words.lowerLimit(end);
+    for (const local of this.#locals) local.outer = Math.min(local.outer, end);
+  }
+
+  // --- telling the face ----------------------------------------------------------------------------------------------------------
+
+  /** Whether no kernel anywhere has anything to do before the limit. The face hears of it. */
+  atRest(): boolean {
+    this.#words.snapshot(this.#snapshot);
+    if (this.#snapshot[this.#host] !== this.#own) return false;
+    const { limit } = this.#words;
+    if (!this.#snapshot.every((word) => HostWords.time(word) >= limit)) return false;
+    if (limit > this.#reported) this.#report(limit);
+    return true;
+  }
+
+  #report(limit: Cycles): void {
+    this.#reported = limit;
+    this.#cutDone = false;
     this.#flush();
-    let next = NEVER;
-    for (const local of this.#locals) next = Math.min(next, local.next);
     this.#environment.post({
-      kind: 'reached', host: this.#host, limit: this.#limit, next, hashes: this.#locals.map(({ kernel, hash }) => [kernel, hash[0] >>> 0, hash[1] >>> 0] as const),
+      kind: 'reached', host: this.#host, limit, next: this.#least, hashes: this.#locals.map(({ kernel, hash }) => [kernel, hash[0] >>> 0, hash[1] >>> 0] as const),
     });
   }
 
@@ -288,28 +350,34 @@ export class Host {
 }
 
 /** What a host thread does with the messages that reach it. */
-export function serveHost(environment: HostEnvironment): (message: ToHost) => void {
+export function serveHost(environment: HostEnvironment, make?: ReplicaFactory): (message: ToHost) => void {
   let host: Host | null = null;
-  const failed = (index: number, kernels: readonly number[], error: unknown): void =>
-    environment.post({ kind: 'failed', host: index, kernels, message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  let init: Extract<ToHost, { kind: 'init' }> | null = null;
+  const failed = (error: unknown): void => {
+    if (init === null) throw error;
+    const { hosts, options } = init;
+    const index = init.host;
+    host?.stop();
+    environment.post({
+      kind: 'failed', host: index, kernels: options.kernels.map((each) => each.kernel).filter((kernel) => hostOf(kernel, hosts) === index),
+      message: error instanceof Error ? (error.stack ?? error.message) : String(error), tooLarge: error instanceof RangeError && host === null,
+    });
+  };
   return (message) => {
-    if (message.kind === 'advance') {
-      host?.advance(message.limit);
-      return;
-    }
-    if (message.kind === 'inputs') {
-      host?.input(message.inputs);
-      return;
-    }
     try {
-      const made = new Host(environment, message);
-      host = made;
-      environment.post({ kind: 'ready', host: message.host });
-      made.run().catch((error: unknown) => failed(message.host, made.kernels, error));
+      switch (message.kind) {
+        case 'init':
+          init = message;
+          host = new Host(environment, message, make);
+          environment.post({ kind: 'ready', host: message.host });
+          host.run().catch(failed);
+          return;
+        case 'inputs': host?.input(message.inputs); return;
+        case 'advance': host?.advance(message.limit); return;
+        case 'cut': host?.cut(); return;
+      }
     } catch (error) {
-      failed(message.host, message.options.kernels.filter((each) => hostOf(each.kernel, message.hosts) === message.host).map((each) => each.kernel), error);
+      failed(error);
     }
   };
 }
-
-export type { WorldOptions };

@@ -27,7 +27,9 @@ export type ToHost =
   /** Things from outside, at or after the time that all have reached. Answered by `taken`, so that nobody runs on before they are known. */
   | { readonly kind: 'inputs'; readonly inputs: readonly HostInput[] }
   /** Run up to `limit` (exclusive; a multiple of CELL). */
-  | { readonly kind: 'advance'; readonly limit: number };
+  | { readonly kind: 'advance'; readonly limit: number }
+  /** End the stretch soon. Only for a host that shares no memory with the face; others find a word. */
+  | { readonly kind: 'cut' };
 
 export type FromHost =
   | { readonly kind: 'ready'; readonly host: number }
@@ -35,10 +37,11 @@ export type FromHost =
   /** Whole trace records of this host's kernels, in order for each kernel. */
   | { readonly kind: 'trace'; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'output'; readonly kernel: number; readonly port: number; readonly time: number; readonly bytes: Uint8Array }
-  | { readonly kind: 'ended'; readonly kernel: number; readonly time: number; readonly status: number }
-  /** No kernel anywhere has anything to do before the limit. `next`: when this host's have. Hashes: two words for each of its kernels. */
+  /** The program of `exec` is over. `end`: a time that follows from that alone and that no kernel has passed; the stretch ends there at the latest. */
+  | { readonly kind: 'ended'; readonly kernel: number; readonly time: number; readonly status: number; readonly end: number }
+  /** No kernel anywhere has anything to do before the limit, which may have been lowered. `next`: when this host's have. Hashes: two words for each of its kernels. */
   | { readonly kind: 'reached'; readonly host: number; readonly limit: number; readonly next: number; readonly hashes: readonly (readonly [kernel: number, high: number, low: number])[] }
-  | { readonly kind: 'failed'; readonly host: number; readonly kernels: readonly number[]; readonly message: string };
+  | { readonly kind: 'failed'; readonly host: number; readonly kernels: readonly number[]; readonly message: string; readonly tooLarge?: boolean };
 
 /** Which host runs a kernel: round robin, so that neighbours in the plan run in parallel. */
 export const hostOf = (kernel: number, hosts: number): number => kernel % hosts;

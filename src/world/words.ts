@@ -1,77 +1,96 @@
 /**
  * The words in low memory by which hosts agree on virtual time.
  *
- * Each host has one word: a time before which none of its replicas will do anything, and a version. What makes it safe to run:
+ *     0   i32  epoch    changes after every change of what follows; hosts sleep on it
+ *     4   i32  cut      the face would like the present stretch to end soon
+ *     8   i64  limit    how far virtual time may run (exclusive, a multiple of CELL)
+ *     64 + 64·h   i64   the word of host h: a time in GRAINs, and a version in the low bits
  *
- *  - A sender writes the slot, then lowers the receiver's word (atomic minimum; the version changes even if the time does not), and only
- *    then, later, raises its own word beyond the sending time.
- *  - A host raises its own word by compare-and-swap from a value that it read before it looked for messages. If anybody sent meanwhile the
- *    version differs, the swap fails, and the host looks again. So a raised word accounts for all that was in the slots.
- *  - A reader takes all words twice until nothing changed: then there was an instant at which all of them held at once.
+ * A host's word says: nothing that any kernel of this host does from now on is before this time. What makes it safe to run by it:
  *
- * Always holds: for every kernel of a host, what it does next is not before the host's word, at every instant at which the word can be read.
+ *  1. A sender writes the slot, then lowers the receiver's word (atomic minimum; the version changes even if the time does not), and only
+ *     then, later, raises its own word beyond the time at which it sent.
+ *  2. A host raises its own word by compare-and-swap from a value that it read before it looked for messages. If anybody sent meanwhile,
+ *     the version differs, the swap fails, and the host looks again. So a raised word accounts for all that was in the slots. The
+ *     version can't come round in between: each change of it by others takes a slot or an input, the host itself is what frees slots,
+ *     and all lanes of the largest plan have 64 · 63 · LANE_SLOTS = 129,024 of them, fewer than 2^VERSION_BITS.
+ *  3. A reader takes all words again and again until none has changed: then there was an instant at which all of them held at once.
+ *     (Read one by one they lie: h idle when its word is read, then lowered by g, then g raised before g's word is read.)
+ *  4. Messages from before that instant are in the slots, and the reader's own word has another version than the one that it knew: so it
+ *     looks into the slots before it runs by what it read. Messages from after it come from what the words account for.
+ *
+ * The limit: raised by the face alone, while the world is at rest, after all inputs for the next stretch have been taken. A host lowers it
+ * (atomic minimum) when the stretch is to end: `Host` says why no kernel can be beyond what it chooses. It is read after the words.
+ *
+ * Always holds: at every instant, whatever a kernel does next is not before the time in its host's word.
  */
 import type { PhysicalMemory } from '../machine/memory.ts';
 import type { Cycles } from '../kernel/types.ts';
 
-const VERSION_BITS = 14n;
+const VERSION_BITS = 18n;
 const VERSION_MASK = (1n << VERSION_BITS) - 1n;
-/** Later than anything: 2^49 - 1 cycles, 71 hours at 2.2 GHz. */
-export const NEVER: Cycles = 2 ** 49 - 1;
+/** Times in words are rounded down to this many cycles. */
+const GRAIN = 64;
+const GRAINS_MAX = 2 ** 45 - 1;
+/** Later than anything: 2^51 cycles, twelve days at 2.2 GHz. */
+export const NEVER: Cycles = GRAINS_MAX * GRAIN;
 
-/** Byte offsets: the epoch that changes with every word, then a word for each host. */
 const EPOCH = 0;
-const WORDS = 64;
+const CUT = 1;
+const LIMIT = 1;
+const WORDS = 8;
+const STRIDE = 8;
 
 export class HostWords {
-  readonly #words: BigInt64Array;
-  readonly #epoch: Int32Array;
+  static readonly epochIndex = EPOCH;
   readonly count: number;
+  readonly #words: BigInt64Array;
+  readonly #flags: Int32Array;
 
   constructor(memory: PhysicalMemory, hosts: number) {
     this.#words = memory.i64;
-    this.#epoch = memory.i32;
+    this.#flags = memory.i32;
     this.count = hosts;
   }
 
   get epochs(): Int32Array {
-    return this.#epoch;
+    return this.#flags;
   }
   get epoch(): number {
-    return Atomics.load(this.#epoch, EPOCH);
+    return Atomics.load(this.#flags, EPOCH);
   }
-  static readonly epochIndex = EPOCH;
+
+  // --- the hosts' words --------------------------------------------------------------------------------------------------------
 
   load(host: number): bigint {
-    return Atomics.load(this.#words, WORDS / 8 + host);
+    return Atomics.load(this.#words, WORDS + STRIDE * host);
   }
   static time(word: bigint): Cycles {
-    return Number(word >> VERSION_BITS);
+    return Number(word >> VERSION_BITS) * GRAIN;
   }
 
   /** The host's own: from `seen`, unless it changed meanwhile. Returns the word now there, or null. */
   raise(host: number, seen: bigint, time: Cycles): bigint | null {
-    if (HostWords.time(seen) === Math.min(time, NEVER)) return this.load(host) === seen ? seen : null;
+    if (HostWords.time(seen) === floored(time)) return this.load(host) === seen ? seen : null;
     const next = pack(time, seen);
-    if (Atomics.compareExchange(this.#words, WORDS / 8 + host, seen, next) !== seen) return null;
+    if (Atomics.compareExchange(this.#words, WORDS + STRIDE * host, seen, next) !== seen) return null;
     this.#changed();
     return next;
   }
 
-  /** Someone else's: it has got a message that arrives at `time`. */
+  /** Someone else's: it has got a message that arrives at `time`. Nobody can act on that before the sender's own word rises: no one is woken. */
   lower(host: number, time: Cycles): void {
     for (;;) {
       const seen = this.load(host);
       const next = pack(Math.min(HostWords.time(seen), time), seen);
-      if (Atomics.compareExchange(this.#words, WORDS / 8 + host, seen, next) === seen) break;
+      if (Atomics.compareExchange(this.#words, WORDS + STRIDE * host, seen, next) === seen) return;
     }
-    this.#changed();
   }
 
   /** All words as they were at one instant, into `into`. */
   snapshot(into: bigint[]): void {
     for (let host = 0; host < this.count; host++) into[host] = this.load(host);
-    for (let same = false; !same; ) {
+    for (let same = this.count === 1; !same; ) {
       same = true;
       for (let host = 0; host < this.count; host++) {
         const now = this.load(host);
@@ -81,12 +100,40 @@ export class HostWords {
     }
   }
 
+  // --- the limit ---------------------------------------------------------------------------------------------------------------
+
+  get limit(): Cycles {
+    return Number(Atomics.load(this.#words, LIMIT));
+  }
+  /** The face's (or a lone host's), while the world is at rest. */
+  startStretch(limit: Cycles): void {
+    Atomics.store(this.#flags, CUT, 0);
+    Atomics.store(this.#words, LIMIT, BigInt(limit));
+    this.#changed();
+  }
+  /** A host's: the stretch ends at `time` if it does not end before. */
+  lowerLimit(time: Cycles): void {
+    const wanted = BigInt(time);
+    for (;;) {
+      const seen = Atomics.load(this.#words, LIMIT);
+      if (seen <= wanted || Atomics.compareExchange(this.#words, LIMIT, seen, wanted) === seen) return;
+    }
+  }
+  requestCut(): void {
+    Atomics.store(this.#flags, CUT, 1);
+  }
+  get cutRequested(): boolean {
+    return Atomics.load(this.#flags, CUT) !== 0;
+  }
+
   #changed(): void {
-    Atomics.add(this.#epoch, EPOCH, 1);
-    Atomics.notify(this.#epoch, EPOCH);
+    Atomics.add(this.#flags, EPOCH, 1);
+    Atomics.notify(this.#flags, EPOCH);
   }
 }
 
+const floored = (time: Cycles): Cycles => Math.floor(Math.min(time, NEVER) / GRAIN) * GRAIN;
+
 function pack(time: Cycles, before: bigint): bigint {
-  return (BigInt(Math.min(time, NEVER)) << VERSION_BITS) | ((before + 1n) & VERSION_MASK);
+  return (BigInt(Math.floor(Math.min(time, NEVER) / GRAIN)) << VERSION_BITS) | ((before + 1n) & VERSION_MASK);
 }

@@ -8,7 +8,7 @@ import type { Memory } from '../machine/hart/wasm/engine.ts';
 import { memoryMap } from '../machine/layout.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import { type FromHost, type HostInput, hostOf, type ToHost, type WorldOptions } from './protocol.ts';
-import { NEVER } from './words.ts';
+import { HostWords, NEVER } from './words.ts';
 
 /** A host in its thread. */
 export interface HostPort {
@@ -20,11 +20,14 @@ export interface HostPort {
 export interface WorldListener {
   trace(bytes: Uint8Array): void;
   output(kernel: number, port: number, time: number, bytes: Uint8Array): void;
-  ended(kernel: number, time: number, status: number): void;
+  /** `end`: where a run that ends with its program ends; follows from the program alone. */
+  ended(kernel: number, time: number, status: number, end: number): void;
   failed(kernels: readonly number[], message: string): void;
 }
 
 export interface Stretch {
+  /** Where it ended: at the limit asked for or before. */
+  readonly limit: number;
   /** The earliest time at which a kernel will do anything; NEVER when all wait for the outside. */
   readonly next: number;
 }
@@ -33,13 +36,19 @@ export class World {
   readonly #ports: readonly HostPort[];
   readonly #listener: WorldListener;
   readonly #hashes = new Map<number, readonly [number, number]>();
-  #waiting: { limit: number; reached: Set<number>; next: number; resolve: (stretch: Stretch) => void; reject: (error: Error) => void } | null = null;
+  /** Where memory is shared: the words in it. */
+  readonly #words: HostWords | null;
+  #outputs: Extract<FromHost, { kind: 'output' }>[] = [];
+  #endings: Extract<FromHost, { kind: 'ended' }>[] = [];
+  #waiting: { reached: Extract<FromHost, { kind: 'reached' }>[]; resolve: (stretch: Stretch) => void; reject: (error: Error) => void } | null = null;
   #taking: { left: Set<number>; resolve: () => void; reject: (error: Error) => void } | null = null;
   #failure: Error | null = null;
-  limit = 0;
+  /** Virtual time that all kernels have reached. */
+  now = 0;
 
-  private constructor(ports: readonly HostPort[], listener: WorldListener) {
+  private constructor(ports: readonly HostPort[], words: HostWords | null, listener: WorldListener) {
     this.#ports = ports;
+    this.#words = words;
     this.#listener = listener;
   }
 
@@ -49,29 +58,35 @@ export class World {
    * @throws RangeError when there is not so much memory to be had
    */
   static async start(options: WorldOptions, ports: readonly HostPort[], shared: boolean, listener: WorldListener): Promise<World> {
-    const world = new World(ports, listener);
-    let memory: Memory | null = null;
-    if (shared) {
-      const physical = PhysicalMemory.create(memoryMap(options.topology, options.memoryLimit).bytes);
-      memory = physical.wasm;
-    }
+    if (!shared && ports.length !== 1) throw new Error(`${ports.length} hosts without shared memory`);
+    const memory = shared ? PhysicalMemory.create(memoryMap(options.topology, options.memoryLimit).bytes) : null;
+    const world = new World(ports, memory === null ? null : new HostWords(memory, ports.length), listener);
     await Promise.all(ports.map((port, host) => new Promise<void>((resolve, reject) => {
+      let ready = false;
       port.listen((message) => {
-        if (message.kind === 'ready') resolve();
-        else if (message.kind === 'failed') {
-          reject(new Error(message.message));
-          world.#fail(message.kernels, message.message);
+        if (message.kind === 'ready') {
+          ready = true;
+          resolve();
+        } else if (message.kind === 'failed' && !ready) {
+          reject(message.tooLarge === true ? new RangeError(message.message) : new Error(message.message));
+        } else if (message.kind === 'failed') {
+          const all = options.kernels.map((each) => each.kernel);
+          world.#fail(message.kernels.length > 0 ? message.kernels : all.filter((kernel) => hostOf(kernel, ports.length) === host), message.message);
         } else world.#take(message);
       });
-      port.post({ kind: 'init', host, hosts: ports.length, memory, options });
+      port.post({ kind: 'init', host, hosts: ports.length, memory: memory?.wasm ?? null, options });
     })));
     return world;
   }
 
-  /** Runs up to `limit` (a multiple of 512 cycles), inputs first: their times are at or after the end of the last stretch. */
+  /**
+   * Runs up to `limit` (a multiple of 512 cycles) or to where `cut` ends it; inputs first: their times are at or after `now`.
+   * When it resolves, all that happened has been handed to the listener: outputs in order of time, then of kernels.
+   */
   async advance(limit: number, inputs: readonly HostInput[]): Promise<Stretch> {
     if (this.#failure !== null) throw this.#failure;
-    if (this.#waiting !== null) throw new Error('a stretch is under way');
+    if (this.#waiting !== null || this.#taking !== null) throw new Error('a stretch is under way');
+    if (limit <= this.now || limit > NEVER) throw new RangeError(`a stretch from ${this.now} to ${limit}`);
     const hosts = new Set(inputs.map(({ kernel }) => hostOf(kernel, this.#ports.length)));
     if (hosts.size > 0) {
       await new Promise<void>((resolve, reject) => {
@@ -79,14 +94,21 @@ export class World {
         for (const host of hosts) this.#ports[host]?.post({ kind: 'inputs', inputs: inputs.filter(({ kernel }) => hostOf(kernel, this.#ports.length) === host) });
       });
     }
-    this.limit = limit;
     return await new Promise((resolve, reject) => {
-      this.#waiting = { limit, reached: new Set(), next: NEVER, resolve, reject };
+      this.#waiting = { reached: [], resolve, reject };
+      this.#words?.startStretch(limit);
       for (const port of this.#ports) port.post({ kind: 'advance', limit });
     });
   }
 
-  /** 16 hexadecimal digits over the traces of all kernels up to the limit. */
+  /** Ends the stretch that is under way as soon as may be. */
+  cut(): void {
+    if (this.#waiting === null) return;
+    if (this.#words !== null) this.#words.requestCut();
+    else this.#ports[0]?.post({ kind: 'cut' });
+  }
+
+  /** 16 hexadecimal digits over the traces of all kernels up to `now`. */
   get fingerprint(): string {
     let [high, low] = [0x811c9dc5, 0x9e3779b9];
     for (const kernel of [...this.#hashes.keys()].sort((a, b) => a - b)) {
@@ -104,34 +126,57 @@ export class World {
   #take(message: FromHost): void {
     switch (message.kind) {
       case 'trace': this.#listener.trace(message.bytes); return;
-      case 'output': this.#listener.output(message.kernel, message.port, message.time, message.bytes); return;
-      case 'ended': this.#listener.ended(message.kernel, message.time, message.status); return;
-      case 'taken':
-        this.#taking?.left.delete(message.host);
-        if (this.#taking?.left.size === 0) this.#taking.resolve();
+      case 'output': this.#outputs.push(message); return;
+      case 'ended': this.#endings.push(message); return;
+      case 'taken': {
+        const taking = this.#taking;
+        taking?.left.delete(message.host);
+        if (taking?.left.size !== 0) return;
+        this.#taking = null;
+        taking.resolve();
         return;
+      }
       case 'reached': this.#reached(message); return;
       default: return;
     }
   }
 
-  #reached({ host, limit, next, hashes }: Extract<FromHost, { kind: 'reached' }>): void {
+  #reached(message: Extract<FromHost, { kind: 'reached' }>): void {
     const waiting = this.#waiting;
-    if (waiting === null || limit !== waiting.limit) return;
-    for (const [kernel, high, low] of hashes) this.#hashes.set(kernel, [high, low]);
-    waiting.next = Math.min(waiting.next, next);
-    waiting.reached.add(host);
-    if (waiting.reached.size < this.#ports.length) return;
+    if (waiting === null) return;
+    waiting.reached.push(message);
+    if (waiting.reached.length < this.#ports.length) return;
+    for (const { hashes } of waiting.reached) for (const [kernel, high, low] of hashes) this.#hashes.set(kernel, [high, low]);
     this.#waiting = null;
-    waiting.resolve({ next: waiting.next });
+    this.now = message.limit;
+    this.#handOver();
+    waiting.resolve({ limit: message.limit, next: Math.min(...waiting.reached.map(({ next }) => next)) });
+  }
+
+  #handOver(): void {
+    // What one kernel puts out stays in its order, even where its cores are a little apart.
+    const last = new Map<number, number>();
+    const keyed = this.#outputs.map((output) => {
+      const key = Math.max(output.time, last.get(output.kernel) ?? 0);
+      last.set(output.kernel, key);
+      return { key, output };
+    });
+    const outputs = keyed.sort((a, b) => a.key - b.key || a.output.kernel - b.output.kernel).map(({ output }) => output);
+    const endings = this.#endings;
+    this.#outputs = [];
+    this.#endings = [];
+    for (const { kernel, port, time, bytes } of outputs) this.#listener.output(kernel, port, time, bytes);
+    for (const { kernel, time, status, end } of endings) this.#listener.ended(kernel, time, status, end);
   }
 
   #fail(kernels: readonly number[], message: string): void {
     if (this.#failure !== null) return;
     this.#failure = new Error(message);
+    this.#handOver();
     this.#listener.failed(kernels, message);
     this.#waiting?.reject(this.#failure);
     this.#taking?.reject(this.#failure);
     this.#waiting = null;
+    this.#taking = null;
   }
 }
