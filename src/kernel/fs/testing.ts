@@ -165,7 +165,7 @@ export class FsLab implements FsServices {
       pid, files: new FileTable(), fs: this.files.rootContext(), actions: defaultActions(), rlimits: new Map(),
       credentials: { uid: 0, gid: 0, euid: 0, egid: 0, suid: 0, sgid: 0, groups: [] },
     } as unknown as Process;
-    const task = { tid: pid, process, blocked: [0, 0] } as unknown as Task;
+    const task = { tid: pid, process, blocked: [0, 0], restartDeadline: Number.NaN } as unknown as Task;
     const ctx: SyscallContext = {
       task, process, services: this, vfs: this.files.vfs, user: this.#user(),
       raise: (signal) => this.signals.push([pid, signal]),
@@ -228,6 +228,7 @@ export class FsLab implements FsServices {
     const row = Object.values(FILE_CALLS).find((each) => each.name === name);
     if (!row) throw new Error(`no call ${name}`);
     const [a0 = 0, a1 = 0, a2 = 0, a3 = 0, a4 = 0, a5 = 0] = args.map((arg) => (typeof arg === 'string' ? this.text(arg) : arg));
+    ctx.task.restartDeadline = Number.NaN;
     const fiber = new Fiber(run(() => row.handler(ctx, a0, a1, a2, a3, a4, a5)));
     if (!fiber.done) this.fibers.push(fiber);
     return fiber;
