@@ -1,4 +1,5 @@
 // `npm test`: every check there is. The last line is `N passed, N failed`, summed over the checks, Vitest and Playwright.
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { ensureBrowser } from './browser.mjs';
 import { install, root, run, tool } from './setup.mjs';
@@ -29,6 +30,9 @@ function count(file, read) {
 
 check('format and lint', tool('biome'), ['check']);
 check('types', tool('tsc'), ['-b']);
+// The committed userland is what its sources make, to the byte; said, not checked, where there is no cross compiler.
+if (spawnSync('riscv64-linux-gnu-gcc', ['--version'], { stdio: 'ignore' }).status === 0) check('userland is built from its sources', process.execPath, ['src/guest/build.mjs', '--check']);
+else process.stdout.write('\n── userland: not rebuilt, as there is no riscv64-linux-gnu-gcc here\n');
 
 process.stdout.write('\n── unit tests\n');
 const vitest = run(tool('vitest'), ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${reports}/vitest.json`]);
