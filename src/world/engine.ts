@@ -30,7 +30,7 @@ import { Processor } from '../machine/hart/hart.ts';
 import { lineTransfer } from '../machine/interconnect.ts';
 import { DECODE_CACHE_BYTES, memoryMap } from '../machine/layout.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
-import { type FromHost, hostOf, type ToHost, type WorldOptions } from './protocol.ts';
+import { type FromHost, hostOf, type ToHost } from './protocol.ts';
 import { HostWords, NEVER } from './words.ts';
 
 /** What a host needs of the thread it lives in. */

@@ -4,7 +4,6 @@
  * Always holds: one stretch at a time; when it is over no kernel has anything to do before its end, all traces and outputs of it have been
  * handed over, and the fingerprint says what happened up to there.
  */
-import type { Memory } from '../machine/hart/wasm/engine.ts';
 import { memoryMap } from '../machine/layout.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import { type FromHost, type HostInput, hostOf, type ToHost, type WorldOptions } from './protocol.ts';
@@ -38,10 +37,14 @@ export class World {
   readonly #hashes = new Map<number, readonly [number, number]>();
   /** Where memory is shared: the words in it. */
   readonly #words: HostWords | null;
-  #outputs: Extract<FromHost, { kind: 'output' }>[] = [];
-  #endings: Extract<FromHost, { kind: 'ended' }>[] = [];
+  /** Outputs not handed over yet. `key`: the time, or that of what the same kernel put out before if that is later. */
+  readonly #outputs: { readonly key: number; readonly output: Extract<FromHost, { kind: 'output' }> }[] = [];
+  readonly #lastOutput = new Map<number, number>();
+  readonly #endings: Extract<FromHost, { kind: 'ended' }>[] = [];
   #waiting: { reached: Extract<FromHost, { kind: 'reached' }>[]; resolve: (stretch: Stretch) => void; reject: (error: Error) => void } | null = null;
   #taking: { left: Set<number>; resolve: () => void; reject: (error: Error) => void } | null = null;
+  /** A cut was asked for while inputs were on their way. */
+  #cutSoon = false;
   #failure: Error | null = null;
   /** Virtual time that all kernels have reached. */
   now = 0;
@@ -98,12 +101,17 @@ export class World {
       this.#waiting = { reached: [], resolve, reject };
       this.#words?.startStretch(limit);
       for (const port of this.#ports) port.post({ kind: 'advance', limit });
+      if (this.#cutSoon) this.cut();
+      this.#cutSoon = false;
     });
   }
 
   /** Ends the stretch that is under way as soon as may be. */
   cut(): void {
-    if (this.#waiting === null) return;
+    if (this.#waiting === null) {
+      this.#cutSoon = this.#taking !== null;
+      return;
+    }
     if (this.#words !== null) this.#words.requestCut();
     else this.#ports[0]?.post({ kind: 'cut' });
   }
@@ -126,7 +134,12 @@ export class World {
   #take(message: FromHost): void {
     switch (message.kind) {
       case 'trace': this.#listener.trace(message.bytes); return;
-      case 'output': this.#outputs.push(message); return;
+      case 'output': {
+        const key = Math.max(message.time, this.#lastOutput.get(message.kernel) ?? 0);
+        this.#lastOutput.set(message.kernel, key);
+        this.#outputs.push({ key, output: message });
+        return;
+      }
       case 'ended': this.#endings.push(message); return;
       case 'taken': {
         const taking = this.#taking;
@@ -149,30 +162,24 @@ export class World {
     for (const { hashes } of waiting.reached) for (const [kernel, high, low] of hashes) this.#hashes.set(kernel, [high, low]);
     this.#waiting = null;
     this.now = message.limit;
-    this.#handOver();
+    this.#handOver(this.now);
     waiting.resolve({ limit: message.limit, next: Math.min(...waiting.reached.map(({ next }) => next)) });
   }
 
-  #handOver(): void {
-    // What one kernel puts out stays in its order, even where its cores are a little apart.
-    const last = new Map<number, number>();
-    const keyed = this.#outputs.map((output) => {
-      const key = Math.max(output.time, last.get(output.kernel) ?? 0);
-      last.set(output.kernel, key);
-      return { key, output };
-    });
-    const outputs = keyed.sort((a, b) => a.key - b.key || a.output.kernel - b.output.kernel).map(({ output }) => output);
-    const endings = this.#endings;
-    this.#outputs = [];
-    this.#endings = [];
-    for (const { kernel, port, time, bytes } of outputs) this.#listener.output(kernel, port, time, bytes);
+  /** Outputs from before `until`, in order. What a kernel that went a little beyond put out later waits for the others. */
+  #handOver(until: number): void {
+    this.#outputs.sort((a, b) => a.key - b.key || a.output.kernel - b.output.kernel);
+    const held = this.#outputs.findIndex(({ key }) => key >= until);
+    const outputs = this.#outputs.splice(0, held < 0 ? this.#outputs.length : held);
+    const endings = this.#endings.splice(0);
+    for (const { output } of outputs) this.#listener.output(output.kernel, output.port, output.time, output.bytes);
     for (const { kernel, time, status, end } of endings) this.#listener.ended(kernel, time, status, end);
   }
 
   #fail(kernels: readonly number[], message: string): void {
     if (this.#failure !== null) return;
     this.#failure = new Error(message);
-    this.#handOver();
+    this.#handOver(Number.POSITIVE_INFINITY);
     this.#listener.failed(kernels, message);
     this.#waiting?.reject(this.#failure);
     this.#taking?.reject(this.#failure);
