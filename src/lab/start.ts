@@ -246,7 +246,7 @@ class RunningSession implements Session {
       const over = this.now >= this.#last;
       if (over || (this.#waitsForInput && this.#inputClosed)) this.#finish();
       if (over || (step === undefined && this.status.paused) || (this.#waitsForInput && !Number.isFinite(this.#speed))) {
-        await this.#sleep(1000);
+        await this.#sleep(Number.POSITIVE_INFINITY);
         due = busy = clock();
         continue;
       }
@@ -334,11 +334,12 @@ class RunningSession implements Session {
     return due;
   }
 
-  /** Sleeps, unless there is news. */
+  /** Sleeps, unless there is news. Infinity: until there is. */
   async #sleep(milliseconds: number): Promise<void> {
-    await Promise.race([this.#options.pause(milliseconds), new Promise<void>((resolve) => {
+    const woken = new Promise<void>((resolve) => {
       this.#wake = resolve;
-    })]);
+    });
+    await (milliseconds === Number.POSITIVE_INFINITY ? woken : Promise.race([this.#options.pause(milliseconds), woken]));
     this.#wake = null;
   }
 

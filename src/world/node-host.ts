@@ -1,6 +1,6 @@
 /** A host in a thread of Node. This file is both ends: imported it starts a thread, as a thread it serves. */
 import { createRequire } from 'node:module';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { isMainThread, type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads';
 import { type HostEnvironment, serveHost } from './engine.ts';
 import type { FromHost, ToHost } from './protocol.ts';
@@ -8,11 +8,26 @@ import type { HostPort } from './world.ts';
 
 export const nodeHost = (): HostPort => nodeHostOf(import.meta.url, { host: true });
 
+interface Bundler {
+  buildSync(options: object): { readonly outputFiles: readonly { readonly text: string }[] };
+}
+const bundles = new Map<string, string>();
+
+/** The module at `entry` with all that it imports, as one script. A thread starts with that in a fifth of the time that it takes to read each file. */
+function bundle(entry: string): string {
+  let text = bundles.get(entry);
+  if (text === undefined) {
+    // The bundler is the one that tsx brings.
+    const { buildSync } = createRequire(createRequire(import.meta.url).resolve('tsx/package.json'))('esbuild') as Bundler;
+    text = buildSync({ entryPoints: [fileURLToPath(entry)], bundle: true, write: false, format: 'cjs', platform: 'node', target: 'node20', logLevel: 'silent' }).outputFiles[0]?.text ?? '';
+    bundles.set(entry, text);
+  }
+  return text;
+}
+
 /** A thread that runs the module at `entry`, which is told by `data` that it is to serve. */
 export function nodeHostOf(entry: string, data: unknown): HostPort {
-  // The thread reads TypeScript through tsx, wherever the process was started.
-  const tsx = new URL('dist/esm/api/index.mjs', pathToFileURL(createRequire(import.meta.url).resolve('tsx/package.json'))).href;
-  const worker = new Worker(`import(${JSON.stringify(tsx)}).then(({ tsImport }) => tsImport(${JSON.stringify(entry)}, ${JSON.stringify(entry)}))`, { eval: true, workerData: data });
+  const worker = new Worker(bundle(entry), { eval: true, workerData: data });
   let closed = false;
   return {
     post: (message) => worker.postMessage(message),
