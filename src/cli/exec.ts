@@ -1,6 +1,7 @@
 /** `lab exec … -- PROGRAM [ARG…]`: boots, runs the program, and is as if it had been run here. */
 import { constants } from 'node:os';
-import { writeSync } from 'node:fs';
+import { fstatSync, writeSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { type Scenario, scenarioOf } from '../lab/scenario.ts';
 import { resolvePlan } from '../lab/plan.ts';
 import { cyclesOf } from '../lab/time.ts';
@@ -21,14 +22,15 @@ export async function exec(args: readonly string[]): Promise<number> {
     return 2;
   }
   const { scenario, hosts, root, fingerprint } = prepared;
-  const session = await start(scenario, { hosts, rootArchive: root });
+  const kernel = scenario.exec?.kernel ?? 0;
+  const standardInput = new StandardInput();
+  await standardInput.early();
+  const inputs = standardInput.take().map((bytes) => ({ time: 0, kernel, input: { kind: 'stdin', bytes } }) as const);
+  const session = await start({ ...scenario, inputs }, { hosts, rootArchive: root });
   session.listen({ output: (_kernel, port, _time, bytes) => {
     if (port === 1 || port === 2) writeAll(port, bytes);
   } });
-  const kernel = scenario.exec?.kernel ?? 0;
-  process.stdin.on('data', (bytes: Buffer) => session.input(kernel, { kind: 'stdin', bytes: new Uint8Array(bytes) }));
-  process.stdin.on('end', () => session.input(kernel, { kind: 'stdin', bytes: new Uint8Array(0) }));
-  process.stdin.on('error', () => session.input(kernel, { kind: 'stdin', bytes: new Uint8Array(0) }));
+  standardInput.follow((bytes) => session.input(kernel, { kind: 'stdin', bytes }));
   await session.finished();
   const { exitStatus, failure } = session.status;
   if (failure !== null) process.stderr.write(`lab: kernel ${failure.kernels.join(', ')} failed: ${failure.message}\n`);
@@ -38,6 +40,76 @@ export async function exec(args: readonly string[]): Promise<number> {
   if (exitStatus === null) return 125;
   const signal = exitStatus & 0x7f;
   return signal === 0 ? (exitStatus >> 8) & 0xff : 128 + signal;
+}
+
+/** Milliseconds that a pipe gets to say all that it has. */
+const EARLY = 100;
+const PIECE = 65536;
+
+/**
+ * Standard input. What there is before the run starts becomes part of the scenario, in pieces of one size, and so the run is the same each
+ * time: all of a file, and of a pipe what comes within EARLY. What comes later has the virtual time at which it came. An empty array is
+ * the end.
+ */
+class StandardInput {
+  readonly #parts: Uint8Array[] = [];
+  #ended = false;
+  #news: (bytes: Uint8Array) => void = (bytes) => this.#parts.push(bytes);
+  #end: () => void = () => {};
+
+  async early(): Promise<void> {
+    if (process.stdin.isTTY) {
+      this.#listen();
+      return;
+    }
+    const ended = new Promise<void>((resolve) => {
+      this.#end = resolve;
+    });
+    this.#listen();
+    if (isFile(0)) await ended;
+    else {
+      const timer = new AbortController();
+      await Promise.race([ended, setTimeout(EARLY, undefined, { signal: timer.signal }).catch(() => {})]);
+      timer.abort();
+    }
+  }
+
+  /** What has come so far. */
+  take(): Uint8Array[] {
+    const all = Buffer.concat(this.#parts.splice(0));
+    const pieces: Uint8Array[] = [];
+    for (let at = 0; at < all.length; at += PIECE) pieces.push(new Uint8Array(all.subarray(at, at + PIECE)));
+    if (this.#ended) pieces.push(new Uint8Array(0));
+    return pieces;
+  }
+
+  /** Gives `news` what has come since, and all that comes. */
+  follow(news: (bytes: Uint8Array) => void): void {
+    this.#news = news;
+    for (const bytes of this.#parts.splice(0)) news(bytes);
+  }
+
+  #listen(): void {
+    const end = (): void => {
+      if (this.#ended) return;
+      this.#ended = true;
+      this.#news(new Uint8Array(0));
+      this.#end();
+    };
+    process.stdin.on('data', (bytes: Buffer) => this.#news(new Uint8Array(bytes)));
+    process.stdin.on('end', end);
+    process.stdin.on('error', end);
+  }
+}
+
+/** Whether reading it never waits for anybody: a file, or nothing at all (/dev/null). */
+function isFile(fd: number): boolean {
+  try {
+    const stat = fstatSync(fd);
+    return stat.isFile() || stat.isCharacterDevice();
+  } catch {
+    return false;
+  }
 }
 
 function prepare(args: readonly string[]): { scenario: Scenario; hosts: number; root: Uint8Array; fingerprint: boolean } {
