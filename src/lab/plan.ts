@@ -10,7 +10,7 @@ import { memoryMap } from '../machine/layout.ts';
 import type { Topology } from '../machine/topology/topology.ts';
 
 export const KERNELS_MAX = 64;
-const PAGE = 4096;
+const MEBIBYTE = 1 << 20;
 /** A kernel with less than this can't hold its programs. */
 const MEMORY_MIN = 8 << 20;
 
@@ -40,7 +40,7 @@ export function resolvePlan(text: string, topology: Topology, memoryLimit?: numb
   for (const [node, kernels] of users.entries()) {
     const range = map.nodes[node];
     if (range === undefined || kernels.length === 0) continue;
-    const share = Math.floor(range.bytes / kernels.length / PAGE) * PAGE;
+    const share = Math.floor(range.bytes / kernels.length / MEBIBYTE) * MEBIBYTE;
     for (const [i, kernel] of kernels.entries()) memory[kernel]?.push({ node, base: range.base + i * share, bytes: share });
   }
   const partitions = wanted.map(({ cores }, kernel): Partition => {

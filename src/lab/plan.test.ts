@@ -1,0 +1,112 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { preset } from '../machine/topology/presets.ts';
+import { commandLine, PlanError, planText, rangesText, resolvePlan } from './plan.ts';
+
+const opteron = preset('opteron-6274');
+const MEBIBYTE = 1 << 20;
+
+describe('the named plans', () => {
+  it('smp: one kernel with every core and every node, the nearest first', () => {
+    const { mode, partitions } = resolvePlan('smp', opteron);
+    expect(mode).toBe('single');
+    expect(partitions).toHaveLength(1);
+    expect(partitions[0]?.cores).toEqual(Array.from({ length: 64 }, (_, core) => core));
+    expect(partitions[0]?.memory.map(({ node }) => node)).toEqual([0, 1, 2, 4, 6, 3, 5, 7]);
+  });
+
+  it('clustered: a kernel for each node, with that node’s memory', () => {
+    const { partitions } = resolvePlan('clustered', opteron);
+    expect(partitions.map(({ cores }) => rangesText(cores))).toEqual(['0-7', '8-15', '16-23', '24-31', '32-39', '40-47', '48-55', '56-63']);
+    expect(partitions.map(({ memory }) => memory.map(({ node }) => node))).toEqual([[0], [1], [2], [3], [4], [5], [6], [7]]);
+    for (const { memory } of partitions) expect(memory[0]?.bytes).toBe(256 * MEBIBYTE);
+  });
+
+  it('partitioned: a kernel for each core, with an equal share of its node', () => {
+    const { partitions } = resolvePlan('partitioned', opteron);
+    expect(partitions).toHaveLength(64);
+    for (const { kernel, cores, memory } of partitions) {
+      expect(cores).toEqual([kernel]);
+      expect(memory.map(({ node, bytes }) => [node, bytes])).toEqual([[Math.floor(kernel / 8), 32 * MEBIBYTE]]);
+    }
+  });
+
+  it('kvm: not there yet', () => {
+    expect(() => resolvePlan('kvm', opteron)).toThrow('not there yet');
+  });
+});
+
+describe('a plan kernel by kernel', () => {
+  it('gives each its cores, and nodes’ memory in equal parts to those that name them', () => {
+    const { partitions } = resolvePlan('0-7@0; 8-11,13@1,2 ;16-63@2-7', opteron);
+    expect(partitions.map(({ cores }) => rangesText(cores))).toEqual(['0-7', '8-11,13', '16-63']);
+    expect(partitions.map(({ memory }) => memory.map(({ node, bytes }) => [node, bytes / MEBIBYTE]))).toEqual([
+      [[0, 256]], [[1, 256], [2, 128]], [[2, 128], [4, 256], [5, 256], [6, 256], [7, 256], [3, 256]].sort(([a], [b]) => {
+        const row = opteron.distances[2] ?? [];
+        return (row[a as number] ?? 0) - (row[b as number] ?? 0) || (a as number) - (b as number);
+      }),
+    ]);
+  });
+
+  it('without @ means the cores’ own nodes', () => {
+    expect(resolvePlan('0-8', opteron).partitions[0]?.memory.map(({ node }) => node)).toEqual([0, 1]);
+  });
+
+  it.each([
+    ['', 'empty', 0],
+    ['0-7@0;', 'kernel 1 has no core', 6],
+    ['0-7@0;7-8@1', 'core 7 is given to kernel 0 and to kernel 1', 6],
+    ['0,0@0', 'core 0 appears twice', 0],
+    ['0-7@0;64@1', 'the machine has no core 64', 6],
+    ['0-7@8', 'the machine has no node 8', 0],
+    ['0-7@', 'no memory', 3],
+    ['7-0@0', 'runs backwards', 0],
+    ['0-x@0', 'no number', 0],
+    ['0@0@1', 'second @', 0],
+    ['0@0;smp', 'no number', 4],
+  ] as const)('refuses %j: %s', (text, message, position) => {
+    let error: unknown;
+    try {
+      resolvePlan(text, opteron);
+    } catch (caught) {
+      error = caught;
+    }
+    expect(error).toBeInstanceOf(PlanError);
+    expect((error as PlanError).message).toContain(message);
+    expect((error as PlanError).position).toBe(position);
+  });
+
+  it('refuses too many kernels, and too little memory', () => {
+    const crowd = Array.from({ length: 64 }, (_, core) => `${core}@0`).join(';');
+    expect(() => resolvePlan(crowd, opteron)).toThrow(/MiB of memory/);
+  });
+});
+
+it('whatever is accepted keeps what the file promises, and survives being written and read', () => {
+  const kernels = fc.array(fc.record({ cores: fc.uniqueArray(fc.nat(66), { minLength: 0, maxLength: 5 }), nodes: fc.uniqueArray(fc.nat(8), { maxLength: 3 }) }), { minLength: 1, maxLength: 6 });
+  fc.assert(fc.property(kernels, (wanted) => {
+    const text = wanted.map(({ cores, nodes }) => cores.join(',') + (nodes.length > 0 ? `@${nodes.join(',')}` : '')).join(';');
+    let plan: ReturnType<typeof resolvePlan>;
+    try {
+      plan = resolvePlan(text, opteron);
+    } catch (error) {
+      expect(error).toBeInstanceOf(PlanError);
+      return;
+    }
+    const cores = plan.partitions.flatMap((each) => each.cores);
+    expect(new Set(cores).size).toBe(cores.length);
+    const ranges = plan.partitions.flatMap((each) => each.memory).sort((a, b) => a.base - b.base);
+    for (const [i, { base, bytes }] of ranges.entries()) {
+      expect(bytes % MEBIBYTE).toBe(0);
+      expect(base + bytes).toBeLessThanOrEqual(ranges[i + 1]?.base ?? Number.POSITIVE_INFINITY);
+    }
+    expect(resolvePlan(planText(plan, opteron), opteron).partitions.map(({ memory }) => memory)).toEqual(plan.partitions.map(({ memory }) => memory));
+  }), { numRuns: 300 });
+});
+
+it('says on the command line what Popcorn’s kernels were told', () => {
+  const plan = resolvePlan('clustered', opteron);
+  const [first] = plan.partitions;
+  if (first === undefined) throw new Error('no kernel');
+  expect(commandLine(plan, first)).toMatch(/^console=ttyS0 present_mask=0-7 memmap=256M@0x[0-9a-f]+ /);
+});
