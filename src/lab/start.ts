@@ -265,8 +265,10 @@ class RunningSession implements Session {
       if (Number.isFinite(this.#speed)) {
         // What the machine could not keep up with is not made up for.
         due = Math.max(due + ((this.now - from) / this.#speed) * 1000, now - SLICE);
+        const pace = this.#speed;
         if (due > now) await this.#sleep(due - now);
         else await pause(0);
+        if (this.#speed !== pace) due = clock();
       } else if (!this.#inputClosed && now - busy > QUIET) await this.#sleep(QUIET_NAP);
       else await pause(0);
     }
