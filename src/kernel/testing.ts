@@ -82,7 +82,7 @@ export class KernelLab {
         },
       };
       const program = exec !== undefined && kernel === 0 ? { path: exec[0] as string, argv: exec, env: ['PATH=/usr/bin:/bin', 'HOME=/root'], migrateEvery } : null;
-      this.replicas.push(createReplica({ kernel, plan: this.plan, seed, commandLine: 'console=ttyS0', exec: program }, platform));
+      this.replicas.push(createReplica({ kernel, plan: this.plan, seed, commandLine: 'console=ttyS0', exec: program, init: exec === undefined }, platform));
     }
     this.input(0, { kind: 'power' });
   }

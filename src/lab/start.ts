@@ -60,7 +60,7 @@ export async function startSession(source: Scenario | Recording, options: Sessio
   const hosts = options.isolated ? Math.max(1, Math.min(options.hosts, plan.partitions.length, HOSTS_MAX)) : 1;
   if (scenario.exec !== null && plan.partitions[scenario.exec.kernel] === undefined) throw new Error(`the plan has no kernel ${scenario.exec.kernel}`);
   const kernels = plan.partitions.map((partition): BootParameters => ({
-    kernel: partition.kernel, plan, seed: scenario.seed, commandLine: commandLine(plan, partition),
+    kernel: partition.kernel, plan, seed: scenario.seed, commandLine: commandLine(plan, partition), init: scenario.exec === null,
     exec: scenario.exec?.kernel === partition.kernel
       ? { path: scenario.exec.argv[0] ?? '', argv: scenario.exec.argv, env: scenario.exec.env, migrateEvery: scenario.exec.migrateEvery } : null,
   }));

@@ -22,7 +22,7 @@ interface Seen {
 async function world(plan: string, hosts: number, { seed = 1, life = 0 } = {}): Promise<{ world: World; seen: Seen }> {
   const resolved = resolvePlan(plan, TOPOLOGY, MEMORY);
   const kernels = resolved.partitions.map(({ kernel }): BootParameters => ({
-    kernel, plan: resolved, seed, commandLine: '', exec: kernel === 1 && life > 0 ? { path: '', argv: [], env: [], migrateEvery: life } : null,
+    kernel, plan: resolved, seed, commandLine: '', init: false, exec: kernel === 1 && life > 0 ? { path: '', argv: [], env: [], migrateEvery: life } : null,
   }));
   const seen: Seen = { outputs: [], records: new Map(), endings: [], failures: [] };
   const listener: WorldListener = {

@@ -66,9 +66,10 @@ export function* boot(kernel: Kernel, by: KernelId, present: readonly KernelId[]
   yield* startFirst(kernel);
 }
 
-/** /init on the console; or, with `exec`, a reserved init and the program as its child. */
+/** /init on the console; or, with `exec`, a reserved init and the program as its child; or nothing, where another kernel has the program. */
 function* startFirst(kernel: Kernel): Blocking<void> {
   const { exec } = kernel.parameters;
+  if (exec === null && !kernel.parameters.init) return;
   const init = kernel.records.create(null, kernel.id);
   if (exec === null) {
     const files = new FileTable();

@@ -44,6 +44,8 @@ export interface BootParameters {
   /** `present_mask=… memmap=…` and the rest, as /proc/cmdline shows it. */
   readonly commandLine: string;
   readonly exec: ExecRequest | null;
+  /** Whether /init is started on the console: not in a run whose subject is one program. */
+  readonly init: boolean;
 }
 
 /** Things that reach a kernel from outside the machine. Each is recorded with its virtual time. */
