@@ -1,34 +1,49 @@
 /**
- * The records of all kernels, in memory, with running summaries for the views: who runs where, which messages went, what is up. Views read
- * it and never write.
+ * The records of all kernels, in memory, and the questions that views ask of them: who runs where, which messages went, what is up. Views
+ * read it and never write.
  *
- * Always holds: all that it says is read from records that kernels emitted; records of one kernel are in order of time.
+ * Always holds: all that it says is read from records that kernels emitted; records of one kernel are in order of time, those of different
+ * kernels come in any order.
  */
 import { MigrateStep, TRACE_RECORD_BYTES, TraceKind } from '../kernel/trace.ts';
+import { lowerBound, MarkTable, MESSAGE_BYTES, MessageTable, NumberList, SpanTable } from './trace/tables.ts';
 
+/** A stretch of a task on a core. */
 export interface Span {
   readonly kernel: number;
   readonly core: number;
   readonly pid: number;
   readonly start: number;
   /** Infinity while it runs. */
-  end: number;
-  reason: number;
+  readonly end: number;
 }
 
 export interface MessageRow {
-  readonly index: number;
+  /** Names the message for good. */
+  readonly id: number;
   readonly from: number;
   readonly to: number;
   readonly type: number;
+  /** In the lane from sender to receiver. */
   readonly sequence: number;
   readonly length: number;
+  readonly fragment: number;
   readonly cause: number;
   readonly sent: number;
   /** NaN until it has been handled. */
-  received: number;
+  readonly received: number;
   /** The 64 bytes on the wire. */
   readonly bytes: Uint8Array;
+}
+
+/** One step of a migration, as a kernel told it. */
+export interface Move {
+  readonly time: number;
+  /** The kernel that says so, and the other one. */
+  readonly at: number;
+  readonly other: number;
+  readonly step: number;
+  readonly count: number;
 }
 
 export interface ProcessRow {
@@ -37,9 +52,11 @@ export interface ProcessRow {
   /** Kernel where it runs now. */
   kernel: number;
   readonly origin: number;
+  readonly parent: number;
   alive: boolean;
-  /** Steps of its migrations: time, kernel that says so, the other one, step. */
-  readonly moves: { readonly time: number; readonly at: number; readonly other: number; readonly step: number; readonly count: number }[];
+  /** Its last migration failed with this errno; 0 if it did not. */
+  errno: number;
+  readonly moves: Move[];
 }
 
 export interface KernelRow {
@@ -48,18 +65,34 @@ export interface KernelRow {
   cores: number;
   frames: number;
   since: number;
+  faults: number;
+  signals: number;
+  /** Numbers of system calls that are not there. */
+  readonly missing: Set<number>;
+  /** Free frames and all, where it told. */
+  memory: { readonly free: number; readonly all: number } | null;
 }
 
-/** Older ones are dropped: views show the recent past, recordings repeat the rest. */
-const SPANS_MAX = 120_000;
-const MESSAGES_MAX = 60_000;
-const LOAD_BUCKETS = 64;
+/** Something else that a kernel said (TraceKind). */
+export interface Mark {
+  readonly kernel: number;
+  readonly time: number;
+  readonly kind: number;
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  readonly d: number;
+}
+
+/** What is kept of each; older ones are forgotten: views show the recent past, recordings repeat the rest. */
+const KEPT = { spans: 1 << 15, messages: 1 << 14, marks: 1 << 13, lane: 1 << 14, moves: 400, dead: 2000 } as const;
+const FROM = 256;
+/** A cause that is no message: a system call or a timer. */
+const NO_MESSAGE = 0xff;
 
 export class TraceStore {
   readonly kernels = new Map<number, KernelRow>();
   readonly processes = new Map<number, ProcessRow>();
-  readonly spans: Span[] = [];
-  readonly messages: MessageRow[] = [];
   /** Messages that were ever sent, and those handled. */
   sentCount = 0;
   receivedCount = 0;
@@ -67,27 +100,23 @@ export class TraceStore {
   recordCount = 0;
   /** Time of the last record. */
   end = 0;
+  /** Changes with every `append`. */
   version = 0;
-  readonly #running = new Map<number, Span>();
-  readonly #open = new Map<string, MessageRow>();
-  readonly #last: (MessageRow | null)[] = [];
-  readonly #partial: number[] = [];
-  /** Per core: busy cycles in a ring of buckets. */
-  readonly #busy = new Map<number, Float64Array>();
-  #bucket = 2_200_000;
-
-  /** Cycles of one bucket of the load: views ask over a few of them. */
-  set loadBucket(cycles: number) {
-    this.#bucket = cycles;
-    this.#busy.clear();
-  }
+  readonly #spans = new Map<number, SpanTable>();
+  readonly #messages: MessageTable[] = [];
+  readonly #inbox: NumberList[] = [];
+  readonly #marks: MarkTable[] = [];
+  readonly #lanes = new Map<number, NumberList>();
+  /** Handled, as the receiver's host said before the sender's told of the sending: times by number, by lane. */
+  readonly #early = new Map<number, Map<number, number>>();
+  /** Parts of the 64 bytes that have come of each kernel's last message. */
+  readonly #parts: number[] = [];
+  readonly #threads = new Map<number, Set<number>>();
 
   /** Takes whole records, of any kernels, each kernel's in order. */
   append(bytes: Uint8Array): void {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let at = 0; at + TRACE_RECORD_BYTES <= bytes.length; at += TRACE_RECORD_BYTES) this.#take(view, at, bytes);
-    if (this.spans.length > SPANS_MAX * 1.5) this.spans.splice(0, this.spans.length - SPANS_MAX);
-    if (this.messages.length > MESSAGES_MAX * 1.5) this.messages.splice(0, this.messages.length - MESSAGES_MAX);
     this.version++;
   }
 
@@ -103,133 +132,339 @@ export class TraceStore {
     this.recordCount++;
     if (time > this.end) this.end = time;
     switch (kind) {
+      case TraceKind.TaskRun: return this.#run(kernel, core, a, time);
+      case TraceKind.TaskStop: return this.#spans.get(core)?.stop(time, c);
+      case TraceKind.TaskNew: return this.#born(kernel, a, b, c, d);
+      case TraceKind.TaskName: return this.#named(kernel, core, nameOf([a, b, c, d]));
+      case TraceKind.TaskExit: return this.#gone(a, b, d);
+      case TraceKind.MessageSend: return this.#send(kernel, a >>> 16, a & 0xffff, b, c, d, time);
+      case TraceKind.MessageBytes: return this.#bytes(kernel, bytes.subarray(at + 16, at + 32));
+      case TraceKind.MessageReceive: return this.#receive(a >>> 16, kernel, b, time);
+    }
+    (this.#marks[kernel] ??= new MarkTable(KEPT.marks)).add(time, kind, a, b, c, d);
+    const row = this.#kernel(kernel);
+    switch (kind) {
       case TraceKind.KernelState:
-        this.kernels.set(kernel, { state: a, by: b, cores: c, frames: d, since: time });
+        Object.assign(row, { state: a, by: b, cores: c, frames: d, since: time });
         return;
-      case TraceKind.TaskRun: {
-        const span: Span = { kernel, core, pid: a, start: time, end: Number.POSITIVE_INFINITY, reason: -1 };
-        this.#running.set(core, span);
-        this.spans.push(span);
-        const row = this.processes.get(a);
-        if (row) row.kernel = kernel;
-        return;
-      }
-      case TraceKind.TaskStop: {
-        const span = this.#running.get(core);
-        if (span === undefined) return;
-        span.end = time;
-        span.reason = c;
-        this.#running.delete(core);
-        this.#addBusy(core, span.start, time);
-        return;
-      }
-      case TraceKind.TaskNew:
-        if (b === a) this.processes.set(a, { pid: a, name: this.processes.get(c)?.name ?? '', kernel, origin: d, alive: true, moves: [] });
-        return;
-      case TraceKind.TaskName: {
-        const row = this.processes.get(core) ?? { pid: core, name: '', kernel, origin: core >>> 15, alive: true, moves: [] };
-        row.name = nameOf([a, b, c, d]);
-        row.kernel = kernel;
-        this.processes.set(core, row);
-        return;
-      }
-      case TraceKind.TaskExit: {
-        if (b !== a) return;
-        const row = this.processes.get(a);
-        if (row) row.alive = false;
-        // The dead leave no row once nobody can be looking at them.
-        if (this.processes.size > 2000) for (const [pid, each] of this.processes) if (!each.alive) this.processes.delete(pid);
-        return;
-      }
-      case TraceKind.Migrate: {
-        const row = this.processes.get(a);
-        if (!row) return;
-        row.moves.push({ time, at: kernel, other: b, step: c, count: d });
-        if (row.moves.length > 400) row.moves.splice(0, 200);
-        if (c === MigrateStep.Running) row.kernel = kernel;
-        return;
-      }
-      case TraceKind.MessageSend: {
-        const row: MessageRow = {
-          index: this.sentCount++, from: kernel, to: a >>> 16, type: a & 0xffff, sequence: b, length: c & 0xffff, cause: d, sent: time, received: Number.NaN, bytes: new Uint8Array(64),
-        };
-        this.messages.push(row);
-        this.#open.set(`${kernel}>${row.to}:${b}`, row);
-        this.#last[kernel] = row;
-        this.#partial[kernel] = 0;
-        return;
-      }
-      case TraceKind.MessageBytes: {
-        const row = this.#last[kernel];
-        const part = this.#partial[kernel] ?? 0;
-        if (!row || part > 3) return;
-        row.bytes.set(bytes.subarray(at + 16, at + 32), part * 16);
-        this.#partial[kernel] = part + 1;
-        return;
-      }
-      case TraceKind.MessageReceive: {
-        this.receivedCount++;
-        const key = `${a >>> 16}>${kernel}:${b}`;
-        const row = this.#open.get(key);
-        if (row) row.received = time;
-        this.#open.delete(key);
-        return;
-      }
+      case TraceKind.Migrate: return this.#moved(a, { time, at: kernel, other: b, step: c, count: d });
       case TraceKind.PageFault:
         this.faultCount++;
+        row.faults++;
+        return;
+      case TraceKind.Signal:
+        row.signals++;
+        return;
+      case TraceKind.MissingCall:
+        row.missing.add(b);
+        return;
+      case TraceKind.Memory:
+        row.memory = { free: a, all: b };
         return;
     }
   }
 
-  // --- questions -----------------------------------------------------------------------------------------------------------------
+  #kernel(id: number): KernelRow {
+    let row = this.kernels.get(id);
+    if (row === undefined) {
+      row = { state: 0, by: 0, cores: 0, frames: 0, since: 0, faults: 0, signals: 0, missing: new Set(), memory: null };
+      this.kernels.set(id, row);
+    }
+    return row;
+  }
+
+  // --- tasks ---------------------------------------------------------------------------------------------------------------------
+
+  #run(kernel: number, core: number, pid: number, time: number): void {
+    let table = this.#spans.get(core);
+    if (table === undefined) {
+      table = new SpanTable(KEPT.spans);
+      this.#spans.set(core, table);
+    }
+    table.run(kernel, pid, time);
+    const row = this.processes.get(pid);
+    if (row === undefined) this.processes.set(pid, { pid, name: '', kernel, origin: pid >>> 15, parent: 0, alive: true, errno: 0, moves: [] });
+    else if (time >= (row.moves.at(-1)?.time ?? 0)) row.kernel = kernel;
+  }
+
+  #born(kernel: number, pid: number, tid: number, parent: number, origin: number): void {
+    if (tid === pid) this.processes.set(pid, { pid, name: this.processes.get(parent)?.name ?? '', kernel, origin, parent, alive: true, errno: 0, moves: [] });
+    const threads = this.#threads.get(pid);
+    if (threads === undefined || tid === pid) this.#threads.set(pid, new Set([pid, tid]));
+    else threads.add(tid);
+  }
+
+  #named(kernel: number, pid: number, name: string): void {
+    const row = this.processes.get(pid);
+    if (row === undefined) this.processes.set(pid, { pid, name, kernel, origin: pid >>> 15, parent: 0, alive: true, errno: 0, moves: [] });
+    else {
+      row.name = name;
+      if (row.moves.length === 0) row.kernel = kernel;
+    }
+  }
+
+  /** @param whole 1 when the process's record has ended, wherever its threads were */
+  #gone(pid: number, tid: number, whole: number): void {
+    const threads = this.#threads.get(pid);
+    threads?.delete(tid);
+    if (whole !== 1 && threads !== undefined && threads.size > 0) return;
+    if (whole !== 1 && threads === undefined && tid !== pid) return;
+    const row = this.processes.get(pid);
+    if (row) row.alive = false;
+    this.#threads.delete(pid);
+    // The dead leave no row once nobody can be looking at them.
+    if (this.processes.size > KEPT.dead) for (const [each, { alive }] of this.processes) if (!alive) this.processes.delete(each);
+  }
+
+  #moved(pid: number, move: Move): void {
+    const row = this.processes.get(pid);
+    if (row === undefined) return;
+    let at = row.moves.length;
+    while (at > 0 && (row.moves[at - 1] as Move).time > move.time) at--;
+    const late = at < row.moves.length;
+    row.moves.splice(at, 0, move);
+    if (row.moves.length > KEPT.moves) row.moves.splice(0, KEPT.moves / 2);
+    if (late) return;
+    if (move.step === MigrateStep.Running) {
+      row.kernel = move.at;
+      row.errno = 0;
+    } else if (move.step === MigrateStep.Failed) row.errno = move.count;
+  }
+
+  // --- messages ------------------------------------------------------------------------------------------------------------------
+
+  #send(from: number, to: number, type: number, sequence: number, lengths: number, cause: number, time: number): void {
+    this.sentCount++;
+    this.#parts[from] = 0;
+    const table = (this.#messages[from] ??= new MessageTable(KEPT.messages));
+    const ordinal = table.send(to, type, sequence, lengths & 0xffff, lengths >>> 16, cause, time);
+    const key = from * FROM + to;
+    let lane = this.#lanes.get(key);
+    if (lane === undefined || lane.next !== sequence) {
+      lane = new NumberList(KEPT.lane);
+      lane.first = sequence;
+      this.#lanes.set(key, lane);
+    }
+    lane.push(ordinal);
+    const early = this.#early.get(key);
+    const received = early?.get(sequence);
+    if (early !== undefined && received !== undefined) {
+      table.receive(ordinal, received);
+      early.delete(sequence);
+    }
+    (this.#inbox[to] ??= new NumberList(KEPT.messages)).push(ordinal * FROM + from);
+  }
+
+  #bytes(from: number, part: Uint8Array): void {
+    const table = this.#messages[from];
+    const index = this.#parts[from] ?? 4;
+    if (table === undefined || index > 3) return;
+    table.bytes.set(part, (table.length - 1) * MESSAGE_BYTES + index * 16);
+    this.#parts[from] = index + 1;
+  }
+
+  #receive(from: number, to: number, sequence: number, time: number): void {
+    this.receivedCount++;
+    const key = from * FROM + to;
+    const lane = this.#lanes.get(key);
+    const ordinal = lane?.at(sequence) ?? -1;
+    if (ordinal >= 0) this.#messages[from]?.receive(ordinal, time);
+    else if (lane === undefined || sequence >= lane.next) {
+      const early = this.#early.get(key);
+      if (early === undefined) this.#early.set(key, new Map([[sequence, time]]));
+      else early.set(sequence, time);
+    }
+  }
+
+  /** The message with this id; null when it is forgotten. */
+  message(id: number): MessageRow | null {
+    const from = id % FROM;
+    const table = this.#messages[from];
+    if (table === undefined) return null;
+    const at = Math.floor(id / FROM) - table.first;
+    if (at < 0 || at >= table.length) return null;
+    return {
+      id, from, to: table.to[at] as number, type: table.type[at] as number, sequence: table.sequence[at] as number, length: table.length16[at] as number,
+      fragment: table.fragment[at] as number, cause: table.cause[at] as number, sent: table.sent[at] as number, received: table.received[at] as number,
+      bytes: table.bytes.slice(at * MESSAGE_BYTES, (at + 1) * MESSAGE_BYTES),
+    };
+  }
+
+  /** The message with this number in its lane. */
+  inLane(from: number, to: number, sequence: number): MessageRow | null {
+    const ordinal = this.#lanes.get(from * FROM + to)?.at(sequence) ?? -1;
+    return ordinal < 0 ? null : this.message(ordinal * FROM + from);
+  }
+
+  /** The message whose handling led to this one; null when it was a system call or a timer, or is forgotten. */
+  causeOf(row: MessageRow): MessageRow | null {
+    const from = row.cause >>> 24;
+    if (from === NO_MESSAGE) return null;
+    const lane = this.#lanes.get(from * FROM + row.from);
+    if (lane === undefined) return null;
+    // The cause has the low 24 bits of the number.
+    const low = row.cause & 0xffffff;
+    const last = lane.next - 1;
+    const sequence = last - ((last - low) & 0xffffff);
+    return this.inLane(from, row.from, sequence);
+  }
+
+  /** Messages that the receiver sent because of this one. */
+  effectsOf(row: MessageRow, limit = 32): MessageRow[] {
+    const table = this.#messages[row.to];
+    if (table === undefined || Number.isNaN(row.received)) return [];
+    const cause = ((row.from << 24) | (row.sequence & 0xffffff)) >>> 0;
+    const found: MessageRow[] = [];
+    for (let at = lowerBound(table.sent, table.length, row.received); at < table.length && found.length < limit; at++) {
+      if (table.cause[at] === cause) {
+        const effect = this.message((table.first + at) * FROM + row.to);
+        if (effect) found.push(effect);
+      }
+    }
+    return found;
+  }
+
+  /** Ids of the latest messages from and to a kernel, in order of sending. */
+  messagesOf(kernel: number, limit: number, wanted: (type: number) => boolean = () => true): number[] {
+    const found: { id: number; sent: number }[] = [];
+    const own = this.#messages[kernel];
+    if (own !== undefined) {
+      for (let at = own.length - 1, n = 0; at >= 0 && n < limit; at--) {
+        if (!wanted(own.type[at] as number)) continue;
+        found.push({ id: (own.first + at) * FROM + kernel, sent: own.sent[at] as number });
+        n++;
+      }
+    }
+    const inbox = this.#inbox[kernel];
+    if (inbox !== undefined) {
+      for (let at = inbox.length - 1, n = 0; at >= 0 && n < limit; at--) {
+        const id = inbox.values[at] as number;
+        const table = this.#messages[id % FROM];
+        const index = Math.floor(id / FROM) - (table?.first ?? 0);
+        if (table === undefined || index < 0) break;
+        if (!wanted(table.type[index] as number)) continue;
+        found.push({ id, sent: table.sent[index] as number });
+        n++;
+      }
+    }
+    return found.sort((x, y) => x.sent - y.sent || x.id - y.id).slice(-limit).map(({ id }) => id);
+  }
+
+  /**
+   * Visits messages that were under way at some time from `start` to `end`, kernel by kernel in order of sending. One that has not been
+   * handled counts as under way for as long as the slowest of its sender was.
+   */
+  eachMessage(start: number, end: number, visit: (id: number, from: number, to: number, type: number, sent: number, received: number) => void): void {
+    for (const [from, table] of this.#messages.entries()) {
+      if (table === undefined) continue;
+      for (let at = lowerBound(table.sent, table.length, start - table.flight); at < table.length; at++) {
+        const sent = table.sent[at] as number;
+        if (sent > end) break;
+        const received = table.received[at] as number;
+        if (received < start) continue;
+        visit((table.first + at) * FROM + from, from, table.to[at] as number, table.type[at] as number, sent, received);
+      }
+    }
+  }
+
+  /** Visits messages sent since the last visit with the same cursor, which is brought up to date. */
+  eachNewMessage(cursor: number[], visit: (id: number, from: number, to: number, type: number, sent: number, received: number) => void): void {
+    for (const [from, table] of this.#messages.entries()) {
+      if (table === undefined) continue;
+      const since = Math.max(table.first, cursor[from] ?? 0);
+      cursor[from] = table.next;
+      for (let at = since - table.first; at < table.length; at++) {
+        visit((table.first + at) * FROM + from, from, table.to[at] as number, table.type[at] as number, table.sent[at] as number, table.received[at] as number);
+      }
+    }
+  }
+
+  /** The next message after (or before) this time that is wanted, over all kernels. */
+  neighbour(time: number, id: number, forward: boolean, wanted: (type: number) => boolean): number | null {
+    let best: { id: number; sent: number } | null = null;
+    const before = (x: { id: number; sent: number }, y: { id: number; sent: number }): boolean => x.sent < y.sent || (x.sent === y.sent && x.id < y.id);
+    for (const [from, table] of this.#messages.entries()) {
+      if (table === undefined) continue;
+      const step = forward ? 1 : -1;
+      let at = lowerBound(table.sent, table.length, time);
+      if (!forward) while (at < table.length && (table.sent[at] as number) <= time) at++;
+      for (at = forward ? at : at - 1; at >= 0 && at < table.length; at += step) {
+        const each = { id: (table.first + at) * FROM + from, sent: table.sent[at] as number };
+        if (!wanted(table.type[at] as number) || each.id === id) continue;
+        if (forward ? before(each, { id, sent: time }) : before({ id, sent: time }, each)) continue;
+        if (best === null || (forward ? before(each, best) : before(best, each))) best = each;
+        break;
+      }
+    }
+    return best?.id ?? null;
+  }
+
+  /** How many messages a kernel sent from `start` to `end`. */
+  sentBetween(kernel: number, start: number, end: number): number {
+    const table = this.#messages[kernel];
+    return table === undefined ? 0 : lowerBound(table.sent, table.length, end) - lowerBound(table.sent, table.length, start);
+  }
+
+  // --- questions about tasks -------------------------------------------------------------------------------------------------------
 
   /** What runs on the core now. */
   runningOn(core: number): Span | null {
-    return this.#running.get(core) ?? null;
+    const table = this.#spans.get(core);
+    const at = table?.running ?? -1;
+    if (table === undefined || at < 0) return null;
+    return { kernel: table.kernel[at] as number, core, pid: table.pid[at] as number, start: table.start[at] as number, end: Number.POSITIVE_INFINITY };
   }
 
-  /** Share of the last `buckets` whole buckets before `now` that the core was busy, 0 … 1. */
-  load(core: number, now: number, buckets = 8): number {
-    const running = this.#running.get(core);
-    const end = now;
-    const start = end - buckets * this.#bucket;
-    let busy = running === undefined ? 0 : Math.max(0, end - Math.max(start, running.start));
-    const ring = this.#busy.get(core);
-    if (ring !== undefined) {
-      const last = Math.floor(end / this.#bucket);
-      for (let i = 0; i < buckets; i++) {
-        const bucket = last - i;
-        if (ring[LOAD_BUCKETS + (bucket % LOAD_BUCKETS)] === bucket) busy += ring[bucket % LOAD_BUCKETS] ?? 0;
-      }
+  /** What ran on the core at this time. */
+  spanAt(core: number, time: number): Span | null {
+    const table = this.#spans.get(core);
+    if (table === undefined) return null;
+    const at = lowerBound(table.end, table.length, time);
+    if (at >= table.length || (table.start[at] as number) > time) return null;
+    return { kernel: table.kernel[at] as number, core, pid: table.pid[at] as number, start: table.start[at] as number, end: table.end[at] as number };
+  }
+
+  /** Share of the time from `start` to `end` that the core was busy, 0 … 1. */
+  load(core: number, start: number, end: number): number {
+    const table = this.#spans.get(core);
+    if (table === undefined || end <= start) return 0;
+    return Math.max(0, Math.min(1, (table.busyUntil(end) - table.busyUntil(start)) / (end - start)));
+  }
+
+  /**
+   * Visits what ran on a core from `start` to `end`, in order. Of stretches shorter than `grain` only the first in each grain is visited, so
+   * that a picture costs what its pixels cost.
+   */
+  eachSpan(core: number, start: number, end: number, grain: number, visit: (kernel: number, pid: number, start: number, end: number) => void): void {
+    const table = this.#spans.get(core);
+    if (table === undefined) return;
+    let at = lowerBound(table.end, table.length, start);
+    while (at < table.length) {
+      const from = table.start[at] as number;
+      if (from > end) return;
+      const until = table.end[at] as number;
+      visit(table.kernel[at] as number, table.pid[at] as number, from, until);
+      at = until - from < grain ? Math.max(at + 1, lowerBound(table.end, table.length, from + grain)) : at + 1;
     }
-    return Math.max(0, Math.min(1, busy / (buckets * this.#bucket)));
   }
 
-  #addBusy(core: number, start: number, end: number): void {
-    let ring = this.#busy.get(core);
-    if (ring === undefined) {
-      ring = new Float64Array(2 * LOAD_BUCKETS).fill(-1, LOAD_BUCKETS);
-      this.#busy.set(core, ring);
-    }
-    const first = Math.max(Math.floor(start / this.#bucket), Math.floor(end / this.#bucket) - LOAD_BUCKETS + 1);
-    for (let bucket = first; bucket * this.#bucket < end; bucket++) {
-      const slot = bucket % LOAD_BUCKETS;
-      if (ring[LOAD_BUCKETS + slot] !== bucket) {
-        ring[LOAD_BUCKETS + slot] = bucket;
-        ring[slot] = 0;
-      }
-      ring[slot] = (ring[slot] ?? 0) + Math.min(end, (bucket + 1) * this.#bucket) - Math.max(start, bucket * this.#bucket);
+  /** Cores on which something ever ran. */
+  cores(): number[] {
+    return [...this.#spans.keys()].sort((a, b) => a - b);
+  }
+
+  /** Visits a kernel's other records from `start` to `end`. */
+  eachMark(kernel: number, start: number, end: number, visit: (mark: Mark) => void): void {
+    const table = this.#marks[kernel];
+    if (table === undefined) return;
+    for (let at = lowerBound(table.time, table.length, start); at < table.length && (table.time[at] as number) <= end; at++) {
+      visit({
+        kernel, time: table.time[at] as number, kind: table.kind[at] as number, a: table.a[at] as number, b: table.b[at] as number, c: table.c[at] as number, d: table.d[at] as number,
+      });
     }
   }
 
-  /** Index of the first message sent at or after `time`, by bisection over those kept (nearly in order: hosts report in batches). */
-  messagesSince(time: number): number {
-    let at = this.messages.length;
-    while (at > 0 && (this.messages[at - 1] as MessageRow).sent >= time) at--;
-    return at;
-  }
-
-  /** Living processes that have a name, ascending. */
+  /** Living processes, ascending. */
   living(): ProcessRow[] {
     return [...this.processes.values()].filter((row) => row.alive).sort((a, b) => a.pid - b.pid);
   }

@@ -1,19 +1,20 @@
 /** The page: one row for what is run and when, the machine beside the consoles, space-time below. */
 import { useEffect } from 'react';
 import { tinykeys } from 'tinykeys';
-import { ACTIONS } from './actions.ts';
+import { bindings } from './actions.ts';
+import { Announcer } from './Announcer.tsx';
 import { ConsolePanel } from './console/ConsolePanel.tsx';
+import { Help } from './Help.tsx';
+import { KernelPrompt } from './KernelPrompt.tsx';
 import { MachineView } from './machine/MachineView.tsx';
+import { Split } from './Split.tsx';
 import { SpaceTime } from './timeline/SpaceTime.tsx';
 import { consoles, useLab } from './store.ts';
 import { TopBar } from './TopBar.tsx';
 
 export function App() {
-  const { theme, projector, notice, help, select, openFile } = useLab();
-  useEffect(() => tinykeys(window, Object.fromEntries(ACTIONS.map(({ key, run }) => [key, (event: KeyboardEvent) => {
-    event.preventDefault();
-    run();
-  }]))), []);
+  const { theme, projector, notice, help, prompt, select, openFile } = useLab();
+  useEffect(() => tinykeys(window, bindings()), []);
   useEffect(() => {
     const root = document.documentElement;
     root.dataset['projector'] = String(projector);
@@ -22,7 +23,8 @@ export function App() {
       root.dataset['theme'] = dark ? 'dark' : 'light';
       const style = getComputedStyle(root);
       const token = (name: string): string => style.getPropertyValue(name).trim();
-      consoles.setLook({ background: token('--console'), foreground: token('--console-text'), cursor: token('--console-text'), selectionBackground: token('--select') }, projector ? 18 : 14);
+      const ansi = Object.fromEntries(ANSI.map((name) => [name, token(`--ansi-${name}`)]));
+      consoles.setLook({ background: token('--console'), foreground: token('--console-text'), cursor: token('--console-text'), cursorAccent: token('--console'), selectionBackground: token('--select'), ...ansi }, projector ? 18 : 14);
       useLab.setState((state) => ({ tick: state.tick + 1 }));
     };
     apply();
@@ -43,9 +45,13 @@ export function App() {
     >
       <TopBar />
       <main>
-        <MachineView />
-        <ConsolePanel />
-        <SpaceTime />
+        <Split vertical initial={0.68} least={0.3} most={0.85} name="Space-time: height">
+          <Split initial={0.56} least={0.25} most={0.8} name="Machine: width">
+            <MachineView />
+            <ConsolePanel />
+          </Split>
+          <SpaceTime />
+        </Split>
       </main>
       {notice !== null && (
         <div className="notice" data-bad={notice.bad} role={notice.bad ? 'alert' : 'status'}>
@@ -53,23 +59,11 @@ export function App() {
           <button type="button" aria-label="Close the message" onClick={() => select({ notice: null })}>×</button>
         </div>
       )}
+      <Announcer />
+      {prompt !== null && <KernelPrompt kind={prompt.kind} />}
       {help && <Help />}
     </div>
   );
 }
 
-function Help() {
-  const select = useLab((s) => s.select);
-  return (
-    <div className="help" role="dialog" aria-modal="true" aria-label="Keys and help" onKeyDown={(event) => event.key === 'Escape' && select({ help: false })}>
-      <div className="help-card">
-        <h2>Keys</h2>
-        <dl>{ACTIONS.map(({ name, shown }) => <div key={name} className="pair"><dt><kbd>{shown}</kbd></dt><dd>{name}</dd></div>)}</dl>
-        <p className="muted">In space-time: W S zoom, A D move, F follows, comma and full stop go from message to message. In the machine, before power-on: arrows move, space picks cores, Enter makes them a kernel.
-          Drop an ELF file on the page and it is in /mnt; drop hwloc XML and it is the machine.</p>
-        {/* biome-ignore lint/a11y/noAutofocus: the way out of a dialog is where the keys are */}
-        <button type="button" className="primary" autoFocus onClick={() => select({ help: false })}>Close</button>
-      </div>
-    </div>
-  );
-}
+const ANSI = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white', 'brightBlack', 'brightRed', 'brightGreen', 'brightYellow', 'brightBlue', 'brightMagenta', 'brightCyan', 'brightWhite'] as const;

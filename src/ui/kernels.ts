@@ -1,4 +1,5 @@
 /** How kernels look: a colour, a pattern and a number, everywhere the same. Colour is never the only sign. */
+import type { CSSProperties } from 'react';
 
 export const HUES = 8;
 
@@ -9,3 +10,10 @@ export const kernelGroup = (kernel: number): number => Math.floor(kernel / HUES)
 export const kernelName = (kernel: number): string => `kernel ${kernel}`;
 /** States as the trace has them. */
 export const STATE_NAMES = ['off', 'booting', 'up', 'halted', 'panicked'] as const;
+export const STATE = { Off: 0, Booting: 1, Up: 2, Halted: 3, Panicked: 4 } as const;
+
+/** Gives an element and what is in it the kernel's colour as `--kernel`. */
+export const kernelStyle = (kernel: number | undefined): CSSProperties | undefined => (kernel === undefined ? undefined : ({ '--kernel': kernelColor(kernel) } as CSSProperties));
+
+/** Every process group has these; views show them only where there is room. */
+export const isShell = (name: string): boolean => name === 'init' || name === 'sh';

@@ -4,15 +4,17 @@
  */
 import { create } from 'zustand';
 import { machineOf } from '../lab/machine.ts';
-import { PlanError, planText, resolvePlan } from '../lab/plan.ts';
+import { PlanError, rangesText, resolvePlan } from '../lab/plan.ts';
 import type { ResolvedPlan } from '../kernel/boot/parameters.ts';
 import { type Recording, readFile, type Scenario, scenarioOf, writeFile } from '../lab/scenario.ts';
 import type { Session, SessionStatus, StepKind } from '../lab/session.ts';
 import { fromFragment, toFragment } from '../lab/link.ts';
-import type { MessageRow } from '../lab/trace-store.ts';
+import { M } from '../kernel/message/catalog.ts';
 import type { Topology } from '../machine/topology/topology.ts';
 import { Consoles } from './console/consoles.ts';
 import { checkDropped } from './drop.ts';
+import { kernelName } from './kernels.ts';
+import { atIntervals } from './news.ts';
 import { startInBrowser } from './engine.ts';
 
 export type ConsoleTab = 'shell' | 'log' | 'messages' | 'wall';
@@ -26,9 +28,15 @@ export interface Notice {
 /** Virtual seconds per wall second; 0 stands for as fast as possible. */
 export const SPEEDS: readonly { readonly label: string; readonly rate: number }[] = [
   { label: '1 s = 1 µs', rate: 1e-6 }, { label: '1 s = 10 µs', rate: 1e-5 }, { label: '1 s = 100 µs', rate: 1e-4 }, { label: '1 s = 1 ms', rate: 1e-3 },
-  { label: '1 s = 10 ms', rate: 1e-2 }, { label: '1 s = 100 ms', rate: 0.1 }, { label: '1 s = 1 s', rate: 1 }, { label: 'as fast as possible', rate: 0 },
+  { label: '1 s = 10 ms', rate: 1e-2 }, { label: '1 s = 100 ms', rate: 0.1 }, { label: '1 s = 1 s', rate: 1 }, { label: 'full speed', rate: 0 },
 ];
 const SPEED_REAL = 6;
+export const STEPS: readonly StepKind[] = ['event', 'message', 'quantum'];
+
+/** A number of a kernel being typed: whose console to show, or where a process goes. */
+export interface Prompt {
+  readonly kind: 'console' | 'move';
+}
 
 interface State {
   scenario: Scenario;
@@ -44,7 +52,16 @@ interface State {
   speed: number;
   kernel: number;
   pid: number | null;
-  message: MessageRow | null;
+  /** Id of the selected message. */
+  message: number | null;
+  /** Whether heartbeats, which every kernel sends its neighbour all the time, are shown among the messages. */
+  heartbeats: boolean;
+  /** A lane for each core rather than for each kernel. */
+  byCore: boolean;
+  stepKind: StepKind;
+  prompt: Prompt | null;
+  /** Plans before the present one. */
+  history: readonly string[];
   /** Cores picked out for a partition of their own. */
   picked: ReadonlySet<number>;
   tab: ConsoleTab;
@@ -56,17 +73,18 @@ interface State {
   setMachine(machine: Scenario['machine']): void;
   setPlan(text: string): void;
   pick(cores: readonly number[], add: boolean): void;
-  /** The picked cores become a kernel; what is left of others stays theirs. */
-  partitionPicked(): void;
+  /** The picked cores become a kernel of their own, or part of one that is there; what is left of others stays theirs. */
+  partitionPicked(kernel?: number): void;
+  undoPlan(): void;
   start(source: Scenario | Recording, bootAll: boolean): Promise<void>;
   powerOff(): void;
   bootAll(): Promise<void>;
   boot(kernel: number): Promise<void>;
   migrate(pid: number, to: number): void;
   togglePause(): void;
-  step(kind: StepKind): void;
+  step(kind?: StepKind): void;
   setSpeed(index: number): void;
-  select(part: Partial<Pick<State, 'kernel' | 'pid' | 'message' | 'tab' | 'theme' | 'projector' | 'help' | 'notice'>>): void;
+  select(part: Partial<Pick<State, 'kernel' | 'pid' | 'message' | 'tab' | 'theme' | 'projector' | 'help' | 'notice' | 'heartbeats' | 'byCore' | 'stepKind' | 'prompt'>>): void;
   openFile(file: File): Promise<void>;
   saveRecording(): void;
   copyLink(): Promise<void>;
@@ -77,11 +95,12 @@ const first = initialScenario();
 export const useLab = create<State>((set, get) => ({
   ...planned(first.scenario),
   session: null, starting: false, status: null, tick: 0, speed: SPEED_REAL, kernel: 0, pid: null, message: null, picked: new Set(), tab: 'shell', theme: 'system', projector: false, help: false,
+  heartbeats: false, byCore: false, stepKind: 'message', prompt: null, history: [],
   notice: first.notice,
 
   setMachine: (machine) => {
     try {
-      set({ ...planned({ ...get().scenario, machine, plan: 'clustered' }), picked: new Set(), kernel: 0, notice: null });
+      set({ ...planned({ ...get().scenario, machine, plan: 'clustered' }), picked: new Set(), kernel: 0, notice: null, history: [] });
     } catch (error) {
       set({ notice: { text: messageOf(error), bad: true } });
     }
@@ -95,13 +114,23 @@ export const useLab = create<State>((set, get) => ({
     }
     set({ picked });
   },
-  partitionPicked: () => {
-    const { plan, topology, picked } = get();
+  partitionPicked: (kernel) => {
+    const { plan, topology, picked, scenario, history } = get();
     if (picked.size === 0) return;
-    const others = (plan?.partitions ?? []).map((partition) => partition.cores.filter((core) => !picked.has(core))).filter((cores) => cores.length > 0);
-    const all = [...others, [...picked].sort((a, b) => a - b)].sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
+    const joined = plan?.partitions[kernel ?? -1];
+    const own = [...new Set([...(joined?.cores ?? []), ...picked])].sort((a, b) => a - b);
+    const others = (plan?.partitions ?? []).filter((each) => each !== joined).map((each) => each.cores.filter((core) => !picked.has(core))).filter((cores) => cores.length > 0);
+    const all = [...others, own].sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
     const nodes = (cores: readonly number[]): number[] => [...new Set(cores.map((core) => topology.nodes[topology.cores.find(({ id }) => id === core)?.node ?? 0]?.id ?? 0))].sort((a, b) => a - b);
-    get().setPlan(all.map((cores) => `${ranges(cores)}@${ranges(nodes(cores))}`).join(';'));
+    get().setPlan(all.map((cores) => `${rangesText(cores)}@${rangesText(nodes(cores))}`).join(';'));
+    set({ history: [...history, scenario.plan].slice(-100) });
+  },
+  undoPlan: () => {
+    const { history, session } = get();
+    const last = history.at(-1);
+    if (last === undefined || session !== null) return;
+    get().setPlan(last);
+    set({ history: history.slice(0, -1) });
   },
 
   start: async (source, bootAll) => {
@@ -114,12 +143,11 @@ export const useLab = create<State>((set, get) => ({
       const { topology } = planned(scenario);
       const session = await startInBrowser(source, rate === 0 ? Number.POSITIVE_INFINITY : rate * topology.hertz);
       consoles.attach(session);
-      session.trace.loadBucket = topology.hertz / 1000;
       session.listen(atIntervals((status, traced) => set({
         status, ...(traced ? { tick: get().tick + 1 } : {}),
         ...(status.failure === null ? {} : { notice: { text: `A host failed (kernels ${status.failure.kernels.join(', ')}): ${status.failure.message}`, bad: true } }),
       })));
-      set({ ...planned(scenario), session, starting: false, kernel: 0, pid: null, message: null, tab: 'shell', status: session.status });
+      set({ ...planned(scenario), session, starting: false, kernel: scenario.exec?.kernel ?? 0, pid: null, message: null, prompt: null, tab: 'shell', status: session.status });
       if (bootAll && source.kind === 'scenario') for (const { kernel } of session.plan.partitions) if (kernel !== 0) session.input(0, { kind: 'boot', kernel });
     } catch (error) {
       set({ starting: false, notice: { text: messageOf(error), bad: true } });
@@ -150,7 +178,7 @@ export const useLab = create<State>((set, get) => ({
     if (session === null || row === undefined) return;
     if (row.kernel === to) return;
     if ((session.trace.kernels.get(to)?.state ?? 0) !== 2) {
-      set({ notice: { text: `kernel ${to} is not up: boot it first`, bad: true } });
+      set({ notice: { text: `${kernelName(to)} is not up: boot it first`, bad: true } });
       return;
     }
     if (!session.input(row.kernel, { kind: 'migrate', pid, to })) set({ notice: { text: 'a recording is playing: it can’t be changed', bad: true } });
@@ -161,7 +189,10 @@ export const useLab = create<State>((set, get) => ({
     if (status?.paused) session?.resume();
     else session?.pause();
   },
-  step: (kind) => get().session?.step(kind),
+  step: (kind) => {
+    if (kind !== undefined) set({ stepKind: kind });
+    get().session?.step(get().stepKind);
+  },
   setSpeed: (speed) => {
     const rate = SPEEDS[speed]?.rate ?? 1;
     get().session?.setSpeed(rate === 0 ? Number.POSITIVE_INFINITY : rate * get().topology.hertz);
@@ -174,7 +205,7 @@ export const useLab = create<State>((set, get) => ({
       const bytes = new Uint8Array(await file.arrayBuffer());
       const start = String.fromCharCode(...bytes.subarray(0, 300)).trimStart();
       if (start.startsWith('<?xml') || start.startsWith('<topology')) {
-        if (session !== null) throw new Error('the machine can’t be changed while it runs: power it off first');
+        if (session !== null) throw new Error('the machine can’t be changed while it runs: power it off, then open the file');
         get().setMachine({ name: file.name.replace(/\.xml$/, ''), xml: new TextDecoder().decode(bytes) });
         return;
       }
@@ -188,7 +219,7 @@ export const useLab = create<State>((set, get) => ({
         return;
       }
       checkDropped(file.name, bytes);
-      if (session === null) throw new Error(`${file.name}: boot a kernel first, then drop files for it`);
+      if (session === null || session.trace.kernels.get(0)?.state !== 2) throw new Error(`${file.name}: boot kernel 0 first; then files dropped here are in its /mnt`);
       // The tree is one: its owner takes the file, every console finds it.
       if (!session.input(0, { kind: 'file', name: file.name, bytes })) throw new Error('a recording is playing: it can’t be changed');
       set({ notice: { text: `${file.name} is in /mnt of every kernel; on the console of kernel ${kernel}: /mnt/${file.name}`, bad: false } });
@@ -221,35 +252,6 @@ export const useLab = create<State>((set, get) => ({
   },
 }));
 
-/** Drawing takes time that the machine could have: news are shown a dozen times a second, the last ones always. */
-const SHOW_EVERY_MS = 80;
-
-function atIntervals(show: (status: SessionStatus, traced: boolean) => void): { status: (status: SessionStatus) => void; traced: () => void } {
-  let latest: SessionStatus | null = null;
-  let traced = false;
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  let last = 0;
-  const flush = (): void => {
-    timer = null;
-    last = performance.now();
-    if (latest !== null) show(latest, traced);
-    traced = false;
-  };
-  const schedule = (): void => {
-    timer ??= setTimeout(flush, Math.max(0, last + SHOW_EVERY_MS - performance.now()));
-  };
-  return {
-    status: (status) => {
-      latest = status;
-      schedule();
-    },
-    traced: () => {
-      traced = true;
-      schedule();
-    },
-  };
-}
-
 /** The consoles' text lives outside React: bytes come often. */
 export const consoles = new Consoles((kernel, bytes) => useLab.getState().session?.input(kernel, { kind: 'console', bytes }), (kernel, columns, rows) =>
   useLab.getState().session?.input(kernel, { kind: 'resize', columns, rows }));
@@ -275,13 +277,9 @@ function initialScenario(): { scenario: Scenario; notice: Notice | null } {
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-function ranges(numbers: readonly number[]): string {
-  return numbers.reduce<[number, number][]>((parts, n) => {
-    const last = parts.at(-1);
-    if (last && last[1] === n - 1) last[1] = n;
-    else parts.push([n, n]);
-    return parts;
-  }, []).map(([a, b]) => (a === b ? `${a}` : `${a}-${b}`)).join(',');
-}
+const HEARTBEAT: number = M.HEARTBEAT.type;
 
-export { planText };
+/** Whether messages of this type are shown. */
+export function isShown(type: number): boolean {
+  return type !== HEARTBEAT || useLab.getState().heartbeats;
+}

@@ -64,8 +64,8 @@ export class Consoles {
       terminal.onData((text) => this.#type(kernel, new TextEncoder().encode(text)));
       terminal.onBinary((text) => this.#type(kernel, Uint8Array.from(text, (c) => c.charCodeAt(0))));
       terminal.onResize(({ cols, rows }) => this.#resize(kernel, cols, rows));
-      // Ctrl with a digit, and F-keys, are the page's.
-      terminal.attachCustomKeyEventHandler((event) => !(event.altKey && /^[0-9a-z]$/i.test(event.key)));
+      // The page's own F-keys (actions.ts) lead out of the console.
+      terminal.attachCustomKeyEventHandler((event) => !/^F[1689]$/.test(event.key));
       found = { terminal, fit, opened: false, log: '' };
       this.#consoles.set(kernel, found);
     }
