@@ -48,7 +48,7 @@ describe('a program standing still', () => {
 });
 
 /** Those that a process can take along from kernel to kernel at any time. */
-const TRAVELLERS = ['descriptors', 'exec', 'files', 'floating', 'fork_wait', 'pipes', 'polling', 'static_pie', 'wild_pointers', 'clocks'];
+const TRAVELLERS = ['descriptors', 'exec', 'files', 'floating', 'fork_wait', 'pipes', 'polling', 'signals', 'static_pie', 'wild_pointers', 'clocks'];
 
 describe('a program on its way', () => {
   it.each(TRAVELLERS)('%s prints the same while it moves round 8 kernels every 100 µs', (name) => {

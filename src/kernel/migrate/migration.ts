@@ -181,6 +181,7 @@ export class Migration {
     const { messages, image } = kernel;
     const clone = this.#nextClone++;
     const refs: FileRef[] = [];
+    let timer: Travelling['timer'] = null;
     // The registers as the program left them: the fiber's own switches don't touch them.
     kernel.coreOf(task).hart.saveTo(task.registers);
     const registers = task.registers.slice(0, REGISTERS);
@@ -217,7 +218,11 @@ export class Migration {
         },
       };
       this.#pairings.set(clone, pairing);
-      const json = latin1(JSON.stringify(this.#travelling(process, task, files)));
+      const state = this.#travelling(process, task, files);
+      const json = latin1(JSON.stringify(state));
+      // From here on the timer runs at the target; it is set again here should that refuse.
+      timer = state.timer;
+      kernel.alarm(process, 0);
       const imageBytes = new Uint8Array(registers.length + json.length);
       imageBytes.set(registers);
       imageBytes.set(json, registers.length);
@@ -234,6 +239,7 @@ export class Migration {
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
       for (const ref of refs) image.files.drop(ref);
+      if (timer !== null) kernel.alarm(process, timer[0]);
       step(MigrateStep.Failed, error.errno);
       kernel.log(4, `popcorn: ${process.name} (${pid}) stays here: errno ${error.errno} on the way to kernel ${to}`);
       task.work = true;
@@ -305,8 +311,6 @@ export class Migration {
       kernel.frames.disown(entries[i + 1] as number);
       mm.resident--;
     }
-    if (process.itimer !== null) process.itimer.cancelled = true;
-    process.itimer = null;
     if (task.wait !== null) for (const queue of task.wait.queues) queue.sleepers.delete(task);
     task.wait = null;
     task.fiber = null;
