@@ -143,14 +143,15 @@ export class Migration {
     kernel.yieldRequested = true;
   }
 
-  /** --migrate-every: on to the next kernel each time the interval is over. */
+  /** --migrate-every: on to the next kernel each time the interval is over, if it has run here at all: so it gets on, however busy kernels are. */
   keepMoving(process: Process): void {
     const kernel = this.#kernel;
     kernel.at(kernel.now + process.migrateEvery, () => {
       if (kernel.processes.get(process.pid) !== process || process.exitStatus !== null) return;
       const up = [kernel.id, ...kernel.peers()].sort((a, b) => a - b);
       const next = up[(up.indexOf(kernel.id) + 1) % up.length] as KernelId;
-      if (next !== kernel.id && this.mayLeave(process)) this.ask(process, next, []);
+      const hasRun = [...process.threads].some((task) => task.usedUser + task.usedSystem > 0);
+      if (next !== kernel.id && hasRun && this.mayLeave(process)) this.ask(process, next, []);
       this.keepMoving(process);
     });
   }
