@@ -1,6 +1,7 @@
 /** One message in full: its fields, its bytes, when and why; and the way along causes and effects. */
 import { timeText } from '../lab/time.ts';
 import type { MessageRow } from '../lab/trace-store.ts';
+import { clockText } from './clock.ts';
 import { KernelDot } from './KernelDot.tsx';
 import { describeMessage, messageName } from './message.ts';
 import { useLab } from './store.ts';
@@ -20,7 +21,7 @@ export function MessageDetails({ id }: { id: number }) {
       <header><b className="mono">{name}</b> <KernelDot kernel={row.from} /> → <KernelDot kernel={row.to} /> <button type="button" aria-label="Close" onClick={() => select({ message: null })}>×</button></header>
       {text !== '' && <p>{text}</p>}
       <dl>
-        <dt>sent</dt><dd>{timeText(row.sent, topology.hertz)} · number {row.sequence} in its lane</dd>
+        <dt>sent</dt><dd>{clockText(row.sent / topology.hertz, 9)} · number {row.sequence} in its lane</dd>
         <dt>under way</dt><dd>{Number.isNaN(row.received) ? 'still' : timeText(row.received - row.sent, topology.hertz)}</dd>
         <dt>because of</dt><dd>{cause === null ? (row.cause >>> 24 === 0xff ? 'a system call or timer' : 'a message that is no longer kept') : <Jump row={cause} />}</dd>
         {effects.length > 0 && <><dt>led to</dt><dd className="jumps">{effects.slice(0, EFFECTS_SHOWN).map((each) => <Jump key={each.id} row={each} />)}{effects.length > EFFECTS_SHOWN && ` and ${effects.length - EFFECTS_SHOWN} more`}</dd></>}

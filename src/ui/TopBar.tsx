@@ -4,13 +4,14 @@ import { type ReactNode, useRef } from 'react';
 import type { StepKind } from '../lab/session.ts';
 import { PRESETS } from '../machine/topology/presets.ts';
 import { action } from './actions.ts';
+import { clockText } from './clock.ts';
 import { isIsolated } from './engine.ts';
 import { SPEEDS, STEPS, useLab } from './store.ts';
 
 const PLANS = [
   { value: 'smp', label: 'one kernel' }, { value: 'clustered', label: 'one per node' }, { value: 'partitioned', label: 'one per core' },
 ] as const;
-const MACHINES: Readonly<Record<string, string>> = { 'opteron-6274': '4 × Opteron 6274', laptop: 'Laptop, 4 cores', dual: '2 × 8 cores' };
+const MACHINES: Readonly<Record<string, string>> = { 'opteron-6274': 'Opteron 6274', laptop: 'Laptop, 4 cores', dual: '2 × 8 cores' };
 const ONE_WORKER = 'This page may not share memory between Workers (it is not cross-origin isolated), so one Worker runs all kernels. The run is the same.';
 
 export function TopBar() {
@@ -105,10 +106,4 @@ function Act({ id, icon, className, disabled, pressed, children }: { id: string;
   return (
     <button type="button" className={className} disabled={disabled} aria-pressed={pressed} title={shown === '' ? name : `${name} (${shown})`} onClick={run}>{icon}{children}</button>
   );
-}
-
-/** `12.418 306 s`: groups of three, so that digits can be read from afar. */
-function clockText(seconds: number): string {
-  const [whole = '0', digits = ''] = seconds.toFixed(6).split('.');
-  return `${whole}.${digits.slice(0, 3)} ${digits.slice(3)} s`;
 }

@@ -1,7 +1,7 @@
 /** The messages of a kernel as they pass, decoded by the catalog. */
 import { memo, useEffect, useRef, useState } from 'react';
-import { timeText } from '../../lab/time.ts';
 import type { MessageRow, TraceStore } from '../../lab/trace-store.ts';
+import { clockText } from '../clock.ts';
 import { KernelDot } from '../KernelDot.tsx';
 import { kernelName } from '../kernels.ts';
 import { describeMessage, messageName } from '../message.ts';
@@ -64,7 +64,7 @@ const Row = memo(function Row({ row, trace, hertz, chosen, select }: RowProps) {
       event.preventDefault();
       event.stopPropagation();
     }}>
-      <td className="number">{timeText(row.sent, hertz)}</td>
+      <td className="number">{clockText(row.sent / hertz)}</td>
       <td><KernelDot kernel={row.from} /></td>
       <td><KernelDot kernel={row.to} /></td>
       <td className="mono">{name}</td>

@@ -33,7 +33,7 @@ const Tile = memo(function Tile({ kernel, state, text, onOpen }: { kernel: numbe
   return (
     <button type="button" className="wall-tile" style={kernelStyle(kernel)} onClick={onOpen} aria-label={`${kernelName(kernel)}, ${STATE_NAMES[state]}: open its console`}>
       <span className="wall-head"><b>{kernelName(kernel)}</b> <span className="muted">{STATE_NAMES[state]}</span></span>
-      <pre>{text || ' '}</pre>
+      <pre><span>{text || ' '}</span></pre>
     </button>
   );
 }, (a, b) => a.kernel === b.kernel && a.state === b.state && a.text === b.text);

@@ -26,7 +26,7 @@ function KernelLine() {
         {STATE_NAMES[state]} · cores {rangesText(session.plan.partitions[kernel]?.cores ?? [])}
         {state === STATE.Up && row !== undefined ? ` · ${row.faults} faults` : ''}{missing > 0 ? ` · ${missing} calls missing` : ''}
       </span>
-      {state === STATE.Off && <button type="button" className="primary" onClick={() => void boot(kernel)}><Power size={16} aria-hidden />Boot {kernelName(kernel)}</button>}
+      {state === STATE.Off && kernel !== 0 && <button type="button" className="primary" onClick={() => void boot(kernel)}><Power size={16} aria-hidden />Boot {kernelName(kernel)}</button>}
       <div className="processes" role="group" aria-label={`Processes of ${kernelName(kernel)}`}>
         {processes.map((each) => (
           <button key={each.pid} type="button" onClick={() => select({ pid: each.pid })} title={each.origin === kernel ? undefined : `born on ${kernelName(each.origin)}`}>{each.name || 'process'} <span className="muted">{each.pid}</span></button>
@@ -43,18 +43,17 @@ function ProcessLine({ pid }: { pid: number }) {
   const up = session.plan.partitions.filter(({ kernel }) => kernel !== row.kernel && session.trace.kernels.get(kernel)?.state === STATE.Up);
   return (
     <>
-      <span className="facts"><b>{row.name}</b> ({row.pid}) on <span className="kernel-name" style={kernelStyle(row.kernel)}>{kernelName(row.kernel)}</span>{row.origin === row.kernel ? '' : ` born on ${kernelName(row.origin)}`}</span>
+      <span className="facts"><b>{row.name}</b> ({row.pid}) on <span className="kernel-name" style={kernelStyle(row.kernel)}>{kernelName(row.kernel)}</span>{row.origin === row.kernel ? '' : <span className="muted"> from {row.origin}</span>}</span>
       {row.errno !== 0 && <span className="bad">could not move: errno {row.errno}</span>}
       <div className="moves" role="group" aria-label="Move it to">
         {up.length <= 8 ? up.map(({ kernel }) => <button key={kernel} type="button" className="kernel-name" style={kernelStyle(kernel)} aria-label={`Move to ${kernelName(kernel)}`} onClick={() => migrate(pid, kernel)}>{kernel}</button>) : null}
         <label>
-          <span className="muted">move to </span>
           <select value="" onChange={(event) => event.target.value !== '' && migrate(pid, Number(event.target.value))} aria-label={`Move process ${pid} to a kernel`}>
-            <option value="">kernel …</option>
+            <option value="">move to …</option>
             {up.map(({ kernel }) => <option key={kernel} value={kernel}>{kernelName(kernel)}</option>)}
           </select>
         </label>
-        <button type="button" onClick={() => select({ pid: null })}>Done</button>
+        <button type="button" className="plain" aria-label="Done with this process" onClick={() => select({ pid: null })}>×</button>
       </div>
     </>
   );

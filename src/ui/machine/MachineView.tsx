@@ -8,8 +8,10 @@ import { sizeText } from '../../machine/topology/text.ts';
 import { useLab } from '../store.ts';
 import { KernelBar } from './KernelBar.tsx';
 import { layoutMachine } from './layout.ts';
+import { placesOf } from './owners.ts';
 import { PlanBar } from './PlanBar.tsx';
 import { Scene } from './Scene.tsx';
+import { Dots } from './Traffic.tsx';
 
 export function MachineView() {
   const topology = useLab((s) => s.topology);
@@ -28,6 +30,7 @@ export function MachineView() {
   const line = projector ? 19 : size.width > 900 ? 16 : 14;
   const alone = topology.nodes.length > 0 && (plan?.partitions.length ?? 0) > topology.nodes.length * 2;
   const layout = useMemo(() => layoutMachine(topology, size.width, size.height, line, running && !alone), [topology, size, line, running, alone]);
+  const places = useMemo(() => placesOf(plan, layout), [plan, layout]);
   const total = memoryMap(topology).nodes.reduce((sum, node) => sum + node.bytes, 0);
   return (
     <section className="panel machine" aria-label="Machine" data-pane="machine">
@@ -36,7 +39,8 @@ export function MachineView() {
         <span className="muted">{topology.model} · {topology.cores.length} cores · {topology.nodes.length} node{topology.nodes.length === 1 ? '' : 's'} · {sizeText(total)} (scaled)</span>
       </header>
       <div className="machine-place" ref={place}>
-        <Scene layout={layout} />
+        <Scene layout={layout} places={places} />
+        {running && <Dots layout={layout} places={places} />}
       </div>
       {running ? <KernelBar /> : <PlanBar />}
     </section>

@@ -8,8 +8,8 @@ import { useLab } from '../store.ts';
 import { CoreCell } from './CoreCell.tsx';
 import { KernelGroup } from './KernelGroup.tsx';
 import { type Box, type MachineLayout, middle } from './layout.ts';
-import { ahead, kernelAt, ownersOf, placesOf } from './owners.ts';
-import { Traffic } from './Traffic.tsx';
+import { ahead, kernelAt, type KernelPlace, ownersOf } from './owners.ts';
+import { ChosenWire, Links } from './Traffic.tsx';
 
 interface Point {
   readonly x: number;
@@ -19,7 +19,7 @@ interface Point {
 /** Wall seconds over which the load is taken. */
 const LOAD_SECONDS = 0.3;
 
-export function Scene({ layout }: { layout: MachineLayout }) {
+export function Scene({ layout, places }: { layout: MachineLayout; places: readonly KernelPlace[] }) {
   const { topology, plan, session, status, picked, pick, partitionPicked, undoPlan, select, boot, migrate, pid } = useLab();
   const tick = useLab((s) => s.tick);
   const svg = useRef<SVGSVGElement>(null);
@@ -27,7 +27,6 @@ export function Scene({ layout }: { layout: MachineLayout }) {
   const [drag, setDrag] = useState<{ pid: number; from: Point; at: Point; over: number | null } | null>(null);
   const [cursor, setCursor] = useState(0);
   const owner = useMemo(() => ownersOf(plan), [plan]);
-  const places = useMemo(() => placesOf(plan, layout), [plan, layout]);
   const cores = useMemo(() => layout.nodes.flatMap((node) => node.cores), [layout]);
   const trace = session?.trace ?? null;
   const now = status?.now ?? 0;
@@ -115,7 +114,7 @@ export function Scene({ layout }: { layout: MachineLayout }) {
       }}
     >
       <Patterns />
-      <Traffic layout={layout} places={places} layer="links" />
+      <Links layout={layout} places={places} />
       {layout.packages.map((box) => (
         <g key={box.index}>
           <rect {...frame(box)} rx={8} className="package" />
@@ -163,7 +162,7 @@ export function Scene({ layout }: { layout: MachineLayout }) {
             <>
               <rect {...frame(node.cache)} rx={3} className="cache" />
               <text x={node.cache.x + node.cache.width / 2} y={node.cache.y + node.cache.height * 0.76} textAnchor="middle" className="cache-name">
-                {`L${node.cache.level} ${sizeText(node.cache.bytes)}${node.modules[0] !== undefined && node.width > 11 * layout.line ? ` · L2 ${sizeText(node.modules[0].bytes)} for two` : ''}`}
+                {`L${node.cache.level} ${sizeText(node.cache.bytes)}${node.modules[0] !== undefined && node.width > 11 * layout.line ? ` · L2 ${sizeText(node.modules[0].bytes)} a pair` : ''}`}
               </text>
             </>
           )}
@@ -178,7 +177,7 @@ export function Scene({ layout }: { layout: MachineLayout }) {
         </g>
       )}
       {area !== null && <rect {...area} className="lasso" />}
-      {session !== null && <Traffic layout={layout} places={places} layer="messages" />}
+      {session !== null && <g pointerEvents="none"><ChosenWire layout={layout} places={places} /></g>}
       {drag !== null && dragged && (
         <g className="ghost" style={kernelStyle(dragged.kernel)} pointerEvents="none">
           <rect x={drag.at.x + 10} y={drag.at.y - layout.line / 2 - 3} width={dragged.name.length * layout.line * 0.56 + 18} height={layout.line + 6} rx={(layout.line + 6) / 2} />
@@ -217,7 +216,6 @@ function Patterns() {
           <line x1={0} y1={0} x2={0} y2={7} className="stripe" strokeWidth={group > 3 ? 4 : 2} />
         </pattern>
       ))}
-      <marker id="arrow" viewBox="0 0 8 8" refX={7} refY={4} markerWidth={5} markerHeight={5} orient="auto-start-reverse"><path d="M0 0 L8 4 L0 8 z" fill="context-stroke" /></marker>
     </defs>
   );
 }

@@ -24,10 +24,6 @@ const DOTS_MAX = 24;
 const LABELS_MAX = 6;
 const TRAVEL_MS = { least: 600, most: 4000 } as const;
 
-export function Traffic({ layer, ...props }: Props & { layer: 'links' | 'messages' }) {
-  return layer === 'links' ? <Links {...props} /> : <Dots {...props} />;
-}
-
 /** The points of a message's way. */
 function useWays({ layout, places }: Props): (from: number, to: number) => readonly Point[] {
   const topology = useLab((s) => s.topology);
@@ -44,7 +40,7 @@ function useWays({ layout, places }: Props): (from: number, to: number) => reado
   }, [topology, layout, places]);
 }
 
-function Links({ layout, places }: Props) {
+export function Links({ layout, places }: Props) {
   const topology = useLab((s) => s.topology);
   const links = useMemo(() => linksOf(topology), [topology]);
   const route = useMemo(() => routesOf(topology), [topology]);
@@ -82,13 +78,22 @@ function Links({ layout, places }: Props) {
   );
 }
 
-function Dots({ layout, places }: Props) {
+/** The way of the chosen message. */
+export function ChosenWire({ layout, places }: Props) {
   const session = useLab((s) => s.session);
   const id = useLab((s) => s.message);
+  const way = useWays({ layout, places });
   const chosen = id === null ? null : (session?.trace.message(id) ?? null);
+  const path = chosen === null ? [] : way(chosen.from, chosen.to);
+  return path.length > 1 && chosen !== null ? <Wire points={path} from={chosen.from} size={layout.line} /> : null;
+}
+
+/** Elements of their own above the picture: moving them draws nothing anew. */
+export function Dots({ layout, places }: Props) {
+  const session = useLab((s) => s.session);
   const tick = useLab((s) => s.tick);
   const speed = useLab((s) => s.status?.speed ?? 0);
-  const group = useRef<SVGGElement>(null);
+  const group = useRef<HTMLDivElement>(null);
   const cursor = useRef<{ trace: unknown; at: number[] }>({ trace: null, at: [] });
   const way = useWays({ layout, places });
   const line = layout.line;
@@ -104,57 +109,66 @@ function Dots({ layout, places }: Props) {
       const flight = Number.isNaN(received) ? 0 : received - sent;
       fresh.set(key, { from, to, type, flight, count: (fresh.get(key)?.count ?? 0) + 1 });
     });
+    if (document.hidden) return;
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
-    const room = Math.max(0, DOTS_MAX - place.childElementCount);
-    for (const { from, to, type, flight, count } of [...fresh.values()].slice(-room || fresh.size)) {
+    for (const { from, to, type, flight, count } of [...fresh.values()].slice(-DOTS_MAX)) {
       if (place.childElementCount >= DOTS_MAX) break;
-      const points = way(from, to);
+      const points = aside(way(from, to), line * 0.45);
       if (points.length < 2) continue;
       const wall = Number.isFinite(speed) && speed > 0 ? (flight / speed) * 1000 : 0;
       const duration = Math.max(TRAVEL_MS.least, Math.min(TRAVEL_MS.most, wall));
-      const text = place.childElementCount < LABELS_MAX ? `${messageName(type)}${count > 1 ? ` ×${count}` : ''}` : '';
-      place.append(still ? standing(points, from, duration) : moving(points, from, text, line, duration));
+      // One label on a way at a time: more would lie on each other.
+      const between = `${Math.min(from, to)}-${Math.max(from, to)}`;
+      const labelled = place.querySelectorAll('.dot-label').length >= LABELS_MAX || place.querySelector(`[data-way="${between}"] .dot-label`) !== null;
+      const mark = dotOf(from, labelled ? '' : `${messageName(type)}${count > 1 ? ` ×${count}` : ''}`);
+      mark.dataset['way'] = between;
+      place.append(mark);
+      move(mark, still ? points.slice(-1) : points, duration);
     }
   }, [tick, session, way, speed, line]);
-  const path = chosen === null ? [] : way(chosen.from, chosen.to);
-  return (
-    <g pointerEvents="none">
-      {path.length > 1 && chosen !== null && <polyline points={path.map(({ x, y }) => `${x},${y}`).join(' ')} className="wire chosen" style={{ color: kernelColor(chosen.from) }} markerEnd="url(#arrow)" />}
-      <g ref={group} />
-    </g>
-  );
+  return <div className="dots" ref={group} aria-hidden="true" style={{ fontSize: line * 0.8 }} />;
 }
 
-const SVG = 'http://www.w3.org/2000/svg';
-
-function standing(points: readonly Point[], from: number, duration: number): SVGElement {
-  const line = document.createElementNS(SVG, 'polyline');
-  line.setAttribute('points', points.map(({ x, y }) => `${x},${y}`).join(' '));
-  line.setAttribute('class', 'wire');
-  line.style.color = kernelColor(from);
-  setTimeout(() => line.remove(), duration);
-  return line;
-}
-
-function moving(points: readonly Point[], from: number, text: string, line: number, duration: number): SVGElement {
-  const mark = document.createElementNS(SVG, 'g');
+function dotOf(from: number, text: string): HTMLElement {
+  const mark = document.createElement('span');
+  mark.className = 'dot';
   mark.style.color = kernelColor(from);
-  const dot = document.createElementNS(SVG, 'circle');
-  dot.setAttribute('r', String(line * 0.4));
-  dot.setAttribute('class', 'dot');
-  mark.append(dot);
   if (text !== '') {
-    const label = document.createElementNS(SVG, 'text');
-    label.setAttribute('x', String(line * 0.7));
-    label.setAttribute('y', String(line * 0.3));
-    label.setAttribute('class', 'dot-label');
+    const label = document.createElement('span');
+    label.className = 'dot-label';
     label.textContent = text;
     mark.append(label);
   }
+  return mark;
+}
+
+/** Along its way once, or, where nothing may move, a while at its end. */
+function move(mark: HTMLElement, points: readonly Point[], duration: number): void {
   const lengths = points.map((point, i) => (i === 0 ? 0 : Math.hypot(point.x - (points[i - 1] as Point).x, point.y - (points[i - 1] as Point).y)));
   const total = lengths.reduce((sum, each) => sum + each, 0) || 1;
   let gone = 0;
   const frames = points.map(({ x, y }, i) => ({ transform: `translate(${x}px, ${y}px)`, offset: Math.min(1, (gone += lengths[i] as number) / total) }));
-  mark.animate(frames, { duration, easing: 'linear', fill: 'forwards' }).onfinish = () => mark.remove();
-  return mark;
+  const all = frames.length === 1 ? [{ ...frames[0], offset: 0 }, { ...frames[0], offset: 1 }] : frames;
+  mark.animate(all as Keyframe[], { duration, easing: 'linear', fill: 'both' }).onfinish = () => mark.remove();
+}
+
+/** The way of the chosen message, with a head. */
+function Wire({ points, from, size }: { points: readonly Point[]; from: number; size: number }) {
+  const [a, b] = [points.at(-2) as Point, points.at(-1) as Point];
+  const angle = (Math.atan2(b.y - a.y, b.x - a.x) * 180) / Math.PI;
+  return (
+    <g style={{ color: kernelColor(from) }}>
+      <polyline points={points.map(({ x, y }) => `${x},${y}`).join(' ')} className="wire chosen" />
+      <path d={`M${-size} ${-size * 0.6} L0 0 L${-size} ${size * 0.6} z`} transform={`translate(${b.x} ${b.y}) rotate(${angle})`} className="wire-head" />
+    </g>
+  );
+}
+
+/** Traffic keeps to the right, so that the two directions of a link can be told apart. */
+function aside(points: readonly Point[], by: number): Point[] {
+  return points.map((point, i) => {
+    const [a, b] = [points[Math.max(0, i - 1)] as Point, points[Math.min(points.length - 1, i + 1)] as Point];
+    const length = Math.hypot(b.x - a.x, b.y - a.y) || 1;
+    return { x: point.x - ((b.y - a.y) / length) * by, y: point.y + ((b.x - a.x) / length) * by };
+  });
 }

@@ -35,7 +35,7 @@ export function SpaceTime() {
   const arrows = useRef<readonly Arrow[]>([]);
   const drag = useRef<{ x: number; y: number; end: number; scroll: number; moved: boolean } | null>(null);
   const now = status?.now ?? 0;
-  const span = view.span ?? suitable(status?.speed, topology.hertz);
+  const span = view.span ?? suitable(status?.speed, topology.hertz, now);
   const end = view.end ?? Math.max(now, span);
   const lanes = useMemo(() => lanesFor(plan?.partitions ?? [], byCore), [plan, byCore]);
   const lane = Math.max(LANE_MIN, (size.height - FOOT) / Math.max(1, lanes.length));
@@ -64,7 +64,11 @@ export function SpaceTime() {
 
   const zoom = useCallback((factor: number, x?: number): void => setView((last) => {
     const { span: before, right } = present(last);
-    const share = x === undefined ? (last.end === null ? 1 : 0.5) : Math.max(0, Math.min(1, (x - HEAD) / ((canvas.current?.clientWidth ?? 800) - HEAD)));
+    // Round what is chosen, if it is in view; else round the present or the middle.
+    const { message: id, session: run } = useLab.getState();
+    const sent = id === null ? undefined : run?.trace.message(id)?.sent;
+    const of = sent === undefined ? -1 : (sent - right + before) / before;
+    const share = x === undefined ? (of >= 0 && of <= 1 ? of : last.end === null ? 1 : 0.5) : Math.max(0, Math.min(1, (x - HEAD) / ((canvas.current?.clientWidth ?? 800) - HEAD)));
     const next = Math.max(SPAN_MIN, Math.min(useLab.getState().topology.hertz * 60, before * factor));
     if (last.end === null && share > 0.99) return { span: next, end: null };
     return { span: next, end: right - before + share * before + (1 - share) * next };
@@ -174,15 +178,16 @@ export function SpaceTime() {
   );
 }
 
-/** Cycles that pass in a while at this speed. */
-function suitable(speed: number | undefined, hertz: number): number {
-  return Math.max(SPAN_MIN * 10, speed !== undefined && Number.isFinite(speed) && speed > 0 ? speed * ACROSS_SECONDS : hertz / 4);
+/** Cycles that pass in a while at this speed; at the beginning, all that has passed. */
+function suitable(speed: number | undefined, hertz: number, now: number): number {
+  const most = speed !== undefined && Number.isFinite(speed) && speed > 0 ? speed * ACROSS_SECONDS : hertz / 4;
+  return Math.max(SPAN_MIN * 10, now === 0 ? most : Math.min(most, now * 1.02));
 }
 
 /** Width and right edge of a window as they are now. */
 function present({ span, end }: Window): { span: number; right: number } {
   const { status, topology } = useLab.getState();
-  const wide = span ?? suitable(status?.speed, topology.hertz);
+  const wide = span ?? suitable(status?.speed, topology.hertz, status?.now ?? 0);
   return { span: wide, right: end ?? Math.max(status?.now ?? 0, wide) };
 }
 

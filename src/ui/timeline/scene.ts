@@ -122,8 +122,8 @@ function drawAxis(context: CanvasRenderingContext2D, view: View, palette: Palett
     context.moveTo(at, 0);
     context.lineTo(at, height - FOOT);
     context.stroke();
-    context.textAlign = at > width - 60 ? 'right' : 'center';
-    context.fillText(tickText(tick, (end - start) / hertz), Math.min(at, width - 4), height - FOOT / 2);
+    context.textAlign = 'center';
+    if (at < width - 44) context.fillText(tickText(tick, (end - start) / hertz), at, height - FOOT / 2);
   }
 }
 
