@@ -50,8 +50,8 @@ const WORK_PER_TURN = 1 << 20;
 /** Runs between looks at the other hosts' words. */
 const RUNS_PER_ROUND = 16;
 const RUNS_ALONE = 1000;
-/** Looks at the epoch before sleeping. */
-const SPINS = 1000;
+/** Looks at its bell and at the others' words before a host sleeps. */
+const SPINS = 6;
 /** Milliseconds that a host sleeps at most before it looks again; nothing depends on it. */
 const NAP = 100;
 
@@ -169,31 +169,38 @@ export class Host {
 
   /** Runs for ever; rejects when a kernel fails. */
   async run(): Promise<void> {
+    let idle = 0;
     while (!this.#stopped) {
-      const { epoch } = this.#words;
+      const bell = this.#words.bell(this.#host);
+      if (idle > SPINS) this.#words.setAsleep(this.#host, true);
       const moved = this.round();
       if (this.#work >= WORK_PER_TURN) {
         this.#work = 0;
         await this.#environment.turn();
-      } else if (moved) continue;
-      else if (this.atRest()) await this.#sleep(epoch);
-      else if (this.#hosts > 1) this.#nap(epoch);
-      else throw new Error(`kernel ${this.#pick()?.kernel ?? '?'} stands still at ${this.#least}, before the limit ${this.#words.limit}`);
+      }
+      if (moved) {
+        if (idle > SPINS) this.#words.setAsleep(this.#host, false);
+        idle = 0;
+      } else if (this.atRest()) {
+        await this.#sleep(bell);
+        this.#words.setAsleep(this.#host, false);
+        idle = 0;
+      } else if (this.#hosts === 1) {
+        throw new Error(`kernel ${this.#pick()?.kernel ?? '?'} stands still at ${this.#least}, before the limit ${this.#words.limit}`);
+      } else if (idle++ > SPINS) {
+        // Other hosts have work before the limit. No message from the face can come meanwhile that matters: inputs come to a world at rest.
+        Atomics.wait(this.#words.bells, this.#words.bellIndex(this.#host), bell, NAP);
+        this.#words.setAsleep(this.#host, false);
+        idle = 0;
+      }
     }
   }
 
-  /** Other hosts have work before the limit. No message from the face can come meanwhile that matters: inputs come to a world at rest. */
-  #nap(epoch: number): void {
-    const words = this.#words;
-    for (let spin = 0; spin < SPINS; spin++) if (words.epoch !== epoch) return;
-    Atomics.wait(words.epochs, HostWords.epochIndex, epoch, NAP);
-  }
-
-  async #sleep(epoch: number): Promise<void> {
+  async #sleep(bell: number): Promise<void> {
     const asked = new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
-    await Promise.race([asked, this.#environment.wait(this.#words.epochs, HostWords.epochIndex, epoch)]);
+    await Promise.race([asked, this.#environment.wait(this.#words.bells, this.#words.bellIndex(this.#host), bell)]);
     this.#wake = null;
   }
 
@@ -211,6 +218,7 @@ export class Host {
       this.#least = least;
       own = words.raise(this.#host, seen, least);
     }
+    if (own !== this.#own) words.ringBefore(this.#least + this.#latencyMax, this.#host);
     words.snapshot(this.#snapshot);
     this.#own = own;
     // Somebody sent us something since we looked: what is in the slots must be seen before time moves on.
@@ -308,6 +316,7 @@ export class Host {
   #report(limit: Cycles): void {
     this.#reported = limit;
     this.#cutDone = false;
+    this.#words.ringAll(this.#host);
     this.#flush();
     this.#environment.post({
       kind: 'reached', host: this.#host, limit, next: this.#least, hashes: this.#locals.map(({ kernel, hash }) => [kernel, hash[0] >>> 0, hash[1] >>> 0] as const),

@@ -1,10 +1,11 @@
 /**
  * The words in low memory by which hosts agree on virtual time.
  *
- *     0   i32  epoch    changes after every change of what follows; hosts sleep on it
  *     4   i32  cut      the face would like the present stretch to end soon
  *     8   i64  limit    how far virtual time may run (exclusive, a multiple of CELL)
  *     64 + 64·h   i64   the word of host h: a time in GRAINs, and a version in the low bits
+ *          + 8    i32   its bell: changes when there may be something to do for it; it sleeps on that
+ *          + 12   i32   1 while it sleeps or is about to
  *
  * A host's word says: nothing that any kernel of this host does from now on is before this time. What makes it safe to run by it:
  *
@@ -22,6 +23,10 @@
  * The limit: raised by the face alone, while the world is at rest, after all inputs for the next stretch have been taken. A host lowers it
  * (atomic minimum) when the stretch is to end: `Host` says why no kernel can be beyond what it chooses. It is read after the words.
  *
+ * Sleeping: a host reads its bell, says that it is about to sleep, looks at all words once more, and then sleeps if the bell has not changed
+ * since. Whoever raises its own word then looks who sleeps, and rings for those whose next work that might let through. A message alone
+ * rings nobody: the receiver can't act on it before the sender's word rises, and that rings.
+ *
  * Always holds: at every instant, whatever a kernel does next is not before the time in its host's word.
  */
 import type { PhysicalMemory } from '../machine/memory.ts';
@@ -35,14 +40,16 @@ const GRAINS_MAX = 2 ** 45 - 1;
 /** Later than anything: 2^51 cycles, twelve days at 2.2 GHz. */
 export const NEVER: Cycles = GRAINS_MAX * GRAIN;
 
-const EPOCH = 0;
 const CUT = 1;
 const LIMIT = 1;
+/** In words of 64 bits: where the hosts' begin, and how far they are from each other (a cache line). */
 const WORDS = 8;
 const STRIDE = 8;
+/** In words of 32 bits, from a host's beginning. */
+const BELL = 2;
+const ASLEEP = 3;
 
 export class HostWords {
-  static readonly epochIndex = EPOCH;
   readonly count: number;
   readonly #words: BigInt64Array;
   readonly #flags: Int32Array;
@@ -51,13 +58,6 @@ export class HostWords {
     this.#words = memory.i64;
     this.#flags = memory.i32;
     this.count = hosts;
-  }
-
-  get epochs(): Int32Array {
-    return this.#flags;
-  }
-  get epoch(): number {
-    return Atomics.load(this.#flags, EPOCH);
   }
 
   // --- the hosts' words --------------------------------------------------------------------------------------------------------
@@ -74,11 +74,10 @@ export class HostWords {
     if (HostWords.time(seen) === floored(time)) return this.load(host) === seen ? seen : null;
     const next = pack(time, seen);
     if (Atomics.compareExchange(this.#words, WORDS + STRIDE * host, seen, next) !== seen) return null;
-    this.#changed();
     return next;
   }
 
-  /** Someone else's: it has got a message that arrives at `time`. Nobody can act on that before the sender's own word rises: no one is woken. */
+  /** Someone else's: it has got a message that arrives at `time`. */
   lower(host: number, time: Cycles): void {
     for (;;) {
       const seen = this.load(host);
@@ -109,7 +108,7 @@ export class HostWords {
   startStretch(limit: Cycles): void {
     Atomics.store(this.#flags, CUT, 0);
     Atomics.store(this.#words, LIMIT, BigInt(limit));
-    this.#changed();
+    this.ringAll(-1);
   }
   /** A host's: the stretch ends at `time` if it does not end before. */
   lowerLimit(time: Cycles): void {
@@ -126,9 +125,33 @@ export class HostWords {
     return Atomics.load(this.#flags, CUT) !== 0;
   }
 
-  #changed(): void {
-    Atomics.add(this.#flags, EPOCH, 1);
-    Atomics.notify(this.#flags, EPOCH);
+  // --- sleeping ----------------------------------------------------------------------------------------------------------------
+
+  get bells(): Int32Array {
+    return this.#flags;
+  }
+  /** Where in `bells` a host's bell is. */
+  bellIndex(host: number): number {
+    return 2 * (WORDS + STRIDE * host) + BELL;
+  }
+  bell(host: number): number {
+    return Atomics.load(this.#flags, this.bellIndex(host));
+  }
+  setAsleep(host: number, asleep: boolean): void {
+    Atomics.store(this.#flags, 2 * (WORDS + STRIDE * host) + ASLEEP, asleep ? 1 : 0);
+  }
+  /** Wakes the others that have something to do before `time`. */
+  ringBefore(time: Cycles, self: number): void {
+    for (let host = 0; host < this.count; host++) {
+      if (host !== self && Atomics.load(this.#flags, 2 * (WORDS + STRIDE * host) + ASLEEP) !== 0 && HostWords.time(this.load(host)) < time) this.#ring(host);
+    }
+  }
+  ringAll(self: number): void {
+    for (let host = 0; host < this.count; host++) if (host !== self) this.#ring(host);
+  }
+  #ring(host: number): void {
+    Atomics.add(this.#flags, this.bellIndex(host), 1);
+    Atomics.notify(this.#flags, this.bellIndex(host));
   }
 }
 
