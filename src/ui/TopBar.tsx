@@ -38,9 +38,7 @@ export function TopBar() {
             {STEPS.map((kind) => <option key={kind} value={kind}>{kind}</option>)}
           </select>
         </div>
-        <label><span className="sr">Speed: wall time to virtual time</span>
-          <select value={speed} title="Wall time = virtual time (− slower, + faster)" onChange={(event) => setSpeed(Number(event.target.value))}>{SPEEDS.map(({ label }, index) => <option key={label} value={index}>{label}</option>)}</select>
-        </label>
+        <select aria-label="Speed: wall time to virtual time" value={speed} title="Wall time = virtual time (− slower, + faster)" onChange={(event) => setSpeed(Number(event.target.value))}>{SPEEDS.map(({ label }, index) => <option key={label} value={index}>{label}</option>)}</select>
         <span className="clock" role="timer" aria-label="Virtual time" title={`${status?.now ?? 0} cycles`}>{clockText((status?.now ?? 0) / topology.hertz)}</span>
         {status?.replaying && <span className="badge">playing a recording</span>}
       </div>
@@ -61,22 +59,18 @@ function Pickers() {
   const why = running ? 'Power off to change it' : undefined;
   return (
     <>
-      <label><span className="sr">Machine</span>
-        <select value={preset} disabled={running} title={why} onChange={(event) => (event.target.value === 'open' ? file.current?.click() : setMachine({ preset: event.target.value }))}>
-          {Object.keys(PRESETS).map((name) => <option key={name} value={name}>{MACHINES[name] ?? name}</option>)}
-          {preset === 'file' && <option value="file">{'name' in scenario.machine ? scenario.machine.name : ''}</option>}
-          <option value="open">open hwloc XML…</option>
-        </select>
-      </label>
-      <label><span className="sr">Plan</span>
-        <select
-          value={named ? scenario.plan.trim() : 'own'} disabled={running} title={why}
-          onChange={(event) => (event.target.value === 'own' ? document.querySelector<HTMLInputElement>('.plan-text input')?.focus() : setPlan(event.target.value))}
-        >
-          {PLANS.map(({ value, label }) => <option key={value} value={value}>{label}</option>)}
-          <option value="own">own partitions{named ? '…' : ` (${plan?.partitions.length ?? 0})`}</option>
-        </select>
-      </label>
+      <select aria-label="Machine" value={preset} disabled={running} title={why} onChange={(event) => (event.target.value === 'open' ? file.current?.click() : setMachine({ preset: event.target.value }))}>
+        {Object.keys(PRESETS).map((name) => <option key={name} value={name}>{MACHINES[name] ?? name}</option>)}
+        {preset === 'file' && <option value="file">{'name' in scenario.machine ? scenario.machine.name : ''}</option>}
+        <option value="open">open hwloc XML…</option>
+      </select>
+      <select
+        aria-label="Plan" value={named ? scenario.plan.trim() : 'own'} disabled={running} title={why}
+        onChange={(event) => (event.target.value === 'own' ? document.querySelector<HTMLInputElement>('.plan-text input')?.focus() : setPlan(event.target.value))}
+      >
+        {PLANS.map(({ value, label }) => <option key={value} value={value}>{label}</option>)}
+        <option value="own">own partitions{named ? '…' : ` (${plan?.partitions.length ?? 0})`}</option>
+      </select>
       <input id="open-file" ref={file} type="file" hidden aria-label="Open a file" onChange={(event) => {
         const [chosen] = event.target.files ?? [];
         if (chosen) void openFile(chosen);

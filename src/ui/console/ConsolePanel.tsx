@@ -19,13 +19,13 @@ export function ConsolePanel() {
   return (
     <section className="panel consoles" aria-label="Consoles" data-pane="consoles">
       <header className="panel-head">
-        <label className="kernel-pick" style={kernelStyle(kernel)}>
-          <span className="sr">Console of</span>
-          <select value={kernel} onChange={(event) => select({ kernel: Number(event.target.value) })}>
+        <div className="kernel-pick" style={kernelStyle(kernel)}>
+          <select aria-label="Console of" value={kernel} onChange={(event) => select({ kernel: Number(event.target.value) })}>
+            {partitions.length === 0 && <option value={kernel}>no kernel</option>}
             {partitions.map(({ kernel: each }) => <option key={each} value={each}>{kernelName(each)}</option>)}
           </select>
-        </label>
-        <span className="muted">{STATE_NAMES[state]} · cpus {rangesText(cores)}</span>
+        </div>
+        <span className="muted">{cores.length === 0 ? '' : `${STATE_NAMES[state]} · cpus ${rangesText(cores)}`}</span>
         <div
           role="tablist" aria-label="What to show of the kernel" className="tabs"
           onKeyDown={(event) => {

@@ -45,7 +45,7 @@ export function KernelGroup({ place, layout, state, processes, over, dragged, on
         </g>
       ))}
       {children}
-      {nodes.length === 0 && cores.map((box) => <rect key={box.core} x={box.x - 1} y={box.y - 1} width={box.width + 2} height={box.height + 2} rx={5} className="own" onClick={() => running && onAct()} />)}
+      {cores.filter((box) => !nodes.some(({ node }) => node === box.node)).map((box) => <rect key={box.core} x={box.x - 1} y={box.y - 1} width={box.width + 2} height={box.height + 2} rx={5} className="own" onClick={() => running && onAct()} />)}
       <g
         role="button" tabIndex={chosen ? 0 : -1} aria-label={label} aria-pressed={chosen} className="kernel-tag" data-small={head === undefined} onClick={() => running ? onAct() : useLab.getState().select({ kernel })}
         onKeyDown={(event) => {

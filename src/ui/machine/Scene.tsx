@@ -147,14 +147,14 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
           >
             {place.cores.map((box) => (
               <CoreCell
-                key={box.core} box={box} kernel={place.kernel} state={state} small={place.small} line={layout.line} picked={picked.has(box.core)}
+                key={box.core} box={box} kernel={place.kernel} state={state} labelled={!place.nodes.some(({ node }) => node === box.node)} line={layout.line} picked={picked.has(box.core)}
                 load={trace === null ? 0 : Math.round(trace.load(box.core, start, now) * 40) / 40} running={trace?.processes.get(trace.runningOn(box.core)?.pid ?? -1)?.name ?? ''}
               />
             ))}
           </KernelGroup>
         );
       })}
-      {free.map((box) => <CoreCell key={box.core} box={box} kernel={undefined} state={0} small={false} line={layout.line} picked={picked.has(box.core)} load={0} running="" />)}
+      {free.map((box) => <CoreCell key={box.core} box={box} kernel={undefined} state={0} labelled={false} line={layout.line} picked={picked.has(box.core)} load={0} running="" />)}
       {layout.nodes.map((node) => (
         <g key={node.node} pointerEvents="none">
           {node.modules.map((module) => <rect key={`${module.x}/${module.y}`} {...frame(module)} rx={5} className="module" />)}

@@ -69,7 +69,7 @@ export function Links({ layout, places }: Props) {
         const [p, q] = [middle(from), middle(to)];
         const count = load.get(`${a}-${b}`) ?? 0;
         return (
-          <line key={`${a}-${b}`} x1={p.x} y1={p.y} x2={q.x} y2={q.y} className="link" data-busy={count > 0} style={{ strokeWidth: 1.5 + Math.min(3.5, Math.log2(1 + count) / 2) }}>
+          <line key={`${a}-${b}`} x1={p.x} y1={p.y} x2={q.x} y2={q.y} className="link" data-busy={count > 0} style={{ strokeWidth: 1.5 + Math.min(2.5, Math.log2(1 + count) / 3) }}>
             <title>{`link between nodes ${topology.nodes[a]?.id} and ${topology.nodes[b]?.id}, distance ${distance}${count > 0 ? `, ${count} messages lately` : ''}`}</title>
           </line>
         );

@@ -96,6 +96,13 @@ export function SpaceTime() {
     if (row !== null && (row.sent < end - span || row.sent > end)) setView({ span, end: row.sent + span / 2 });
   }, [message]);
 
+  // So does the lane of the chosen kernel.
+  useEffect(() => {
+    const index = lanes.findIndex((each) => each.kernel === kernel);
+    const at = index * lane;
+    if (index >= 0 && (at < top || at + lane > top + size.height - FOOT)) setScroll(Math.max(0, Math.min(scrollMax, at - (size.height - FOOT) / 2)));
+  }, [kernel, byCore]);
+
   const step = (forward: boolean): void => {
     const trace = session?.trace;
     if (trace === undefined) return;

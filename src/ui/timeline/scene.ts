@@ -189,7 +189,7 @@ function drawTasks(context: CanvasRenderingContext2D, view: View, trace: TraceSt
   for (const [index, { cores }] of lanes.entries()) {
     const y = yOf(view, index);
     if (y < -lane || y > height) continue;
-    // Several cores of a kernel at work at once show as one bar that is split.
+    // Of cores that work at once the later ones lie on the earlier; a lane for each core tells them apart.
     let labelled = Number.NEGATIVE_INFINITY;
     for (const core of cores) {
       trace.eachSpan(core, start, end, grain, (kernel, each, from, until) => {
