@@ -1,6 +1,8 @@
 /** The views of the page, by mouse and by keys alone: one selection, nothing cut off, everything has a name. */
 import { readFile } from 'node:fs/promises';
 import { expect, type Page, test } from '@playwright/test';
+import { writeHwloc } from '../src/machine/topology/hwloc.ts';
+import { PRESETS } from '../src/machine/topology/presets.ts';
 
 const shell = (page: Page): Promise<string> => page.locator('.shell .xterm-rows').innerText();
 
@@ -127,6 +129,17 @@ test('64 kernels: all can be seen, reached and typed at', async ({ page }) => {
   await page.keyboard.type('cat /proc/cmdline\n', { delay: 5 });
   await expect.poll(() => page.locator('.wall-live .xterm-rows').innerText(), { timeout: 30_000 }).toContain('present_mask=42');
   expect(errors).toEqual([]);
+});
+
+test('a machine is opened from hwloc’s file; one that is broken is told of', async ({ page }) => {
+  await open(page);
+  const xml = writeHwloc(PRESETS.laptop);
+  await page.locator('#open-file').setInputFiles({ name: 'desk.xml', mimeType: 'text/xml', buffer: Buffer.from(xml) });
+  await expect(page.getByLabel('Machine', { exact: true }).first()).toContainText('4 cores');
+  await expect(page.locator('.core')).toHaveCount(4);
+  await page.locator('#open-file').setInputFiles({ name: 'torn.xml', mimeType: 'text/xml', buffer: Buffer.from(xml.slice(0, 500)) });
+  await expect(page.getByRole('alert')).toBeVisible();
+  await expect(page.locator('.core')).toHaveCount(4);
 });
 
 for (const [width, height] of [[1280, 720], [1920, 1080]] as const) {

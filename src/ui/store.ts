@@ -31,7 +31,7 @@ export const SPEEDS: readonly { readonly label: string; readonly rate: number }[
   { label: '1 s = 10 ms', rate: 1e-2 }, { label: '1 s = 100 ms', rate: 0.1 }, { label: '1 s = 1 s', rate: 1 }, { label: 'full speed', rate: 0 },
 ];
 const SPEED_REAL = 6;
-const SETTLED_MS = 60;
+const SETTLED_MS: readonly number[] = [60, 300, 1200];
 export const STEPS: readonly StepKind[] = ['event', 'message', 'quantum'];
 
 /** A number of a kernel being typed: whose console to show, or where a process goes. */
@@ -202,9 +202,11 @@ export const useLab = create<State>((set, get) => ({
     set({ speed });
     // A stretch that was under way at the old pace is made up for at the new one (lab/start.ts): much slower, that is a wait of minutes. A change of
     // pace ends the wait, so there is another one, too small to matter.
-    setTimeout(() => {
-      if (get().session === session && get().speed === speed) session?.setSpeed(pace * (1 + 1e-9));
-    }, SETTLED_MS);
+    for (const [n, delay] of SETTLED_MS.entries()) {
+      setTimeout(() => {
+        if (get().session === session && get().speed === speed) session?.setSpeed(pace * (1 + (n + 1) * 1e-9));
+      }, delay);
+    }
   },
   select: (part) => set(part),
   openFile: async (file) => {

@@ -8,11 +8,20 @@ import { sizeText } from '../../machine/topology/text.ts';
 import type { Box, MachineLayout } from './layout.ts';
 import type { KernelPlace } from './owners.ts';
 
+/** A process as it stands on the picture. */
+export interface Chip {
+  readonly pid: number;
+  readonly name: string;
+  readonly origin: number;
+  /** The kernel that it is on its way to. */
+  readonly to: number | null;
+}
+
 interface Props {
   readonly place: KernelPlace;
   readonly layout: MachineLayout;
   readonly state: number;
-  readonly processes: readonly { readonly pid: number; readonly name: string; readonly origin: number }[];
+  readonly processes: readonly Chip[];
   /** A process is held over it. */
   readonly over: boolean;
   readonly dragged: number | null;
@@ -82,11 +91,12 @@ function Chips({ place, line, state, small, processes, dragged }: Pick<Props, 'p
   const height = small ? tasks.height : Math.min(tasks.height, line + 8);
   const letter = line * 0.53;
   let x = tasks.x;
-  const chips: { pid: number; name: string; origin: number; x: number; width: number }[] = [];
+  const chips: (Chip & { x: number; width: number; text: string })[] = [];
   for (const row of shown) {
-    const width = small ? tasks.width : Math.min(tasks.width, row.name.length * letter + 16);
+    const text = row.to === null ? row.name : `${row.name} → ${row.to}`;
+    const width = small ? tasks.width : Math.min(tasks.width, text.length * letter + 16);
     if (x + width > tasks.x + tasks.width + 1) break;
-    chips.push({ ...row, x, width });
+    chips.push({ ...row, x, width, text });
     x += width + 4;
   }
   const hidden = small ? 0 : processes.length - chips.length;
@@ -95,7 +105,7 @@ function Chips({ place, line, state, small, processes, dragged }: Pick<Props, 'p
       {chips.map((row) => (
         <g
           key={row.pid} className="chip" data-pid={row.pid} role="button" tabIndex={0} aria-pressed={pid === row.pid} data-held={dragged === row.pid} data-away={row.origin !== kernel}
-          aria-label={`${row.name}, process ${row.pid}, on ${kernelName(kernel)}${row.origin === kernel ? '' : `, born on ${kernelName(row.origin)}`}. M and a number move it.`}
+          aria-label={`${row.name}, process ${row.pid}, on ${kernelName(kernel)}${row.to === null ? '' : `, on its way to ${kernelName(row.to)}`}${row.origin === kernel ? '' : `, born on ${kernelName(row.origin)}`}. M and a number move it.`}
           onKeyDown={(event) => {
             if (event.key === 'Enter' || event.key === ' ') select({ pid: pid === row.pid ? null : row.pid, kernel });
             else if (event.key === 'm') select({ pid: row.pid, prompt: { kind: 'move' } });
@@ -106,7 +116,7 @@ function Chips({ place, line, state, small, processes, dragged }: Pick<Props, 'p
         >
           <title>{`${row.name}, process ${row.pid}${row.origin === kernel ? '' : `, born on ${kernelName(row.origin)}`}: drag it to another kernel`}</title>
           <rect x={row.x} y={tasks.y} width={row.width} height={height} rx={Math.min(6, height / 2)} />
-          <text x={row.x + row.width / 2} y={tasks.y + height / 2 + line * 0.3} textAnchor="middle">{small ? row.name.slice(0, Math.max(1, Math.floor(row.width / letter))) : row.name}</text>
+          <text x={row.x + row.width / 2} y={tasks.y + height / 2 + line * 0.3} textAnchor="middle">{small ? row.text.slice(0, Math.max(1, Math.floor(row.width / letter))) : row.text}</text>
         </g>
       ))}
       {hidden > 0 && x + line < tasks.x + tasks.width && <text x={x + 2} y={tasks.y + height / 2 + line * 0.3} className="caption">+{hidden}</text>}

@@ -2,11 +2,12 @@
 import { useMemo, useRef, useState } from 'react';
 import { sizeText } from '../../machine/topology/text.ts';
 import { memoryMap } from '../../machine/layout.ts';
-import type { TraceStore } from '../../lab/trace-store.ts';
+import type { ProcessRow, TraceStore } from '../../lab/trace-store.ts';
+import { MigrateStep } from '../../kernel/trace.ts';
 import { kernelName, kernelStyle, STATE } from '../kernels.ts';
 import { useLab } from '../store.ts';
 import { CoreCell } from './CoreCell.tsx';
-import { KernelGroup } from './KernelGroup.tsx';
+import { type Chip, KernelGroup } from './KernelGroup.tsx';
 import { type Box, type MachineLayout, middle } from './layout.ts';
 import { ahead, kernelAt, type KernelPlace, ownersOf } from './owners.ts';
 import { ChosenWire, Links } from './Traffic.tsx';
@@ -195,16 +196,25 @@ const overlap = (a: Box, b: Box): boolean => a.x < b.x + b.width && a.x + a.widt
 const boxOf = (a: Point, b: Point): Box => ({ x: Math.min(a.x, b.x), y: Math.min(a.y, b.y), width: Math.abs(a.x - b.x), height: Math.abs(a.y - b.y) });
 
 /** Living processes by the kernel where they are now; what people started comes before shells. */
-function processesOf(trace: TraceStore | null): ReadonlyMap<number, { pid: number; name: string; origin: number }[]> {
-  const map = new Map<number, { pid: number; name: string; origin: number }[]>();
+function processesOf(trace: TraceStore | null): ReadonlyMap<number, Chip[]> {
+  const map = new Map<number, Chip[]>();
   for (const row of trace?.living() ?? []) {
     if (row.name === 'init') continue;
+    const chip = { pid: row.pid, name: row.name, origin: row.origin, to: destination(row) };
     const list = map.get(row.kernel);
-    if (list) list.push(row);
-    else map.set(row.kernel, [row]);
+    if (list) list.push(chip);
+    else map.set(row.kernel, [chip]);
   }
   for (const list of map.values()) list.sort((a, b) => Number(a.name === 'sh') - Number(b.name === 'sh') || b.pid - a.pid);
   return map;
+}
+
+/** The kernel that a process is on its way to. */
+function destination({ moves }: ProcessRow): number | null {
+  const last = moves.at(-1);
+  if (last === undefined) return null;
+  if (last.step <= MigrateStep.RequestSent) return last.other;
+  return last.step === MigrateStep.Arrived || last.step === MigrateStep.Imported ? last.at : null;
 }
 
 /** Beyond eight kernels the colours come round again: stripes tell the rounds apart. */

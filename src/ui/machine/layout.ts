@@ -54,16 +54,17 @@ interface Arrangement {
 /**
  * @param line height of a line of text, in pixels
  * @param tasks whether there is a line for processes in each node
+ * @param tight leaves out what is not needed; taken by itself where cores would be too low for their numbers
  */
-export function layoutMachine(topology: Topology, width: number, height: number, line: number, tasks: boolean): MachineLayout {
+export function layoutMachine(topology: Topology, width: number, height: number, line: number, tasks: boolean, tight = false): MachineLayout {
   const packages = [...new Set(topology.nodes.map((node) => node.package))].sort((a, b) => a - b);
   const largest = Math.max(1, ...topology.nodes.map((node) => node.cores.length));
   const perPackage = Math.max(1, ...packages.map((index) => topology.nodes.filter((node) => node.package === index).length));
-  const pad = packages.length > 8 || topology.nodes.length > 16 ? 4 : 8;
-  const space = packages.length > 8 ? 8 : 16;
+  const pad = tight || packages.length > 8 || topology.nodes.length > 16 ? 4 : 8;
+  const space = tight || packages.length > 8 ? 8 : 16;
   const head = line + 10;
-  const taskLine = tasks ? line + 12 : 0;
-  const strip = Math.round(line * 0.95);
+  const taskLine = tasks ? line + (tight ? 8 : 12) : 0;
+  const strip = tight ? 0 : Math.round(line * 0.95);
   const nodeExtra = { x: 2 * pad, y: head + taskLine + strip + 2 * GAP + pad };
   const packageHead = line + 4;
 
@@ -98,6 +99,7 @@ export function layoutMachine(topology: Topology, width: number, height: number,
     }
   }
   const chosen = best as Arrangement;
+  if (!tight && chosen.height < line * 1.4) return layoutMachine(topology, width, height, line, tasks, true);
   const core = { width: Math.max(8, Math.min(CORE_MAX.width, chosen.width)), height: Math.max(8, Math.min(CORE_MAX.height, chosen.height)) };
   return placed(topology, packages, perPackage, largest, chosen, { core, pad, space, head, taskLine, strip, packageHead, width, height, line });
 }
@@ -153,7 +155,7 @@ function placed(topology: Topology, packages: readonly number[], perPackage: num
     return {
       node: position, package: node.package, x, y, width: nodeWidth, height: nodeHeight, cores, modules,
       tasks: { x: x + pad, y: cores2, width: nodeWidth - 2 * pad, height: Math.max(0, taskLine - GAP) },
-      cache: outer === undefined ? null : { level: outer.level, bytes: outer.bytes, x: x + pad, y: cores2 + taskLine, width: nodeWidth - 2 * pad, height: strip },
+      cache: outer === undefined || strip === 0 ? null : { level: outer.level, bytes: outer.bytes, x: x + pad, y: cores2 + taskLine, width: nodeWidth - 2 * pad, height: strip },
     };
   });
   return { width: m.width, height: m.height, packages: boxes, nodes, core, line: m.line };

@@ -13,9 +13,9 @@ import { type Arrow, draw, FOOT, HEAD, lanesFor, nearestArrow, paletteOf, timeAt
 
 const SPAN_MIN = 200;
 /** Lanes are no lower than this; where they don't fit they scroll. */
-const LANE_MIN = 5;
+const LANE_MIN = 4;
 /** Wall seconds that the width shows as long as nobody zooms. */
-const ACROSS_SECONDS = 2;
+const ACROSS_SECONDS = 3;
 
 interface Window {
   /** Cycles that the width shows; null: what suits the speed. */
@@ -50,7 +50,7 @@ export function SpaceTime() {
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
-  const scene: View = { ...size, lanes, lane, scroll: top, start: end - span, end, hertz: topology.hertz };
+  const scene: View = { ...size, lanes, lane, scroll: top, start: end - span, end, now, hertz: topology.hertz };
   useEffect(() => {
     const element = canvas.current;
     const context = element?.getContext('2d');

@@ -37,6 +37,8 @@ export interface View {
   readonly scroll: number;
   readonly start: number;
   readonly end: number;
+  /** Time that all kernels have reached: what has not ended goes on till there. */
+  readonly now: number;
   readonly hertz: number;
 }
 
@@ -193,7 +195,7 @@ function drawTasks(context: CanvasRenderingContext2D, view: View, trace: TraceSt
     let labelled = Number.NEGATIVE_INFINITY;
     for (const core of cores) {
       trace.eachSpan(core, start, end, grain, (kernel, each, from, until) => {
-        const stop = Math.min(until, Math.max(trace.end, from));
+        const stop = Math.min(until, Math.max(view.now, trace.end, from));
         const x1 = Math.max(HEAD, xOf(view, from));
         const x2 = Math.max(x1 + 1, Math.min(width, xOf(view, stop)));
         const mine = each === pid;
@@ -239,7 +241,7 @@ function drawMessages(context: CanvasRenderingContext2D, view: View, trace: Trac
     const lane = from * 256 + to;
     if (!special && seen.get(lane) === Math.round(x1)) return;
     seen.set(lane, Math.round(x1));
-    const arrow: Arrow = { id, x1, y1: yOf(view, a), x2: xOf(view, Number.isNaN(received) ? Math.max(trace.end, sent) : received), y2: yOf(view, b) };
+    const arrow: Arrow = { id, x1, y1: yOf(view, a), x2: xOf(view, Number.isNaN(received) ? Math.max(view.now, sent) : received), y2: yOf(view, b) };
     arrows.push(arrow);
     if (special) {
       marked.push({ arrow, from, chosen: id === choice.message || id === choice.hover });
