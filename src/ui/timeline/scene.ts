@@ -155,7 +155,7 @@ function drawLanes(context: CanvasRenderingContext2D, view: View, trace: TraceSt
     context.fillRect(8, at - Math.min(7, lane / 2 - 1), 5, Math.min(14, Math.max(2, lane - 2)));
     context.fillStyle = palette.text;
     context.font = `${kernel === choice.kernel ? '700 ' : ''}${Math.round(palette.size * (lane > 18 ? 0.93 : 0.84))}px ${palette.font}`;
-    context.fillText(name, 19, at, HEAD - 22);
+    context.fillText(name, 19, index === 0 ? Math.max(at, palette.size * 0.55) : at, HEAD - 22);
   }
 }
 
@@ -186,14 +186,23 @@ function drawStates(context: CanvasRenderingContext2D, view: View, trace: TraceS
 function drawTasks(context: CanvasRenderingContext2D, view: View, trace: TraceStore, { pid }: Choice, palette: Palette): void {
   const { start, end, width, height, lanes, lane } = view;
   const grain = (end - start) / Math.max(1, width - HEAD);
-  const bar = barOf(view);
   context.textAlign = 'left';
   for (const [index, { cores }] of lanes.entries()) {
-    const y = yOf(view, index);
-    if (y < -lane || y > height) continue;
-    // Of cores that work at once the later ones lie on the earlier; a lane for each core tells them apart.
-    let labelled = Number.NEGATIVE_INFINITY;
-    for (const core of cores) {
+    const middle = yOf(view, index);
+    if (middle < -lane || middle > height) continue;
+    // Cores at work in the stretch in view share the lane.
+    const active = cores.filter((core) => {
+      let any = false;
+      trace.eachSpan(core, start, end, Number.POSITIVE_INFINITY, () => {
+        any = true;
+      });
+      return any;
+    });
+    const whole = active.length < 2 ? barOf(view) : Math.max(barOf(view), lane * 0.86);
+    const bar = whole / Math.max(1, active.length);
+    const drawn = Math.max(1, bar - (active.length > 1 && bar > 3 ? 1 : 0));
+    for (const [track, core] of active.entries()) {
+      const y = middle - whole / 2 + bar * (track + 0.5);
       trace.eachSpan(core, start, end, grain, (kernel, each, from, until) => {
         const stop = Math.min(until, Math.max(view.now, trace.end, from));
         const x1 = Math.max(HEAD, xOf(view, from));
@@ -201,27 +210,28 @@ function drawTasks(context: CanvasRenderingContext2D, view: View, trace: TraceSt
         const mine = each === pid;
         context.globalAlpha = mine ? 1 : 0.75;
         context.fillStyle = colour(palette, kernel);
-        context.fillRect(x1, y - bar / 2, x2 - x1, bar);
+        context.fillRect(x1, y - drawn / 2, x2 - x1, drawn);
         context.globalAlpha = 1;
-        if (mine) {
+        if (mine && drawn >= 5) {
           context.strokeStyle = palette.text;
           context.lineWidth = 1.5;
-          context.strokeRect(x1 + 0.5, y - bar / 2, Math.max(1, x2 - x1 - 1), bar);
+          context.strokeRect(x1 + 0.5, y - drawn / 2, Math.max(1, x2 - x1 - 1), drawn);
         }
-        if (x2 - x1 > 46 && bar >= 10 && x1 > labelled) {
-          labelled = x2;
-          context.fillStyle = palette.onKernel;
-          context.font = `600 ${Math.round(Math.min(13, bar - 1, palette.size * 0.86))}px ${palette.font}`;
-          context.save();
-          context.beginPath();
-          context.rect(x1, y - bar / 2, x2 - x1 - 4, bar);
-          context.clip();
-          context.fillText(`${trace.processes.get(each)?.name ?? ''} (${each})`, x1 + 5, y + 0.5);
-          context.restore();
-        }
+        if (x2 - x1 > 46 && drawn >= 9) barLabel(context, `${trace.processes.get(each)?.name ?? ''} (${each})`, x1, x2, y, drawn, palette);
       });
     }
   }
+}
+
+function barLabel(context: CanvasRenderingContext2D, text: string, x1: number, x2: number, y: number, bar: number, palette: Palette): void {
+  context.fillStyle = palette.onKernel;
+  context.font = `600 ${Math.round(Math.min(13, bar - 1, palette.size * 0.86))}px ${palette.font}`;
+  context.save();
+  context.beginPath();
+  context.rect(x1, y - bar / 2, x2 - x1 - 4, bar);
+  context.clip();
+  context.fillText(text, x1 + 5, y + 0.5);
+  context.restore();
 }
 
 function drawMessages(context: CanvasRenderingContext2D, view: View, trace: TraceStore, choice: Choice, palette: Palette, shown: (type: number) => boolean): Arrow[] {
