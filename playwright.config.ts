@@ -13,5 +13,10 @@ export default defineConfig({
       args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
     },
   },
-  webServer: { command: 'npx vite build --logLevel warn && npx vite preview', url: 'http://localhost:4173', timeout: 120_000, reuseExistingServer: true },
+  webServer: {
+    command: 'npx vite build --logLevel warn && npx vite preview',
+    url: 'http://localhost:4173',
+    timeout: 120_000,
+    reuseExistingServer: true,
+  },
 });

@@ -6,7 +6,7 @@ const shell = (page: Page): Promise<string> => page.locator('.shell .xterm-rows'
 
 async function boot(page: Page, kernels: number, query = ''): Promise<string[]> {
   const errors: string[] = [];
-  page.on('pageerror', (error) => errors.push(error.message));
+  page.on('pageerror', error => errors.push(error.message));
   await page.goto(`/${query}`);
   await page.getByRole('button', { name: 'Boot all' }).click();
   await expect(page.locator('.kernel-card[data-state="2"]')).toHaveCount(kernels, { timeout: 30_000 });

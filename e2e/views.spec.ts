@@ -8,7 +8,7 @@ const shell = (page: Page): Promise<string> => page.locator('.shell .xterm-rows'
 
 async function open(page: Page, query = '', plan = 'clustered'): Promise<string[]> {
   const errors: string[] = [];
-  page.on('pageerror', (error) => errors.push(error.message));
+  page.on('pageerror', error => errors.push(error.message));
   await page.goto(`/${query}`);
   await page.getByRole('textbox', { name: 'Partitions' }).fill(plan);
   return errors;
@@ -142,24 +142,31 @@ test('a machine is opened from hwloc’s file; one that is broken is told of', a
   await expect(page.locator('.core')).toHaveCount(4);
 });
 
-for (const [width, height] of [[1280, 720], [1920, 1080]] as const) {
+for (const [width, height] of [
+  [1280, 720],
+  [1920, 1080],
+] as const) {
   test(`nothing is cut off at ${width} × ${height}`, async ({ page }) => {
     await page.setViewportSize({ width, height });
     await boot(page, 8);
     const bad = await page.evaluate(() => {
       const { scrollWidth, scrollHeight } = document.documentElement;
       const found: string[] = scrollWidth > innerWidth || scrollHeight > innerHeight ? ['the page scrolls'] : [];
-      for (const element of document.querySelectorAll<HTMLElement>('.topbar button, .topbar select, .tools button, .tabs button, .kernel-bar > *, .clock, .panel-head h2')) {
+      for (const element of document.querySelectorAll<HTMLElement>(
+        '.topbar button, .topbar select, .tools button, .tabs button, .kernel-bar > *, .clock, .panel-head h2',
+      )) {
         const box = element.getBoundingClientRect();
         const pane = element.closest('.panel, .topbar')?.getBoundingClientRect();
-        if (box.width === 0 || !pane || box.left < pane.left - 1 || box.right > pane.right + 1 || box.bottom > pane.bottom + 1) found.push(element.outerHTML.slice(0, 90));
+        if (box.width === 0 || !pane || box.left < pane.left - 1 || box.right > pane.right + 1 || box.bottom > pane.bottom + 1)
+          found.push(element.outerHTML.slice(0, 90));
       }
       if ((document.querySelector('.topbar')?.clientHeight ?? 0) > 60) found.push('the top row is more than one row');
       // Text on the picture lies within it.
       const svg = document.querySelector('.machine-svg')?.getBoundingClientRect();
       for (const text of document.querySelectorAll('.machine-svg text')) {
         const box = text.getBoundingClientRect();
-        if (svg && (box.right > svg.right + 1 || box.bottom > svg.bottom + 1 || box.left < svg.left - 1)) found.push(`text ${text.textContent}`);
+        if (svg && (box.right > svg.right + 1 || box.bottom > svg.bottom + 1 || box.left < svg.left - 1))
+          found.push(`text ${text.textContent}`);
       }
       return found;
     });
@@ -174,21 +181,36 @@ test('everything that can be used has a name, and text has contrast, light and d
     await page.waitForTimeout(200);
     const bad = await page.evaluate(() => {
       const found: string[] = [];
-      for (const element of document.querySelectorAll('button, select, input:not([hidden]), [role=button], [role=tab], canvas, [role=separator]')) {
+      for (const element of document.querySelectorAll(
+        'button, select, input:not([hidden]), [role=button], [role=tab], canvas, [role=separator]',
+      )) {
         const label = element.getAttribute('aria-label') ?? element.textContent?.trim() ?? '';
-        const labelled = element instanceof HTMLSelectElement || element instanceof HTMLInputElement ? (element.labels?.length ?? 0) > 0 : false;
-        if (label === '' && !labelled && !element.classList.contains('xterm-helper-textarea')) found.push(`no name: ${element.outerHTML.slice(0, 80)}`);
+        const labelled =
+          element instanceof HTMLSelectElement || element instanceof HTMLInputElement ? (element.labels?.length ?? 0) > 0 : false;
+        if (label === '' && !labelled && !element.classList.contains('xterm-helper-textarea'))
+          found.push(`no name: ${element.outerHTML.slice(0, 80)}`);
       }
       const style = getComputedStyle(document.documentElement);
       const light = (name: string): number => {
         const hex = style.getPropertyValue(name).trim().slice(1);
-        const [r = 0, g = 0, b = 0] = [0, 2, 4].map((i) => Number.parseInt(hex.slice(i, i + 2), 16) / 255).map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+        const [r = 0, g = 0, b = 0] = [0, 2, 4]
+          .map(i => Number.parseInt(hex.slice(i, i + 2), 16) / 255)
+          .map(c => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
         return 0.2126 * r + 0.7152 * g + 0.0722 * b;
       };
       const ratio = (a: string, b: string): number => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
-      const pairs = [['--text', '--panel'], ['--muted', '--panel'], ['--muted', '--hardware'], ['--bad', '--panel'], ['--on-accent', '--accent'], ['--console-text', '--console'], ...[0, 1, 2, 3, 4, 5, 6, 7].map((k) => ['--on-kernel', `--k${k}`])];
+      const pairs = [
+        ['--text', '--panel'],
+        ['--muted', '--panel'],
+        ['--muted', '--hardware'],
+        ['--bad', '--panel'],
+        ['--on-accent', '--accent'],
+        ['--console-text', '--console'],
+        ...[0, 1, 2, 3, 4, 5, 6, 7].map(k => ['--on-kernel', `--k${k}`]),
+      ];
       for (const [a = '', b = ''] of pairs) if (ratio(a, b) < 4.5) found.push(`${a} on ${b}: ${ratio(a, b).toFixed(2)}`);
-      for (const name of ['--edge', ...[0, 1, 2, 3, 4, 5, 6, 7].map((k) => `--k${k}`)]) if (ratio(name, '--panel') < 3) found.push(`${name} beside --panel: ${ratio(name, '--panel').toFixed(2)}`);
+      for (const name of ['--edge', ...[0, 1, 2, 3, 4, 5, 6, 7].map(k => `--k${k}`)])
+        if (ratio(name, '--panel') < 3) found.push(`${name} beside --panel: ${ratio(name, '--panel').toFixed(2)}`);
       return found;
     });
     expect(bad, scheme).toEqual([]);
@@ -206,5 +228,14 @@ test('the help lists the keys; where nothing may move no dot moves', async ({ pa
   await page.getByRole('button', { name: 'Boot all' }).click();
   const dot = page.locator('.dot').first();
   await expect(dot).toBeAttached({ timeout: 20_000 });
-  expect(await dot.evaluate((element) => new Set(element.getAnimations().flatMap((animation) => (animation.effect as KeyframeEffect).getKeyframes().map((frame) => frame['transform']))).size)).toBe(1);
+  expect(
+    await dot.evaluate(
+      element =>
+        new Set(
+          element
+            .getAnimations()
+            .flatMap(animation => (animation.effect as KeyframeEffect).getKeyframes().map(frame => frame['transform'])),
+        ).size,
+    ),
+  ).toBe(1);
 });

@@ -9,17 +9,18 @@ const ROOMS = ['machine', 'kernel', 'world', 'lab', 'ui', 'cli'] as const;
 type Room = (typeof ROOMS)[number];
 /** The two ends of a host's thread, and tools run by hand, live in Node or a browser. */
 const OUTSIDE = /(\.test\.tsx?|testing\.ts|-host\.ts|\/bench\.ts|\/harness\.ts|\/oracle\/.*)$/;
-const FORBIDDEN = /\b(Date|performance|setTimeout|setInterval|setImmediate|crypto)\s*[.(]|\bMath\.random\b|from 'node:|\b(document|navigator|localStorage)\./;
+const FORBIDDEN =
+  /\b(Date|performance|setTimeout|setInterval|setImmediate|crypto)\s*[.(]|\bMath\.random\b|from 'node:|\b(document|navigator|localStorage)\./;
 
 function sources(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+  return readdirSync(folder, { withFileTypes: true }).flatMap(entry => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return entry.name === 'guest' ? [] : sources(path);
     return /\.tsx?$/.test(entry.name) ? [path] : [];
   });
 }
 
-const roomOf = (path: string): Room | undefined => ROOMS.find((room) => relative(SRC, path).startsWith(`${room}/`));
+const roomOf = (path: string): Room | undefined => ROOMS.find(room => relative(SRC, path).startsWith(`${room}/`));
 
 /** Imports of a file that point down the list, or across from ui to cli. */
 function wrongWay(path: string, text: string): string[] {
@@ -38,10 +39,18 @@ function wrongWay(path: string, text: string): string[] {
 function impure(path: string, text: string): string[] {
   const room = roomOf(path);
   if ((room !== 'machine' && room !== 'kernel' && room !== 'world') || OUTSIDE.test(path)) return [];
-  return text.split('\n').flatMap((line, i) => (FORBIDDEN.test(line.replace(/\/\*.*?\*\/|\/\/.*|^\s*\*.*/g, '').replace(/'[^']*'/g, (quoted) => (quoted.startsWith("'node:") ? quoted : "''"))) ? [`${relative(SRC, path)}:${i + 1}`] : []));
+  return text
+    .split('\n')
+    .flatMap((line, i) =>
+      FORBIDDEN.test(
+        line.replace(/\/\*.*?\*\/|\/\/.*|^\s*\*.*/g, '').replace(/'[^']*'/g, quoted => (quoted.startsWith("'node:") ? quoted : "''")),
+      )
+        ? [`${relative(SRC, path)}:${i + 1}`]
+        : [],
+    );
 }
 
-const files = sources(SRC).map((path) => ({ path, text: readFileSync(path, 'utf8') }));
+const files = sources(SRC).map(path => ({ path, text: readFileSync(path, 'utf8') }));
 
 describe('the house', () => {
   it('has imports that point up only', () => {
@@ -58,7 +67,14 @@ describe('the house', () => {
     expect(wrongWay(join(SRC, 'world/x.ts'), "import { Kernel } from '../kernel/kernel.ts';")).toEqual([]);
   });
   it('notices clocks, chance, Node and the page', () => {
-    for (const line of ['const t = Date.now();', 'performance.now()', 'Math.random()', 'setTimeout(f, 1)', "import { readFileSync } from 'node:fs';", 'document.title']) {
+    for (const line of [
+      'const t = Date.now();',
+      'performance.now()',
+      'Math.random()',
+      'setTimeout(f, 1)',
+      "import { readFileSync } from 'node:fs';",
+      'document.title',
+    ]) {
       expect(impure(join(SRC, 'kernel/x.ts'), line), line).toHaveLength(1);
       expect(impure(join(SRC, 'ui/x.ts'), line)).toEqual([]);
     }

@@ -16,10 +16,29 @@ export function archiveOf(folder: string): Uint8Array {
     total += bytes.length;
     if (total > BYTES_MAX) throw new Error(`${folder}: more than ${BYTES_MAX >> 20} MiB`);
   };
-  const entry = (name: string, mode: number, data: Uint8Array, more: { uid?: number; gid?: number; mtime?: number; ino?: number; nlink?: number } = {}): void => {
+  const entry = (
+    name: string,
+    mode: number,
+    data: Uint8Array,
+    more: { uid?: number; gid?: number; mtime?: number; ino?: number; nlink?: number } = {},
+  ): void => {
     const hex = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
     const path = Buffer.from(`${name}\0`, 'latin1');
-    const fields = [more.ino ?? ino++, mode, more.uid ?? 0, more.gid ?? 0, more.nlink ?? 1, more.mtime ?? 0, data.length, 0, 0, 0, 0, path.length, 0];
+    const fields = [
+      more.ino ?? ino++,
+      mode,
+      more.uid ?? 0,
+      more.gid ?? 0,
+      more.nlink ?? 1,
+      more.mtime ?? 0,
+      data.length,
+      0,
+      0,
+      0,
+      0,
+      path.length,
+      0,
+    ];
     const head = Buffer.from(`070701${fields.map(hex).join('')}`, 'latin1');
     push(head);
     push(path);

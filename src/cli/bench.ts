@@ -19,7 +19,10 @@ const median = (values: readonly number[]): number => [...values].sort((a, b) =>
 async function wall(argv: readonly string[], plan: string, boot: readonly number[], hosts = 1): Promise<number> {
   const times: number[] = [];
   for (let i = 0; i < RUNS; i++) {
-    const session = await start(scenarioOf({ plan, boot, exec: { kernel: 0, argv, env: ['PATH=/usr/bin:/bin', 'HOME=/root'], migrateEvery: 0 } }), { hosts });
+    const session = await start(
+      scenarioOf({ plan, boot, exec: { kernel: 0, argv, env: ['PATH=/usr/bin:/bin', 'HOME=/root'], migrateEvery: 0 } }),
+      { hosts },
+    );
     const from = performance.now();
     await session.finished();
     times.push(performance.now() - from);
@@ -39,12 +42,17 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
     const found = parseArchive(embeddedRoot(), 'bin/popcorn') ?? parseArchive(embeddedRoot(), 'usr/bin/popcorn');
     if (found !== null && spawnSync('qemu-riscv64-static', ['--version']).status === 0) {
       writeFileSync(program, found, { mode: 0o755 });
-      const theirs = median(Array.from({ length: RUNS }, () => {
-        const from = performance.now();
-        spawnSync('qemu-riscv64-static', [program, ...argv]);
-        return performance.now() - from;
-      }));
-      figures.push({ what: 'qemu-riscv64 on the same program, wall', value: `${theirs.toFixed(0)} ms` }, { what: 'ratio (1 is as fast as qemu)', value: (theirs / ours).toFixed(3) });
+      const theirs = median(
+        Array.from({ length: RUNS }, () => {
+          const from = performance.now();
+          spawnSync('qemu-riscv64-static', [program, ...argv]);
+          return performance.now() - from;
+        }),
+      );
+      figures.push(
+        { what: 'qemu-riscv64 on the same program, wall', value: `${theirs.toFixed(0)} ms` },
+        { what: 'ratio (1 is as fast as qemu)', value: (theirs / ours).toFixed(3) },
+      );
     }
     rmSync(folder, { recursive: true });
     return figures;
@@ -52,7 +60,12 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   /** Boot of many kernels to their first program. */
   boot: async () => {
     const kernels = Array.from({ length: 64 }, (_, kernel) => kernel);
-    return [{ what: '64 kernels of one core booted, one program run, wall', value: `${(await wall(['true'], 'partitioned', kernels)).toFixed(0)} ms` }];
+    return [
+      {
+        what: '64 kernels of one core booted, one program run, wall',
+        value: `${(await wall(['true'], 'partitioned', kernels)).toFixed(0)} ms`,
+      },
+    ];
   },
 };
 

@@ -13,7 +13,7 @@ export function findBrowser() {
   for (const folder of (process.env.PATH ?? '').split(delimiter)) {
     for (const name of NAMES) if (existsSync(join(folder, name))) return join(folder, name);
   }
-  return PLACES.find((place) => existsSync(place)) ?? null;
+  return PLACES.find(place => existsSync(place)) ?? null;
 }
 
 /** The same, installing one if need be. */

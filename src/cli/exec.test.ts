@@ -8,19 +8,30 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 const ROOT = new URL('../../', import.meta.url).pathname;
 
 function lab(args: readonly string[], input = ''): { out: string; err: string; status: number | null } {
-  const { stdout, stderr, status } = spawnSync(process.execPath, [join(ROOT, 'src/cli/lab.mjs'), ...args], { input, encoding: 'latin1', maxBuffer: 1 << 26, timeout: 100_000 });
+  const { stdout, stderr, status } = spawnSync(process.execPath, [join(ROOT, 'src/cli/lab.mjs'), ...args], {
+    input,
+    encoding: 'latin1',
+    maxBuffer: 1 << 26,
+    timeout: 100_000,
+  });
   return { out: stdout, err: stderr, status };
 }
 
 describe('exec', () => {
   it('is as if the program had been started here', () => {
     expect(lab(['exec', '--', 'sh', '-c', 'cat; echo no >&2; exit 3'], 'in\n')).toEqual({ out: 'in\n', err: 'no\n', status: 3 });
-    expect(lab(['exec', '--', 'sh', '-c', 'echo $PATH $HOME; pwd; kill -TERM $$'])).toEqual({ out: '/usr/bin:/bin /root\n/\n', err: '', status: 143 });
+    expect(lab(['exec', '--', 'sh', '-c', 'echo $PATH $HOME; pwd; kill -TERM $$'])).toEqual({
+      out: '/usr/bin:/bin /root\n/\n',
+      err: '',
+      status: 143,
+    });
   });
 
   it('has the same fingerprint with 1, 2 and 4 hosts: 8 kernels, pipes, migrations', () => {
     const script = 'for i in 1 2 3; do echo $i | cat | wc -c; done; primes 500 | tail -1; ps | grep -c init';
-    const results = [1, 2, 4].map((hosts) => lab(['exec', '--plan', 'clustered', '--migrate-every', '100us', '--hosts', String(hosts), '--fingerprint', '--', 'sh', '-c', script]));
+    const results = [1, 2, 4].map(hosts =>
+      lab(['exec', '--plan', 'clustered', '--migrate-every', '100us', '--hosts', String(hosts), '--fingerprint', '--', 'sh', '-c', script]),
+    );
     expect(results[0]?.err).toMatch(/^[0-9a-f]{16}\n$/);
     for (const result of results) expect(result).toEqual(results[0]);
   }, 120_000);
@@ -41,7 +52,7 @@ describe('exec', () => {
   });
 });
 
-const tools = ['riscv64-linux-gnu-gcc', 'qemu-riscv64-static'].every((tool) => spawnSync(tool, ['--version']).status === 0);
+const tools = ['riscv64-linux-gnu-gcc', 'qemu-riscv64-static'].every(tool => spawnSync(tool, ['--version']).status === 0);
 
 describe.skipIf(!tools)('a program of the distribution’s compiler and C library (skipped without them)', () => {
   const folder = mkdtempSync(join(tmpdir(), 'lab-foreign-'));
@@ -50,23 +61,31 @@ describe.skipIf(!tools)('a program of the distribution’s compiler and C librar
     for (const place of ['bin', 'etc', 'lib', 'tmp']) mkdirSync(join(root, place), { recursive: true });
     writeFileSync(join(root, 'etc/motd'), 'a file of the host\n');
     for (const [name, ...flags] of [['static', '-static'], ['dynamic']] as const) {
-      const { status, stderr } = spawnSync('riscv64-linux-gnu-gcc', ['-O2', ...flags, '-o', join(root, 'bin', name), join(ROOT, 'src/guest/foreign/program.c'), '-lm', '-lpthread'], { encoding: 'utf8' });
+      const { status, stderr } = spawnSync(
+        'riscv64-linux-gnu-gcc',
+        ['-O2', ...flags, '-o', join(root, 'bin', name), join(ROOT, 'src/guest/foreign/program.c'), '-lm', '-lpthread'],
+        { encoding: 'utf8' },
+      );
       if (status !== 0) throw new Error(stderr);
     }
-    for (const file of ['ld-linux-riscv64-lp64d.so.1', 'libc.so.6', 'libm.so.6']) cpSync(`/usr/riscv64-linux-gnu/lib/${file}`, join(root, 'lib', file), { dereference: true });
+    for (const file of ['ld-linux-riscv64-lp64d.so.1', 'libc.so.6', 'libm.so.6'])
+      cpSync(`/usr/riscv64-linux-gnu/lib/${file}`, join(root, 'lib', file), { dereference: true });
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  const expected = (name: string, argv: readonly string[]): string => spawnSync('qemu-riscv64-static', ['-0', `/bin/${name}`, '-L', root, join(root, 'bin', name), ...argv], { encoding: 'latin1' }).stdout.replace('no file', 'a file of the host');
+  const expected = (name: string, argv: readonly string[]): string =>
+    spawnSync('qemu-riscv64-static', ['-0', `/bin/${name}`, '-L', root, join(root, 'bin', name), ...argv], {
+      encoding: 'latin1',
+    }).stdout.replace('no file', 'a file of the host');
 
-  it.each(['static', 'dynamic'])('linked %sally prints the same bytes as under qemu, threads and all', (name) => {
+  it.each(['static', 'dynamic'])('linked %sally prints the same bytes as under qemu, threads and all', name => {
     const { out, status } = lab(['exec', '--root', root, '--', `/bin/${name}`, 'threads']);
     expect(out).toContain('a file of the host');
     expect(out).toBe(expected(name, ['threads']));
     expect(status).toBe(42);
   });
 
-  it.each(['static', 'dynamic'])('linked %sally prints the same while it moves round 8 kernels every 100 µs', (name) => {
+  it.each(['static', 'dynamic'])('linked %sally prints the same while it moves round 8 kernels every 100 µs', name => {
     const { out, status } = lab(['exec', '--plan', 'clustered', '--migrate-every', '100us', '--root', root, '--', `/bin/${name}`]);
     expect(out).toBe(expected(name, []));
     expect(status).toBe(42);

@@ -25,12 +25,14 @@ export async function exec(args: readonly string[]): Promise<number> {
   const kernel = scenario.exec?.kernel ?? 0;
   const standardInput = new StandardInput();
   await standardInput.early();
-  const inputs = standardInput.take().map((bytes) => ({ time: 0, kernel, input: { kind: 'stdin', bytes } }) as const);
+  const inputs = standardInput.take().map(bytes => ({ time: 0, kernel, input: { kind: 'stdin', bytes } }) as const);
   const session = await start({ ...scenario, inputs }, { hosts, rootArchive: root });
-  session.listen({ output: (_kernel, port, _time, bytes) => {
-    if (port === 1 || port === 2) writeAll(port, bytes);
-  } });
-  standardInput.follow((bytes) => session.input(kernel, { kind: 'stdin', bytes }));
+  session.listen({
+    output: (_kernel, port, _time, bytes) => {
+      if (port === 1 || port === 2) writeAll(port, bytes);
+    },
+  });
+  standardInput.follow(bytes => session.input(kernel, { kind: 'stdin', bytes }));
   await session.finished();
   const { exitStatus, failure } = session.status;
   if (failure !== null) process.stderr.write(`lab: kernel ${failure.kernels.join(', ')} failed: ${failure.message}\n`);
@@ -54,7 +56,7 @@ const PIECE = 65536;
 class StandardInput {
   readonly #parts: Uint8Array[] = [];
   #ended = false;
-  #news: (bytes: Uint8Array) => void = (bytes) => this.#parts.push(bytes);
+  #news: (bytes: Uint8Array) => void = bytes => this.#parts.push(bytes);
   #end: () => void = () => {};
 
   async early(): Promise<void> {
@@ -62,7 +64,7 @@ class StandardInput {
       this.#listen();
       return;
     }
-    const ended = new Promise<void>((resolve) => {
+    const ended = new Promise<void>(resolve => {
       this.#end = resolve;
     });
     this.#listen();
@@ -115,9 +117,11 @@ function isFile(fd: number): boolean {
 function prepare(args: readonly string[]): { scenario: Scenario; hosts: number; root: Uint8Array; fingerprint: boolean } {
   const dashes = args.indexOf('--');
   const { values, flags, rest } = readOptions(
-    dashes < 0 ? args : args.slice(0, dashes), ['machine', 'plan', 'kernel', 'root', 'migrate-every', 'hosts', 'seed'], ['fingerprint'],
+    dashes < 0 ? args : args.slice(0, dashes),
+    ['machine', 'plan', 'kernel', 'root', 'migrate-every', 'hosts', 'seed'],
+    ['fingerprint'],
   );
-  const argv = [...rest, ...(dashes < 0 ? [] : args.slice(dashes + 1))].map((text) => Buffer.from(text).toString('latin1'));
+  const argv = [...rest, ...(dashes < 0 ? [] : args.slice(dashes + 1))].map(text => Buffer.from(text).toString('latin1'));
   if (argv.length === 0) throw new Error('no program: exec [OPTION…] -- PROGRAM [ARG…]');
   const { topology, xml } = machineNamed(values['machine'] ?? 'opteron-6274');
   const plan = values['plan'] ?? 'smp';
@@ -130,9 +134,12 @@ function prepare(args: readonly string[]): { scenario: Scenario; hosts: number; 
     root: values['root'] === undefined ? embeddedRoot() : archiveOf(values['root']),
     fingerprint: flags.has('fingerprint'),
     scenario: scenarioOf({
-      title: argv.join(' '), machine: xml === null ? { preset: topology.name } : { name: topology.name, xml }, plan, seed: wholeNumber(values['seed'], 'seed', 1),
+      title: argv.join(' '),
+      machine: xml === null ? { preset: topology.name } : { name: topology.name, xml },
+      plan,
+      seed: wholeNumber(values['seed'], 'seed', 1),
       // To move about, the program needs the others.
-      boot: migrateEvery > 0 ? partitions.map((partition) => partition.kernel) : [0],
+      boot: migrateEvery > 0 ? partitions.map(partition => partition.kernel) : [0],
       exec: { kernel, argv, env: ENVIRONMENT, migrateEvery },
     }),
   };

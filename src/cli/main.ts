@@ -17,14 +17,20 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 async function dispatch(verb: string | undefined, rest: readonly string[]): Promise<number> {
   switch (verb) {
-    case 'exec': return await exec(rest);
-    case 'run': return await run(rest);
-    case 'topology': return topology(rest);
-    case 'bench': return await (await import('./bench.ts')).bench(rest);
+    case 'exec':
+      return await exec(rest);
+    case 'run':
+      return await run(rest);
+    case 'topology':
+      return topology(rest);
+    case 'bench':
+      return await (await import('./bench.ts')).bench(rest);
     case 'experiment':
       process.stderr.write('experiment: there are no experiments yet\n');
       return 2;
-    case '--help': case '-h': case 'help':
+    case '--help':
+    case '-h':
+    case 'help':
       process.stdout.write(USAGE);
       return 0;
     default:

@@ -39,6 +39,7 @@ export function readOptions(args: readonly string[], valued: readonly string[], 
 /** A whole number of an option. @throws Error */
 export function wholeNumber(text: string | undefined, name: string, fallback: number, least = 0, most = 2 ** 32 - 1): number {
   if (text === undefined) return fallback;
-  if (!/^\d+$/.test(text) || Number(text) < least || Number(text) > most) throw new Error(`--${name} ${text}: not a whole number from ${least} to ${most}`);
+  if (!/^\d+$/.test(text) || Number(text) < least || Number(text) > most)
+    throw new Error(`--${name} ${text}: not a whole number from ${least} to ${most}`);
   return Number(text);
 }

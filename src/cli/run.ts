@@ -15,13 +15,15 @@ export async function run(args: readonly string[]): Promise<number> {
   try {
     options = readOptions(args, ['until', 'hosts', 'trace'], ['fingerprint']);
     const [file, ...more] = options.rest;
-    if (file === undefined || more.length > 0) throw new Error('one file: run FILE [--until TIME] [--hosts N] [--trace FILE] [--fingerprint]');
+    if (file === undefined || more.length > 0)
+      throw new Error('one file: run FILE [--until TIME] [--hosts N] [--trace FILE] [--fingerprint]');
     source = readFile(readFileSync(file, 'utf8'));
     hosts = wholeNumber(options.values['hosts'], 'hosts', 1, 1, 8);
     const { hertz } = machineOf(source.kind === 'recording' ? source.scenario : source);
     const given = options.values['until'];
     until = given !== undefined ? cyclesOf(given, hertz) : source.kind === 'recording' ? source.end : Number.POSITIVE_INFINITY;
-    if (given === undefined && source.kind === 'scenario' && source.exec === null) throw new Error('a scenario without a program has no end by itself: say --until TIME');
+    if (given === undefined && source.kind === 'scenario' && source.exec === null)
+      throw new Error('a scenario without a program has no end by itself: say --until TIME');
   } catch (error) {
     process.stderr.write(`run: ${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
@@ -33,9 +35,16 @@ export async function run(args: readonly string[]): Promise<number> {
     output: (kernel, port, _time, bytes) => {
       if (port === 3) return;
       if (port === 2) process.stderr.write(bytes);
-      else process.stdout.write(several && port === 0 ? Buffer.from(bytes).toString('latin1').replace(/^(?=.)/gm, `[${kernel}] `) : bytes);
+      else
+        process.stdout.write(
+          several && port === 0
+            ? Buffer.from(bytes)
+                .toString('latin1')
+                .replace(/^(?=.)/gm, `[${kernel}] `)
+            : bytes,
+        );
     },
-    records: (bytes) => trace?.write(bytes),
+    records: bytes => trace?.write(bytes),
   });
   await session.finished(until);
   const fingerprint = await session.fingerprint();

@@ -11,12 +11,19 @@ export function embeddedRoot(): Uint8Array {
   return new Uint8Array(gunzipSync(readFileSync(new URL('../../public/initramfs.cpio.gz', import.meta.url))));
 }
 
-export function start(source: Scenario | Recording, { hosts, rootArchive = embeddedRoot(), keepTrace = false }: { hosts: number; rootArchive?: Uint8Array; keepTrace?: boolean }): Promise<Session> {
-  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+export function start(
+  source: Scenario | Recording,
+  { hosts, rootArchive = embeddedRoot(), keepTrace = false }: { hosts: number; rootArchive?: Uint8Array; keepTrace?: boolean },
+): Promise<Session> {
+  const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
   return startSession(source, {
-    hosts, rootArchive, keepTrace, isolated: hosts > 1, speed: Number.POSITIVE_INFINITY,
+    hosts,
+    rootArchive,
+    keepTrace,
+    isolated: hosts > 1,
+    speed: Number.POSITIVE_INFINITY,
     makeHost: () => (hosts > 1 ? nodeHost() : localHost(turn)),
     clock: () => performance.now(),
-    pause: (milliseconds) => (milliseconds === 0 ? turn() : new Promise((resolve) => setTimeout(resolve, milliseconds))),
+    pause: milliseconds => (milliseconds === 0 ? turn() : new Promise(resolve => setTimeout(resolve, milliseconds))),
   });
 }

@@ -24,4 +24,4 @@ export function run(command, args, options = {}) {
 }
 
 /** Path of a tool that a package brought. */
-export const tool = (name) => `${root}node_modules/.bin/${name}`;
+export const tool = name => `${root}node_modules/.bin/${name}`;

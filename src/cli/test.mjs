@@ -31,12 +31,16 @@ function count(file, read) {
 check('format and lint', tool('biome'), ['check']);
 check('types', tool('tsc'), ['-b']);
 // The committed userland is what its sources make, to the byte; said, not checked, where there is no cross compiler.
-if (spawnSync('riscv64-linux-gnu-gcc', ['--version'], { stdio: 'ignore' }).status === 0) check('userland is built from its sources', process.execPath, ['src/guest/build.mjs', '--check']);
+if (spawnSync('riscv64-linux-gnu-gcc', ['--version'], { stdio: 'ignore' }).status === 0)
+  check('userland is built from its sources', process.execPath, ['src/guest/build.mjs', '--check']);
 else process.stdout.write('\n── userland: not rebuilt, as there is no riscv64-linux-gnu-gcc here\n');
 
 process.stdout.write('\n── unit tests\n');
 const vitest = run(tool('vitest'), ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${reports}/vitest.json`]);
-count(`${reports}/vitest.json`, (report) => [report.numPassedTests, Math.max(report.numFailedTests + (report.numFailedTestSuites > 0 && report.numFailedTests === 0 ? 1 : 0), vitest === 0 ? 0 : 1)]);
+count(`${reports}/vitest.json`, report => [
+  report.numPassedTests,
+  Math.max(report.numFailedTests + (report.numFailedTestSuites > 0 && report.numFailedTests === 0 ? 1 : 0), vitest === 0 ? 0 : 1),
+]);
 
 if (existsSync(`${root}playwright.config.ts`)) {
   process.stdout.write('\n── the page\n');
@@ -47,7 +51,10 @@ if (existsSync(`${root}playwright.config.ts`)) {
   } else {
     const env = { ...process.env, CHROMIUM: browser, PLAYWRIGHT_JSON_OUTPUT_NAME: `${reports}/playwright.json` };
     const playwright = run(tool('playwright'), ['test', '--reporter=list,json'], { env });
-    count(`${reports}/playwright.json`, ({ stats }) => [stats.expected, Math.max(stats.unexpected + stats.flaky, playwright === 0 ? 0 : 1)]);
+    count(`${reports}/playwright.json`, ({ stats }) => [
+      stats.expected,
+      Math.max(stats.unexpected + stats.flaky, playwright === 0 ? 0 : 1),
+    ]);
   }
 }
 

@@ -6,7 +6,7 @@ import { inflate, KernelLab, type LabOptions } from './testing.ts';
 
 const archive = inflate(new Uint8Array(readFileSync(new URL('../../public/initramfs.cpio.gz', import.meta.url))));
 const EXPECTED = new URL('../guest/tests/expected/', import.meta.url);
-const programs = readdirSync(EXPECTED).map((name) => name.replace(/\.txt$/, ''));
+const programs = readdirSync(EXPECTED).map(name => name.replace(/\.txt$/, ''));
 const HERTZ = 2.2e9;
 
 function run(argv: readonly string[], options: Partial<LabOptions> = {}, stdin = ''): KernelLab {
@@ -22,7 +22,7 @@ function run(argv: readonly string[], options: Partial<LabOptions> = {}, stdin =
 const report = (lab: KernelLab): string => `${lab.stdout}status ${(lab.status ?? -256) >> 8}\n`;
 
 describe('a program standing still', () => {
-  it.each(programs)('%s prints what it prints under qemu', (name) => {
+  it.each(programs)('%s prints what it prints under qemu', name => {
     expect(report(run([`/usr/lib/tests/${name}`]))).toBe(readFileSync(new URL(`${name}.txt`, EXPECTED), 'latin1'));
   });
 
@@ -32,7 +32,8 @@ describe('a program standing still', () => {
   });
 
   it.each([
-    ['not there', ['/bin/nothing'], 127], ['no program', ['/etc/passwd'], 126],
+    ['not there', ['/bin/nothing'], 127],
+    ['no program', ['/etc/passwd'], 126],
   ])('that is %s is refused as a shell would', (_what, argv, status) => {
     expect(run(argv).status).toBe(status << 8);
   });
@@ -42,16 +43,32 @@ describe('a program standing still', () => {
   });
 
   it('may fork without end: it gets EAGAIN, the kernel goes on', () => {
-    const lab = run(['sh', '-c', 'f() { f | f & }; (ulimit -u 40 2>/dev/null; i=0; while [ $i -lt 200 ]; do sleep 0.01 & i=$((i+1)); done; wait); echo alive']);
+    const lab = run([
+      'sh',
+      '-c',
+      'f() { f | f & }; (ulimit -u 40 2>/dev/null; i=0; while [ $i -lt 200 ]; do sleep 0.01 & i=$((i+1)); done; wait); echo alive',
+    ]);
     expect(lab.stdout).toContain('alive');
   });
 });
 
 /** Those that a process can take along from kernel to kernel at any time. */
-const TRAVELLERS = ['descriptors', 'exec', 'files', 'floating', 'fork_wait', 'pipes', 'polling', 'signals', 'static_pie', 'wild_pointers', 'clocks'];
+const TRAVELLERS = [
+  'descriptors',
+  'exec',
+  'files',
+  'floating',
+  'fork_wait',
+  'pipes',
+  'polling',
+  'signals',
+  'static_pie',
+  'wild_pointers',
+  'clocks',
+];
 
 describe('a program on its way', () => {
-  it.each(TRAVELLERS)('%s prints the same while it moves round 8 kernels every 100 µs', (name) => {
+  it.each(TRAVELLERS)('%s prints the same while it moves round 8 kernels every 100 µs', name => {
     const lab = run([`/usr/lib/tests/${name}`], { kernels: 8, cores: 8, migrateEvery: HERTZ / 10_000 });
     expect(report(lab)).toBe(readFileSync(new URL(`${name}.txt`, EXPECTED), 'latin1'));
   });
@@ -75,7 +92,7 @@ describe('a program on its way', () => {
     type(1, `kill ${pid}\n`, 0.3);
     type(0, '\n', 0.3);
     expect(lab.console(0)).toContain('Terminated');
-    expect(lab.trace.filter((record) => record[2] === TraceKind.Migrate && record[6] === 8)).toHaveLength(0);
+    expect(lab.trace.filter(record => record[2] === TraceKind.Migrate && record[6] === 8)).toHaveLength(0);
   });
 });
 
@@ -93,7 +110,12 @@ describe('kernels together', () => {
 
   it('do the same again, to the last record, and something else with another seed', () => {
     const again = (seed: number): [string, string] => {
-      const lab = run(['sh', '-c', 'for i in 1 2 3; do echo $i | cat | wc -c; done; head -c 4 /dev/urandom | sha256sum'], { kernels: 4, cores: 4, migrateEvery: 220_000, seed });
+      const lab = run(['sh', '-c', 'for i in 1 2 3; do echo $i | cat | wc -c; done; head -c 4 /dev/urandom | sha256sum'], {
+        kernels: 4,
+        cores: 4,
+        migrateEvery: 220_000,
+        seed,
+      });
       return [lab.fingerprint, lab.stdout];
     };
     expect(again(1)).toEqual(again(1));

@@ -11,7 +11,7 @@ import { E, Errno } from './abi/errno.ts';
 import { SI, SIG } from './abi/signal.ts';
 import type { BootParameters, ResolvedPlan } from './boot/parameters.ts';
 import { KERNEL_COSTS, type KernelCost } from './costs.ts';
-import { type FileSystems } from './fs/file-system.ts';
+import type { FileSystems } from './fs/file-system.ts';
 import { SHIELD_TTIN, SHIELD_TTOU, type IoContext } from './fs/file.ts';
 import type { HostInput } from './fs/tty/host-port.ts';
 import type { Vfs } from './fs/vfs.ts';
@@ -114,13 +114,15 @@ export class Kernel {
     const partition = this.partition;
     const window = windowBytes(this.plan.partitions.length);
     const ranges = partition.memory.map((range, i) => (i === 0 ? { ...range, bytes: range.bytes - window } : range));
-    this.frames = new FrameUse(new FrameAllocator(ranges), (pfn) => this.image.returnFrame(pfn));
+    this.frames = new FrameUse(new FrameAllocator(ranges), pfn => this.image.returnFrame(pfn));
     this.mm = {
-      memory: this.memory, frames: this.frames, processor: this.processor,
-      tableChanged: (root) => this.#flush(root),
-      charge: (work) => this.charge(this.cost(work === 'zero' ? 'pageZero' : work === 'copy' ? 'pageCopy' : 'mapPage')),
+      memory: this.memory,
+      frames: this.frames,
+      processor: this.processor,
+      tableChanged: root => this.#flush(root),
+      charge: work => this.charge(this.cost(work === 'zero' ? 'pageZero' : work === 'copy' ? 'pageCopy' : 'mapPage')),
     };
-    this.cores = partition.cores.map((id) => new Core(id, platform.hart(id), coreOf(this.topology, id).node, 0));
+    this.cores = partition.cores.map(id => new Core(id, platform.hart(id), coreOf(this.topology, id).node, 0));
     this.core = this.serviceCore;
     this.#latencies = latencyTable(this.topology, this.plan, this.cost('ipiDelivery'), (from, to) => platform.lineTransfer(from, to));
     this.#latency = this.#latencies[this.id] as readonly number[];
@@ -128,7 +130,7 @@ export class Kernel {
     this.records = new Records({
       kernel: this.id,
       deliver: (record, info) => this.deliver(record, info),
-      sessionEnded: (session) => this.#sessionEnded(session),
+      sessionEnded: session => this.#sessionEnded(session),
     });
     this.origins = new Origins(this);
     this.messages = new Messenger(this);
@@ -242,7 +244,8 @@ export class Kernel {
       return work();
     } catch (error) {
       if (error instanceof Errno) return -error.errno;
-      if (error instanceof RangeError || error instanceof TypeError) throw new Error(`kernel ${this.id} at ${this.now}: ${error.message}\n${error.stack ?? ''}`);
+      if (error instanceof RangeError || error instanceof TypeError)
+        throw new Error(`kernel ${this.id} at ${this.now}: ${error.message}\n${error.stack ?? ''}`);
       throw error;
     }
   }
@@ -262,13 +265,13 @@ export class Kernel {
         this.#pageFault(task, hart);
         return;
       case ExitKind.IllegalInstruction:
-        forceSignal(this, task, SIG.ILL, SI.ILL_ILLOPC, hart.pc);
+        forceSignal(task, SIG.ILL, SI.ILL_ILLOPC, hart.pc);
         return;
       case ExitKind.Ebreak:
-        forceSignal(this, task, SIG.TRAP, SI.TRAP_BRKPT, hart.pc);
+        forceSignal(task, SIG.TRAP, SI.TRAP_BRKPT, hart.pc);
         return;
       case ExitKind.Misaligned:
-        forceSignal(this, task, SIG.BUS, SI.BUS_ADRALN, hart.faultAddress);
+        forceSignal(task, SIG.BUS, SI.BUS_ADRALN, hart.faultAddress);
         return;
       default:
         throw new Error(`trap ${exit}`);
@@ -285,7 +288,7 @@ export class Kernel {
     if ('signal' in result) {
       this.trace(TraceKind.PageFault, process.pid, address / 4096, 3, 0);
       if (result.signal === SIG.KILL) this.log(3, `out of memory: ${process.name} (${process.pid}) is killed`);
-      forceSignal(this, task, result.signal, result.code, address);
+      forceSignal(task, result.signal, result.code, address);
       return;
     }
     hart.flushTlb(address);
@@ -334,7 +337,7 @@ export class Kernel {
   // --- tasks -----------------------------------------------------------------------------------------------------------------
 
   coreOf(task: Task): Core {
-    return this.cores.find((core) => core.id === task.core) ?? this.serviceCore;
+    return this.cores.find(core => core.id === task.core) ?? this.serviceCore;
   }
   taskCount(): number {
     return this.tasks.size;
@@ -390,7 +393,10 @@ export class Kernel {
   }
   /** Closes everything; returns what has to be waited for. */
   releaseFiles(process: Process): Blocking<void>[] {
-    return process.files.closeAll().map((file) => file.release()).filter((release) => isBlocking(release));
+    return process.files
+      .closeAll()
+      .map(file => file.release())
+      .filter(release => isBlocking(release));
   }
   shareFiles(files: Process['files']): void {
     files.users++;
@@ -422,7 +428,12 @@ export class Kernel {
     }
     if (!this.isPeer(record.location)) return;
     this.messages.send(record.location, M.REMOTE_SENDSIG, {
-      pid: record.pid, signal: info.signal, code: info.code, sender: info.pid, uid: info.uid, status: info.status,
+      pid: record.pid,
+      signal: info.signal,
+      code: info.code,
+      sender: info.pid,
+      uid: info.uid,
+      status: info.status,
     });
   }
 
@@ -454,7 +465,7 @@ export class Kernel {
 
 /** Text of one byte a character as bytes. */
 export function latin1(text: string): Uint8Array {
-  return Uint8Array.from(text, (c) => c.charCodeAt(0) & 0xff);
+  return Uint8Array.from(text, c => c.charCodeAt(0) & 0xff);
 }
 
 /** The bits of a leaf entry that travel with a migrating page. */

@@ -39,6 +39,6 @@ export class Log {
 
   /** The whole log as syslog(2) gives it. */
   text(): string {
-    return this.lines.map((line) => `<${line.level}>${this.format(line)}\n`).join('');
+    return this.lines.map(line => `<${line.level}>${this.format(line)}\n`).join('');
   }
 }

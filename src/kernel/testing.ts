@@ -29,13 +29,36 @@ export interface LabOptions {
 
 /** One node and no caches to speak of. */
 function flat(cores: number, nodes: number): Topology {
-  const object = (type: TopologyObject['type'], osIndex: number, children: readonly TopologyObject[]): TopologyObject =>
-    ({ type, osIndex, bytes: 0, lineBytes: 0, ways: 0, subtype: '', infos: [], children, memory: [] });
+  const object = (type: TopologyObject['type'], osIndex: number, children: readonly TopologyObject[]): TopologyObject => ({
+    type,
+    osIndex,
+    bytes: 0,
+    lineBytes: 0,
+    ways: 0,
+    subtype: '',
+    infos: [],
+    children,
+    memory: [],
+  });
   const per = cores / nodes;
   return {
-    name: 'flat', model: 'test', hertz: 2.2e9, root: object('Machine', 0, []),
-    cores: Array.from({ length: cores }, (_, id) => ({ id, node: Math.floor(id / per), package: 0, core: id, caches: [id, id, Math.floor(id / per)] })),
-    nodes: Array.from({ length: nodes }, (_, id) => ({ id, bytes: 1 << 30, package: 0, cores: Array.from({ length: per }, (_e, i) => id * per + i) })),
+    name: 'flat',
+    model: 'test',
+    hertz: 2.2e9,
+    root: object('Machine', 0, []),
+    cores: Array.from({ length: cores }, (_, id) => ({
+      id,
+      node: Math.floor(id / per),
+      package: 0,
+      core: id,
+      caches: [id, id, Math.floor(id / per)],
+    })),
+    nodes: Array.from({ length: nodes }, (_, id) => ({
+      id,
+      bytes: 1 << 30,
+      package: 0,
+      cores: Array.from({ length: per }, (_e, i) => id * per + i),
+    })),
     distances: Array.from({ length: nodes }, (_, i) => Array.from({ length: nodes }, (_e, j) => (i === j ? 10 : 16))),
   };
 }
@@ -58,15 +81,32 @@ export class KernelLab {
     const topology = flat(cores, kernels);
     const map = memoryMap(topology, (64 << 20) + kernels * (64 << 20));
     const memory = PhysicalMemory.create(map.bytes);
-    const processor = new Processor({ memory: memory.wasm, decodeCacheBase: map.decodeCache(0), decodeCacheBytes: 4 << 20, lowLimit: map.lowLimit, costs: instructionCosts() });
-    this.plan = { mode: 'single', partitions: topology.nodes.map((node, kernel) => ({ kernel, cores: node.cores, memory: [map.nodes[kernel] as (typeof map.nodes)[number]] })) };
+    const processor = new Processor({
+      memory: memory.wasm,
+      decodeCacheBase: map.decodeCache(0),
+      decodeCacheBytes: 4 << 20,
+      lowLimit: map.lowLimit,
+      costs: instructionCosts(),
+    });
+    this.plan = {
+      mode: 'single',
+      partitions: topology.nodes.map((node, kernel) => ({
+        kernel,
+        cores: node.cores,
+        memory: [map.nodes[kernel] as (typeof map.nodes)[number]],
+      })),
+    };
     const distance = (from: number, to: number): number => lineTransfer(topology, from, to);
     this.#latency = latencyTable(topology, this.plan, KERNEL_COSTS.ipiDelivery.value, distance);
     this.output = Array.from({ length: kernels }, () => ['', '', '', '']);
     for (const { kernel } of this.plan.partitions) {
       const platform: Platform = {
-        memory, topology, processor, rootArchive: archive, lineTransfer: distance,
-        hart: (core) => processor.hart(map.hartState(core)),
+        memory,
+        topology,
+        processor,
+        rootArchive: archive,
+        lineTransfer: distance,
+        hart: core => processor.hart(map.hartState(core)),
         sent: (to, arrival) => arrival + ((this.#latency[to] as number[])[kernel] as number),
         trace: (time, kind, core, a, b, c, d) => {
           this.records++;
@@ -81,40 +121,54 @@ export class KernelLab {
           this.status = status;
         },
       };
-      const program = exec !== undefined && kernel === 0 ? { path: exec[0] as string, argv: exec, env: ['PATH=/usr/bin:/bin', 'HOME=/root'], migrateEvery } : null;
-      this.replicas.push(createReplica({ kernel, plan: this.plan, seed, commandLine: 'console=ttyS0', exec: program, init: exec === undefined }, platform));
+      const program =
+        exec !== undefined && kernel === 0
+          ? { path: exec[0] as string, argv: exec, env: ['PATH=/usr/bin:/bin', 'HOME=/root'], migrateEvery }
+          : null;
+      this.replicas.push(
+        createReplica({ kernel, plan: this.plan, seed, commandLine: 'console=ttyS0', exec: program, init: exec === undefined }, platform),
+      );
     }
     this.input(0, { kind: 'power' });
   }
 
   #mix(kernel: number, value: number): void {
-    this.#hash[0] = Math.imul((this.#hash[0] as number) ^ (value % 4294967296 | 0) ^ kernel, 0x01000193);
-    this.#hash[1] = Math.imul((this.#hash[1] as number) ^ (Math.floor(value / 4294967296) + value | 0), 0x85ebca6b);
+    this.#hash[0] = Math.imul((this.#hash[0] as number) ^ ((value % 4294967296) | 0) ^ kernel, 0x01000193);
+    this.#hash[1] = Math.imul((this.#hash[1] as number) ^ ((Math.floor(value / 4294967296) + value) | 0), 0x85ebca6b);
   }
   get fingerprint(): string {
-    return this.#hash.map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('');
+    return this.#hash.map(half => (half >>> 0).toString(16).padStart(8, '0')).join('');
   }
 
   input(kernel: number, input: ReplicaInput): void {
     (this.replicas[kernel] as Replica).input(this.#limit, input);
   }
 
-  get stdout(): string { return this.output[0]?.[1] ?? ''; }
-  get stderr(): string { return this.output[0]?.[2] ?? ''; }
-  console(kernel: number): string { return this.output[kernel]?.[0] ?? ''; }
-  log(kernel: number): string { return this.output[kernel]?.[3] ?? ''; }
+  get stdout(): string {
+    return this.output[0]?.[1] ?? '';
+  }
+  get stderr(): string {
+    return this.output[0]?.[2] ?? '';
+  }
+  console(kernel: number): string {
+    return this.output[kernel]?.[0] ?? '';
+  }
+  log(kernel: number): string {
+    return this.output[kernel]?.[3] ?? '';
+  }
 
   /** Runs until `limit` cycles, until nothing is left to do, or the program has ended. Returns the time reached. */
   run(limit: number, stop: () => boolean = () => this.status !== null): number {
     this.#limit = Math.ceil(limit / 512) * 512;
     for (;;) {
       for (const replica of this.replicas) replica.collect();
-      const next = this.replicas.map((replica) => replica.nextTime());
+      const next = this.replicas.map(replica => replica.nextTime());
       const least = next.indexOf(Math.min(...next));
       const time = next[least] as number;
       if (time >= this.#limit || stop()) return Math.min(time, this.#limit);
       let horizon = this.#limit;
-      for (const [j, other] of next.entries()) if (j !== least) horizon = Math.min(horizon, other + ((this.#latency[j] as number[])[least] as number));
+      for (const [j, other] of next.entries())
+        if (j !== least) horizon = Math.min(horizon, other + ((this.#latency[j] as number[])[least] as number));
       (this.replicas[least] as Replica).run(horizon);
     }
   }

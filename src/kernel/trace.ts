@@ -45,4 +45,14 @@ export const TraceKind = {
 } as const;
 export type TraceKind = (typeof TraceKind)[keyof typeof TraceKind];
 
-export const MigrateStep = { Stopped: 0, AreasSent: 1, PagesSent: 2, RequestSent: 3, Arrived: 4, Imported: 5, Running: 6, ShadowLeft: 7, Failed: 8 } as const;
+export const MigrateStep = {
+  Stopped: 0,
+  AreasSent: 1,
+  PagesSent: 2,
+  RequestSent: 3,
+  Arrived: 4,
+  Imported: 5,
+  Running: 6,
+  ShadowLeft: 7,
+  Failed: 8,
+} as const;

@@ -21,7 +21,7 @@ export function fromFragment(fragment: string): Scenario | null {
   if (!text.startsWith(PREFIX)) return null;
   let json: string;
   try {
-    const packed = Uint8Array.from(atob(text.slice(PREFIX.length).replaceAll('-', '+').replaceAll('_', '/')), (c) => c.charCodeAt(0));
+    const packed = Uint8Array.from(atob(text.slice(PREFIX.length).replaceAll('-', '+').replaceAll('_', '/')), c => c.charCodeAt(0));
     json = strFromU8(inflateSync(packed, { out: new Uint8Array(Math.min(INFLATED_MAX, packed.length * 60 + 4096)) }));
   } catch {
     throw new Error('the link is damaged: its scenario can’t be unpacked');

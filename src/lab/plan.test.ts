@@ -41,7 +41,19 @@ describe('a plan kernel by kernel', () => {
     const { partitions } = resolvePlan('0-7@0; 8-11,13@1,2 ;16-63@2-7', opteron);
     expect(partitions.map(({ cores }) => rangesText(cores))).toEqual(['0-7', '8-11,13', '16-63']);
     expect(partitions.map(({ memory }) => memory.map(({ node, bytes }) => [node, bytes / MEBIBYTE]))).toEqual([
-      [[0, 256]], [[1, 256], [2, 128]], [[2, 128], [4, 256], [5, 256], [6, 256], [7, 256], [3, 256]].sort(([a], [b]) => {
+      [[0, 256]],
+      [
+        [1, 256],
+        [2, 128],
+      ],
+      [
+        [2, 128],
+        [4, 256],
+        [5, 256],
+        [6, 256],
+        [7, 256],
+        [3, 256],
+      ].sort(([a], [b]) => {
         const row = opteron.distances[2] ?? [];
         return (row[a as number] ?? 0) - (row[b as number] ?? 0) || (a as number) - (b as number);
       }),
@@ -83,25 +95,33 @@ describe('a plan kernel by kernel', () => {
 });
 
 it('whatever is accepted keeps what the file promises, and survives being written and read', () => {
-  const kernels = fc.array(fc.record({ cores: fc.uniqueArray(fc.nat(66), { minLength: 0, maxLength: 5 }), nodes: fc.uniqueArray(fc.nat(8), { maxLength: 3 }) }), { minLength: 1, maxLength: 6 });
-  fc.assert(fc.property(kernels, (wanted) => {
-    const text = wanted.map(({ cores, nodes }) => cores.join(',') + (nodes.length > 0 ? `@${nodes.join(',')}` : '')).join(';');
-    let plan: ReturnType<typeof resolvePlan>;
-    try {
-      plan = resolvePlan(text, opteron);
-    } catch (error) {
-      expect(error).toBeInstanceOf(PlanError);
-      return;
-    }
-    const cores = plan.partitions.flatMap((each) => each.cores);
-    expect(new Set(cores).size).toBe(cores.length);
-    const ranges = plan.partitions.flatMap((each) => each.memory).sort((a, b) => a.base - b.base);
-    for (const [i, { base, bytes }] of ranges.entries()) {
-      expect(bytes % MEBIBYTE).toBe(0);
-      expect(base + bytes).toBeLessThanOrEqual(ranges[i + 1]?.base ?? Number.POSITIVE_INFINITY);
-    }
-    expect(resolvePlan(planText(plan, opteron), opteron).partitions.map(({ memory }) => memory)).toEqual(plan.partitions.map(({ memory }) => memory));
-  }), { numRuns: 300 });
+  const kernels = fc.array(
+    fc.record({ cores: fc.uniqueArray(fc.nat(66), { minLength: 0, maxLength: 5 }), nodes: fc.uniqueArray(fc.nat(8), { maxLength: 3 }) }),
+    { minLength: 1, maxLength: 6 },
+  );
+  fc.assert(
+    fc.property(kernels, wanted => {
+      const text = wanted.map(({ cores, nodes }) => cores.join(',') + (nodes.length > 0 ? `@${nodes.join(',')}` : '')).join(';');
+      let plan: ReturnType<typeof resolvePlan>;
+      try {
+        plan = resolvePlan(text, opteron);
+      } catch (error) {
+        expect(error).toBeInstanceOf(PlanError);
+        return;
+      }
+      const cores = plan.partitions.flatMap(each => each.cores);
+      expect(new Set(cores).size).toBe(cores.length);
+      const ranges = plan.partitions.flatMap(each => each.memory).sort((a, b) => a.base - b.base);
+      for (const [i, { base, bytes }] of ranges.entries()) {
+        expect(bytes % MEBIBYTE).toBe(0);
+        expect(base + bytes).toBeLessThanOrEqual(ranges[i + 1]?.base ?? Number.POSITIVE_INFINITY);
+      }
+      expect(resolvePlan(planText(plan, opteron), opteron).partitions.map(({ memory }) => memory)).toEqual(
+        plan.partitions.map(({ memory }) => memory),
+      );
+    }),
+    { numRuns: 300 },
+  );
 });
 
 it('says on the command line what Popcorn’s kernels were told', () => {

@@ -16,7 +16,10 @@ const MEMORY_MIN = 8 << 20;
 
 /** What is wrong with a plan, and where in its text. */
 export class PlanError extends Error {
-  constructor(message: string, readonly position: number | null = null) {
+  constructor(
+    message: string,
+    readonly position: number | null = null,
+  ) {
     super(message);
   }
 }
@@ -44,7 +47,7 @@ export function resolvePlan(text: string, topology: Topology, memoryLimit?: numb
     for (const [i, kernel] of kernels.entries()) memory[kernel]?.push({ node, base: range.base + i * share, bytes: share });
   }
   const partitions = wanted.map(({ cores }, kernel): Partition => {
-    const home = topology.cores.find((core) => core.id === cores[0])?.node ?? 0;
+    const home = topology.cores.find(core => core.id === cores[0])?.node ?? 0;
     const distance = (range: MemoryRange): number => topology.distances[home]?.[range.node] ?? 0;
     const own = (memory[kernel] ?? []).sort((a, b) => distance(a) - distance(b) || a.node - b.node);
     const bytes = own.reduce((sum, range) => sum + range.bytes, 0);
@@ -57,13 +60,18 @@ export function resolvePlan(text: string, topology: Topology, memoryLimit?: numb
 }
 
 function named(name: string, topology: Topology): Wanted[] | null {
-  const node = (id: number): number => topology.cores.find((core) => core.id === id)?.node ?? 0;
+  const node = (id: number): number => topology.cores.find(core => core.id === id)?.node ?? 0;
   switch (name) {
-    case 'smp': return [{ cores: topology.cores.map((core) => core.id), nodes: topology.nodes.map((_, i) => i) }];
-    case 'partitioned': return topology.cores.map(({ id }) => ({ cores: [id], nodes: [node(id)] }));
-    case 'clustered': return topology.nodes.flatMap((each, i) => (each.cores.length > 0 ? [{ cores: each.cores, nodes: [i] }] : []));
-    case 'kvm': throw new PlanError('the plan kvm (a host kernel and guests) is not there yet');
-    default: return null;
+    case 'smp':
+      return [{ cores: topology.cores.map(core => core.id), nodes: topology.nodes.map((_, i) => i) }];
+    case 'partitioned':
+      return topology.cores.map(({ id }) => ({ cores: [id], nodes: [node(id)] }));
+    case 'clustered':
+      return topology.nodes.flatMap((each, i) => (each.cores.length > 0 ? [{ cores: each.cores, nodes: [i] }] : []));
+    case 'kvm':
+      throw new PlanError('the plan kvm (a host kernel and guests) is not there yet');
+    default:
+      return null;
   }
 }
 
@@ -81,18 +89,26 @@ function explicit(text: string, topology: Topology): Wanted[] {
     for (const core of cores) {
       if (!topology.cores.some(({ id }) => id === core)) throw new PlanError(`kernel ${kernel}: the machine has no core ${core}`, at);
       const other = owner.get(core);
-      if (other !== undefined) throw new PlanError(other === kernel ? `kernel ${kernel}: core ${core} appears twice` : `core ${core} is given to kernel ${other} and to kernel ${kernel}`, at);
+      if (other !== undefined)
+        throw new PlanError(
+          other === kernel
+            ? `kernel ${kernel}: core ${core} appears twice`
+            : `core ${core} is given to kernel ${other} and to kernel ${kernel}`,
+          at,
+        );
       owner.set(core, kernel);
     }
-    if (nodeText !== undefined && nodeText.trim() === '') throw new PlanError(`kernel ${kernel} has no memory: no node stands behind the @`, at + coreText.length);
+    if (nodeText !== undefined && nodeText.trim() === '')
+      throw new PlanError(`kernel ${kernel} has no memory: no node stands behind the @`, at + coreText.length);
     const ids = nodeText === undefined ? null : numbers(nodeText, at + coreText.length + 1, `kernel ${kernel}`);
-    const nodes = ids === null
-      ? [...new Set(cores.map((core) => topology.cores.find(({ id }) => id === core)?.node ?? 0))]
-      : ids.map((id) => {
-          const index = topology.nodes.findIndex((node) => node.id === id);
-          if (index < 0) throw new PlanError(`kernel ${kernel}: the machine has no node ${id}`, at);
-          return index;
-        });
+    const nodes =
+      ids === null
+        ? [...new Set(cores.map(core => topology.cores.find(({ id }) => id === core)?.node ?? 0))]
+        : ids.map(id => {
+            const index = topology.nodes.findIndex(node => node.id === id);
+            if (index < 0) throw new PlanError(`kernel ${kernel}: the machine has no node ${id}`, at);
+            return index;
+          });
     return { cores, nodes };
   });
 }
@@ -113,7 +129,12 @@ function numbers(text: string, at: number, who: string): number[] {
 
 /** A plan as text that `resolvePlan` reads. */
 export function planText(plan: ResolvedPlan, topology: Topology): string {
-  return plan.partitions.map(({ cores, memory }) => `${rangesText(cores)}@${rangesText([...new Set(memory.map((range) => topology.nodes[range.node]?.id ?? range.node))].sort((a, b) => a - b))}`).join(';');
+  return plan.partitions
+    .map(
+      ({ cores, memory }) =>
+        `${rangesText(cores)}@${rangesText([...new Set(memory.map(range => topology.nodes[range.node]?.id ?? range.node))].sort((a, b) => a - b))}`,
+    )
+    .join(';');
 }
 
 export function rangesText(numbersUp: readonly number[]): string {
@@ -129,6 +150,6 @@ export function rangesText(numbersUp: readonly number[]): string {
 
 /** What /proc/cmdline says, in the words of Popcorn's kernels. */
 export function commandLine(plan: ResolvedPlan, { cores, memory }: Partition): string {
-  const memmap = memory.map((range) => `memmap=${range.bytes >>> 20}M@0x${range.base.toString(16)}`).join(' ');
+  const memmap = memory.map(range => `memmap=${range.bytes >>> 20}M@0x${range.base.toString(16)}`).join(' ');
   return `console=ttyS0 present_mask=${rangesText(cores)} ${memmap} popcorn_kernels=${plan.partitions.length} root=${plan.mode === 'single' ? 'popcornfs' : 'initramfs'}`;
 }

@@ -14,23 +14,41 @@ const input: fc.Arbitrary<ReplicaInput> = fc.oneof(
   fc.record({ kind: fc.constant('file' as const), name: fc.string({ maxLength: 60 }), bytes }),
   fc.record({ kind: fc.constant('migrate' as const), pid: fc.nat(2 ** 22), to: fc.nat(63) }),
 );
-const inputs = fc.array(fc.record({ time: fc.nat(2 ** 40), kernel: fc.nat(63), input }), { maxLength: 12 }).map((list) => list.sort((a, b) => a.time - b.time));
-const scenarios = inputs.map((list): Scenario => scenarioOf({ title: 'a “title”', plan: '0-7@0;8-15@1', seed: 7, boot: [0, 1], inputs: list }));
+const inputs = fc
+  .array(fc.record({ time: fc.nat(2 ** 40), kernel: fc.nat(63), input }), { maxLength: 12 })
+  .map(list => list.sort((a, b) => a.time - b.time));
+const scenarios = inputs.map(
+  (list): Scenario => scenarioOf({ title: 'a “title”', plan: '0-7@0;8-15@1', seed: 7, boot: [0, 1], inputs: list }),
+);
 
 it('a scenario and a recording come back as they were written', () => {
-  fc.assert(fc.property(scenarios, inputs, fc.boolean(), (scenario, list, small) => {
-    expect(readFile(writeFile(scenario))).toEqual(scenario);
-    const recording: Recording = { version: 1, kind: 'recording', scenario, inputs: list, end: 2 ** 41, fingerprint: '0123456789abcdef', ...(small ? { memoryLimit: 2 ** 29 } : {}) };
-    expect(readFile(writeFile(recording))).toEqual(recording);
-  }), { numRuns: 100 });
+  fc.assert(
+    fc.property(scenarios, inputs, fc.boolean(), (scenario, list, small) => {
+      expect(readFile(writeFile(scenario))).toEqual(scenario);
+      const recording: Recording = {
+        version: 1,
+        kind: 'recording',
+        scenario,
+        inputs: list,
+        end: 2 ** 41,
+        fingerprint: '0123456789abcdef',
+        ...(small ? { memoryLimit: 2 ** 29 } : {}),
+      };
+      expect(readFile(writeFile(recording))).toEqual(recording);
+    }),
+    { numRuns: 100 },
+  );
 });
 
 it('a link holds a scenario', () => {
-  fc.assert(fc.property(scenarios, (scenario) => {
-    const fragment = toFragment(scenario);
-    expect(fragment).toMatch(/^[A-Za-z0-9_=-]+$/);
-    expect(fromFragment(`#${fragment}`)).toEqual(scenario);
-  }), { numRuns: 100 });
+  fc.assert(
+    fc.property(scenarios, scenario => {
+      const fragment = toFragment(scenario);
+      expect(fragment).toMatch(/^[A-Za-z0-9_=-]+$/);
+      expect(fromFragment(`#${fragment}`)).toEqual(scenario);
+    }),
+    { numRuns: 100 },
+  );
   expect(fromFragment('#elsewhere')).toBeNull();
   expect(() => fromFragment('#lab=%%%')).toThrow('damaged');
   expect(() => fromFragment(`#${toFragment(scenarioOf({ title: 'x'.repeat(150) })).slice(0, 40)}`)).toThrow();
@@ -43,19 +61,33 @@ describe('a file that is none', () => {
     ['another kind', JSON.stringify({ ...good, kind: 'poem' }), 'kind'],
     ['a later version', JSON.stringify({ ...good, version: 2 }), 'version'],
     ['a seed that is none', JSON.stringify({ ...good, seed: 1.5 }), 'seed'],
-    ['a time between two cycles', JSON.stringify({ ...good, inputs: [{ time: 0.5, kernel: 0, input: { kind: 'power' } }] }), 'inputs.0.time'],
-    ['times out of order', JSON.stringify({ ...good, inputs: [5, 4].map((time) => ({ time, kernel: 0, input: { kind: 'power' } })) }), 'order of time'],
+    [
+      'a time between two cycles',
+      JSON.stringify({ ...good, inputs: [{ time: 0.5, kernel: 0, input: { kind: 'power' } }] }),
+      'inputs.0.time',
+    ],
+    [
+      'times out of order',
+      JSON.stringify({ ...good, inputs: [5, 4].map(time => ({ time, kernel: 0, input: { kind: 'power' } })) }),
+      'order of time',
+    ],
     ['an unknown input', JSON.stringify({ ...good, inputs: [{ time: 0, kernel: 0, input: { kind: 'explode' } }] }), 'inputs.0.input'],
-    ['bytes that are no base64', JSON.stringify({ ...good, inputs: [{ time: 0, kernel: 0, input: { kind: 'stdin', bytes: '###' } }] }), 'bytes'],
+    [
+      'bytes that are no base64',
+      JSON.stringify({ ...good, inputs: [{ time: 0, kernel: 0, input: { kind: 'stdin', bytes: '###' } }] }),
+      'bytes',
+    ],
     ['a program without a name', JSON.stringify({ ...good, exec: { kernel: 0, argv: [], env: [], migrateEvery: 0 } }), 'exec.argv'],
   ])('is refused with a word on where: %s', (_what, text, message) => {
     expect(() => readFile(text)).toThrow(message);
   });
 
   it('is refused whatever it is, and never takes anything along', () => {
-    fc.assert(fc.property(fc.json(), (text) => {
-      expect(() => readFile(text)).toThrow(Error);
-    }));
+    fc.assert(
+      fc.property(fc.json(), text => {
+        expect(() => readFile(text)).toThrow(Error);
+      }),
+    );
     expect(readFile(JSON.stringify({ ...good, __proto__: { polluted: true }, extra: 1 }))).toEqual(good);
   });
 });

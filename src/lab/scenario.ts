@@ -17,7 +17,12 @@ export interface Scenario {
   /** Kernels that firmware boots at time 0 … all others wait for `boot`. Default [0]. */
   readonly boot: readonly number[];
   /** A program in place of init on one kernel. */
-  readonly exec: { readonly kernel: number; readonly argv: readonly string[]; readonly env: readonly string[]; readonly migrateEvery: number } | null;
+  readonly exec: {
+    readonly kernel: number;
+    readonly argv: readonly string[];
+    readonly env: readonly string[];
+    readonly migrateEvery: number;
+  } | null;
   /** Inputs of the scenario itself, in order of time (cycles). */
   readonly inputs: readonly TimedInput[];
 }
@@ -56,12 +61,20 @@ const input = v.variant('kind', [
   v.object({ kind: v.literal('power') }),
   v.object({ kind: v.literal('boot'), kernel }),
   v.object({ kind: v.literal('console'), bytes }),
-  v.object({ kind: v.literal('resize'), columns: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), rows: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)) }),
+  v.object({
+    kind: v.literal('resize'),
+    columns: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)),
+    rows: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)),
+  }),
   v.object({ kind: v.literal('stdin'), bytes }),
   v.object({ kind: v.literal('file'), name: v.pipe(v.string(), v.maxLength(255)), bytes }),
   v.object({ kind: v.literal('migrate'), pid, to: kernel }),
 ]);
-const timed = v.pipe(v.array(v.object({ time, kernel, input })), v.maxLength(INPUTS_MAX), v.check((list) => list.every((each, i) => i === 0 || each.time >= (list[i - 1]?.time ?? 0)), 'inputs are not in order of time'));
+const timed = v.pipe(
+  v.array(v.object({ time, kernel, input })),
+  v.maxLength(INPUTS_MAX),
+  v.check(list => list.every((each, i) => i === 0 || each.time >= (list[i - 1]?.time ?? 0)), 'inputs are not in order of time'),
+);
 const text = v.pipe(v.string(), v.maxLength(4096));
 const scenarioSchema = v.object({
   version: v.literal(1, 'this lab reads version 1'),
@@ -75,7 +88,12 @@ const scenarioSchema = v.object({
   inputs: timed,
 });
 const recordingSchema = v.object({
-  version: v.literal(1, 'this lab reads version 1'), kind: v.literal('recording'), scenario: scenarioSchema, inputs: timed, end: time, fingerprint: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
+  version: v.literal(1, 'this lab reads version 1'),
+  kind: v.literal('recording'),
+  scenario: scenarioSchema,
+  inputs: timed,
+  end: time,
+  fingerprint: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
   memoryLimit: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(2 ** 26), v.maxValue(2 ** 32))),
 });
 const fileSchema = v.variant('kind', [scenarioSchema, recordingSchema]);
@@ -103,7 +121,18 @@ export function writeFile(file: Scenario | Recording): string {
 }
 
 export function scenarioOf(partial: Partial<Omit<Scenario, 'version' | 'kind'>>): Scenario {
-  return { version: 1, kind: 'scenario', title: '', machine: { preset: 'opteron-6274' }, plan: 'smp', seed: 1, boot: [0], exec: null, inputs: [], ...partial };
+  return {
+    version: 1,
+    kind: 'scenario',
+    title: '',
+    machine: { preset: 'opteron-6274' },
+    plan: 'smp',
+    seed: 1,
+    boot: [0],
+    exec: null,
+    inputs: [],
+    ...partial,
+  };
 }
 
 function toBase64(data: Uint8Array): string {
@@ -112,5 +141,5 @@ function toBase64(data: Uint8Array): string {
   return btoa(binary);
 }
 function fromBase64(data: string): Uint8Array {
-  return Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+  return Uint8Array.from(atob(data), c => c.charCodeAt(0));
 }

@@ -8,21 +8,31 @@ import type { Session } from './session.ts';
 import { startSession } from './start.ts';
 
 const root = embeddedRoot();
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
 const HERTZ = 2.2e9;
 
-function start(source: Scenario | Recording, { hosts = 1, speed = Number.POSITIVE_INFINITY }: { hosts?: number; speed?: number } = {}): Promise<Session> {
+function start(
+  source: Scenario | Recording,
+  { hosts = 1, speed = Number.POSITIVE_INFINITY }: { hosts?: number; speed?: number } = {},
+): Promise<Session> {
   return startSession(source, {
-    hosts, speed, rootArchive: root, isolated: hosts > 1, makeHost: () => (hosts > 1 ? nodeHost() : localHost(turn)), clock: () => performance.now(),
-    pause: (milliseconds) => (milliseconds === 0 ? turn() : new Promise((resolve) => setTimeout(resolve, milliseconds))),
+    hosts,
+    speed,
+    rootArchive: root,
+    isolated: hosts > 1,
+    makeHost: () => (hosts > 1 ? nodeHost() : localHost(turn)),
+    clock: () => performance.now(),
+    pause: milliseconds => (milliseconds === 0 ? turn() : new Promise(resolve => setTimeout(resolve, milliseconds))),
   });
 }
 
 function screens(session: Session): string[] {
   const text: string[] = session.plan.partitions.map(() => '');
-  session.listen({ output: (kernel, port, _time, bytes) => {
-    if (port === 0) text[kernel] += String.fromCharCode(...bytes);
-  } });
+  session.listen({
+    output: (kernel, port, _time, bytes) => {
+      if (port === 0) text[kernel] += String.fromCharCode(...bytes);
+    },
+  });
   return text;
 }
 
@@ -30,11 +40,11 @@ async function until(condition: () => boolean): Promise<void> {
   const deadline = performance.now() + 20_000;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`waited in vain: ${condition.toString()}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await new Promise(resolve => setTimeout(resolve, 2));
   }
 }
 
-const keys = (text: string) => ({ kind: 'console', bytes: Uint8Array.from(text, (c) => c.charCodeAt(0)) }) as const;
+const keys = (text: string) => ({ kind: 'console', bytes: Uint8Array.from(text, c => c.charCodeAt(0)) }) as const;
 const paused = async (session: Session): Promise<Session> => {
   session.pause();
   await session.fingerprint();
@@ -48,7 +58,7 @@ it('repeats what was typed, to the byte of the trace, on any number of hosts', a
   for (const line of ['echo one | wc -c\n', 'primes 3000 | tail -1\n']) {
     for (const key of line) {
       expect(live.input(0, keys(key))).toBe(true);
-      await new Promise((resolve) => setTimeout(resolve, 3));
+      await new Promise(resolve => setTimeout(resolve, 3));
     }
   }
   live.input(1, keys('ps\n'));
@@ -61,7 +71,11 @@ it('repeats what was typed, to the byte of the trace, on any number of hosts', a
   expect(middle.end).toBeLessThanOrEqual(recording.end);
   expect(recording.inputs.length).toBeGreaterThan(40);
 
-  for (const [source, hosts] of [[recording, 1], [recording, 3], [middle, 1]] as const) {
+  for (const [source, hosts] of [
+    [recording, 1],
+    [recording, 3],
+    [middle, 1],
+  ] as const) {
     const replay = await start(source, { hosts });
     const again = screens(replay);
     expect(replay.status.replaying).toBe(true);
@@ -88,11 +102,18 @@ it('a scenario’s own inputs come at their times, wherever those lie in a stret
 });
 
 it('ends where the program ends: the same trace whatever the machine was doing meanwhile', async () => {
-  const exec = { kernel: 0, argv: ['sh', '-c', 'primes 20000 >/dev/null & sleep 0.001; exit 5'], env: ['PATH=/usr/bin:/bin'], migrateEvery: 0 };
+  const exec = {
+    kernel: 0,
+    argv: ['sh', '-c', 'primes 20000 >/dev/null & sleep 0.001; exit 5'],
+    env: ['PATH=/usr/bin:/bin'],
+    migrateEvery: 0,
+  };
   const prints = new Set<string>();
   for (let i = 0; i < 4; i++) {
     const session = await start(scenarioOf({ plan: 'clustered', boot: [0, 1, 2], exec }), { hosts: 1 + (i % 2) });
-    const busy = setInterval(() => { for (const from = performance.now(); performance.now() < from + 3 * i; ); }, 5);
+    const busy = setInterval(() => {
+      for (const from = performance.now(); performance.now() < from + 3 * i; );
+    }, 5);
     await session.finished();
     clearInterval(busy);
     expect(session.status.exitStatus).toBe(5 << 8);
@@ -113,7 +134,7 @@ it('stands still when paused, and moves by steps', async () => {
   await until(() => screen[0]?.includes('#') === true);
   await paused(session);
   const at = session.status.now;
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  await new Promise(resolve => setTimeout(resolve, 60));
   expect(session.status.now).toBe(at);
   expect(session.status.paused).toBe(true);
   session.step('quantum');
@@ -135,9 +156,11 @@ it('steps to the next message', async () => {
   const session = await start(scenarioOf({ plan: 'clustered', boot: [0, 1] }), { speed: 0 });
   expect(session.status.paused).toBe(true);
   let messages = 0;
-  session.listen({ records: (bytes) => {
-    for (let at = 8; at < bytes.length; at += 40) if (bytes[at] === 11) messages++;
-  } });
+  session.listen({
+    records: bytes => {
+      for (let at = 8; at < bytes.length; at += 40) if (bytes[at] === 11) messages++;
+    },
+  });
   for (let step = 1; step <= 5; step++) {
     const before = messages;
     const { now } = session.status;
@@ -150,15 +173,15 @@ it('steps to the next message', async () => {
 it('keeps the pace it is told, and is quick to hear when it is slow', async () => {
   const session = await start(scenarioOf({}), { speed: HERTZ / 10 });
   const from = performance.now();
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  await new Promise(resolve => setTimeout(resolve, 500));
   const seconds = (performance.now() - from) / 1000;
   // Never faster than told; how near it comes to it is the load of the computer that runs the test.
   expect(session.status.now).toBeGreaterThan(0);
   expect(session.status.now / HERTZ / seconds).toBeLessThan(0.11);
   session.setSpeed(2200);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await new Promise(resolve => setTimeout(resolve, 20));
   const slow = session.status.now;
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  await new Promise(resolve => setTimeout(resolve, 500));
   expect(session.status.now - slow).toBeLessThan(5 * 512);
   session.setSpeed(HERTZ);
   const quick = session.status.now;
@@ -172,7 +195,7 @@ it('can be interrupted while every core is busy', async () => {
   await until(() => screen[0]?.includes('#') === true);
   session.input(0, keys(`${'primes 9999999 & '.repeat(64)}\n`));
   await until(() => (screen[0]?.match(/^\[\d+\]/gm) ?? []).length > 0 || session.trace.processes.size > 60);
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await new Promise(resolve => setTimeout(resolve, 300));
   const from = performance.now();
   await paused(session);
   expect(performance.now() - from).toBeLessThan(1000);

@@ -58,16 +58,32 @@ export async function startSession(source: Scenario | Recording, options: Sessio
   const memoryLimit = Math.min(options.memoryLimit ?? 2 ** 32, source.kind === 'recording' ? (source.memoryLimit ?? 2 ** 32) : 2 ** 32);
   const plan = resolvePlan(scenario.plan, topology, memoryLimit);
   const hosts = options.isolated ? Math.max(1, Math.min(options.hosts, plan.partitions.length, HOSTS_MAX)) : 1;
-  if (scenario.exec !== null && plan.partitions[scenario.exec.kernel] === undefined) throw new Error(`the plan has no kernel ${scenario.exec.kernel}`);
-  const kernels = plan.partitions.map((partition): BootParameters => ({
-    kernel: partition.kernel, plan, seed: scenario.seed, commandLine: commandLine(plan, partition), init: scenario.exec === null,
-    exec: scenario.exec?.kernel === partition.kernel
-      ? { path: scenario.exec.argv[0] ?? '', argv: scenario.exec.argv, env: scenario.exec.env, migrateEvery: scenario.exec.migrateEvery } : null,
-  }));
+  if (scenario.exec !== null && plan.partitions[scenario.exec.kernel] === undefined)
+    throw new Error(`the plan has no kernel ${scenario.exec.kernel}`);
+  const kernels = plan.partitions.map(
+    (partition): BootParameters => ({
+      kernel: partition.kernel,
+      plan,
+      seed: scenario.seed,
+      commandLine: commandLine(plan, partition),
+      init: scenario.exec === null,
+      exec:
+        scenario.exec?.kernel === partition.kernel
+          ? {
+              path: scenario.exec.argv[0] ?? '',
+              argv: scenario.exec.argv,
+              env: scenario.exec.env,
+              migrateEvery: scenario.exec.migrateEvery,
+            }
+          : null,
+    }),
+  );
   const session = new RunningSession(source, scenario, topology, plan, { ...options, memoryLimit }, hosts);
   const ports = Array.from({ length: hosts }, (_, index) => options.makeHost(index));
   try {
-    session.begin(await World.start({ topology, kernels, rootArchive: options.rootArchive, memoryLimit }, ports, options.isolated, session.receiver));
+    session.begin(
+      await World.start({ topology, kernels, rootArchive: options.rootArchive, memoryLimit }, ports, options.isolated, session.receiver),
+    );
   } catch (error) {
     for (const port of ports) port.close();
     throw error;
@@ -110,7 +126,12 @@ class RunningSession implements Session {
   #resting = true;
 
   constructor(
-    source: Scenario | Recording, readonly scenario: Scenario, readonly topology: Topology, readonly plan: ResolvedPlan, options: SessionOptions, readonly hosts: number,
+    source: Scenario | Recording,
+    readonly scenario: Scenario,
+    readonly topology: Topology,
+    readonly plan: ResolvedPlan,
+    options: SessionOptions,
+    readonly hosts: number,
   ) {
     this.#options = options;
     this.#speed = options.speed;
@@ -144,8 +165,15 @@ class RunningSession implements Session {
 
   get status(): SessionStatus {
     return {
-      now: this.now, paused: this.#paused || this.#speed <= 0, speed: this.#speed, hosts: this.hosts, isolated: this.#options.isolated,
-      idle: this.#next >= NEVER, failure: this.#failure, replaying: this.#isReplay && this.now < this.#end, exitStatus: this.#exit,
+      now: this.now,
+      paused: this.#paused || this.#speed <= 0,
+      speed: this.#speed,
+      hosts: this.hosts,
+      isolated: this.#options.isolated,
+      idle: this.#next >= NEVER,
+      failure: this.#failure,
+      replaying: this.#isReplay && this.now < this.#end,
+      exitStatus: this.#exit,
     };
   }
   get now(): number {
@@ -205,7 +233,12 @@ class RunningSession implements Session {
     const { memoryLimit } = this.#options;
     const inputs = this.#recorded.filter(({ time }) => time < this.now).sort((a, b) => a.time - b.time);
     return {
-      version: 1, kind: 'recording', scenario: this.scenario, inputs, end: this.now, fingerprint: this.#world?.fingerprint ?? '',
+      version: 1,
+      kind: 'recording',
+      scenario: this.scenario,
+      inputs,
+      end: this.now,
+      fingerprint: this.#world?.fingerprint ?? '',
       ...(memoryLimit !== undefined && memoryLimit < 2 ** 32 ? { memoryLimit } : {}),
     };
   }
@@ -219,7 +252,7 @@ class RunningSession implements Session {
     this.#until = until;
     this.#interrupt();
     if (this.#failure !== null || this.#closed || this.now >= this.#last) return Promise.resolve();
-    return new Promise((resolve) => this.#done.push(resolve));
+    return new Promise(resolve => this.#done.push(resolve));
   }
 
   close(): void {
@@ -310,10 +343,14 @@ class RunningSession implements Session {
   #goal(step: StepKind | undefined): number {
     const next = Math.max(this.now, Math.min(this.#next, this.#script[0]?.time ?? Number.POSITIVE_INFINITY));
     switch (step) {
-      case 'quantum': return this.now + STEP_QUANTUM;
-      case 'event': return next + CELL;
-      case 'message': return next + CELL * this.#look;
-      default: return Number.isFinite(this.#speed) ? this.now + (this.#speed * SLICE) / 1000 : this.now + LEAP * this.topology.hertz;
+      case 'quantum':
+        return this.now + STEP_QUANTUM;
+      case 'event':
+        return next + CELL;
+      case 'message':
+        return next + CELL * this.#look;
+      default:
+        return Number.isFinite(this.#speed) ? this.now + (this.#speed * SLICE) / 1000 : this.now + LEAP * this.topology.hertz;
     }
   }
 
@@ -338,7 +375,7 @@ class RunningSession implements Session {
 
   /** Sleeps, unless there is news. Infinity: until there is. */
   async #sleep(milliseconds: number): Promise<void> {
-    const woken = new Promise<void>((resolve) => {
+    const woken = new Promise<void>(resolve => {
       this.#wake = resolve;
     });
     await (milliseconds === Number.POSITIVE_INFINITY ? woken : Promise.race([this.#options.pause(milliseconds), woken]));

@@ -24,14 +24,39 @@ function records(...list: Rec[]): Uint8Array {
   }
   return bytes;
 }
-const run = (time: number, core: number, pid: number, kernel = 0): Rec => ({ time, kind: TraceKind.TaskRun, kernel, core, words: [pid, pid] });
-const stop = (time: number, core: number, pid: number, reason = 1, kernel = 0): Rec => ({ time, kind: TraceKind.TaskStop, kernel, core, words: [pid, pid, reason] });
+const run = (time: number, core: number, pid: number, kernel = 0): Rec => ({
+  time,
+  kind: TraceKind.TaskRun,
+  kernel,
+  core,
+  words: [pid, pid],
+});
+const stop = (time: number, core: number, pid: number, reason = 1, kernel = 0): Rec => ({
+  time,
+  kind: TraceKind.TaskStop,
+  kernel,
+  core,
+  words: [pid, pid, reason],
+});
 const send = (time: number, from: number, to: number, sequence: number, type = 20, cause = 0xff000000): Rec[] => [
   { time, kind: TraceKind.MessageSend, kernel: from, words: [(to << 16) | type, sequence, 48, cause] },
-  ...[0, 1, 2, 3].map((part): Rec => ({ time, kind: TraceKind.MessageBytes, kernel: from, words: [part, part + 10, part + 20, part + 30] })),
+  ...[0, 1, 2, 3].map(
+    (part): Rec => ({ time, kind: TraceKind.MessageBytes, kernel: from, words: [part, part + 10, part + 20, part + 30] }),
+  ),
 ];
-const receive = (time: number, from: number, to: number, sequence: number, type = 20): Rec => ({ time, kind: TraceKind.MessageReceive, kernel: to, words: [(from << 16) | type, sequence, 0, 0] });
-const name = (pid: number, text: string, kernel = 0): Rec => ({ time: 0, kind: TraceKind.TaskName, kernel, core: pid, words: [0, 1, 2, 3].map((i) => [0, 1, 2, 3].reduce((w, j) => w | ((text.charCodeAt(4 * i + j) || 0) << (8 * j)), 0)) });
+const receive = (time: number, from: number, to: number, sequence: number, type = 20): Rec => ({
+  time,
+  kind: TraceKind.MessageReceive,
+  kernel: to,
+  words: [(from << 16) | type, sequence, 0, 0],
+});
+const name = (pid: number, text: string, kernel = 0): Rec => ({
+  time: 0,
+  kind: TraceKind.TaskName,
+  kernel,
+  core: pid,
+  words: [0, 1, 2, 3].map(i => [0, 1, 2, 3].reduce((w, j) => w | ((text.charCodeAt(4 * i + j) || 0) << (8 * j)), 0)),
+});
 
 function storeOf(...list: Rec[]): TraceStore {
   const store = new TraceStore();
@@ -78,8 +103,12 @@ describe('tasks', () => {
   });
 
   it('follows processes: names, births, ends', () => {
-    const store = storeOf(name(1, 'init'), { time: 5, kind: TraceKind.TaskNew, words: [2, 2, 1, 0] }, name(2, 'a-name-of-16-byte'), { time: 6, kind: TraceKind.TaskNew, words: [2, 3, 1, 0] });
-    expect(store.living().map((row) => row.name)).toEqual(['init', 'a-name-of-16-byt']);
+    const store = storeOf(name(1, 'init'), { time: 5, kind: TraceKind.TaskNew, words: [2, 2, 1, 0] }, name(2, 'a-name-of-16-byte'), {
+      time: 6,
+      kind: TraceKind.TaskNew,
+      words: [2, 3, 1, 0],
+    });
+    expect(store.living().map(row => row.name)).toEqual(['init', 'a-name-of-16-byt']);
     store.append(records({ time: 8, kind: TraceKind.TaskExit, words: [2, 2, 0, 0] }));
     expect(store.processes.get(2)?.alive, 'a thread is left').toBe(true);
     store.append(records({ time: 9, kind: TraceKind.TaskExit, words: [2, 3, 0, 0] }));
@@ -87,13 +116,32 @@ describe('tasks', () => {
   });
 
   it('a process is where it last began to run', () => {
-    const move = (time: number, kernel: number, other: number, step: number): Rec => ({ time, kind: TraceKind.Migrate, kernel, words: [4, other, step, 0] });
-    const store = storeOf(name(4, 'spin'), run(10, 0, 4), stop(20, 0, 4, 3), move(20, 0, 2, MigrateStep.Stopped), move(90, 2, 0, MigrateStep.Running), run(91, 17, 4, 2));
+    const move = (time: number, kernel: number, other: number, step: number): Rec => ({
+      time,
+      kind: TraceKind.Migrate,
+      kernel,
+      words: [4, other, step, 0],
+    });
+    const store = storeOf(
+      name(4, 'spin'),
+      run(10, 0, 4),
+      stop(20, 0, 4, 3),
+      move(20, 0, 2, MigrateStep.Stopped),
+      move(90, 2, 0, MigrateStep.Running),
+      run(91, 17, 4, 2),
+    );
     expect(store.processes.get(4)).toMatchObject({ kernel: 2, origin: 0, errno: 0 });
     // Another host's older news come late.
     store.append(records(run(15, 1, 4, 0)));
     expect(store.processes.get(4)?.kernel).toBe(2);
-    store.append(records(move(100, 2, 3, MigrateStep.Stopped), { time: 110, kind: TraceKind.Migrate, kernel: 2, words: [4, 3, MigrateStep.Failed, 12] }));
+    store.append(
+      records(move(100, 2, 3, MigrateStep.Stopped), {
+        time: 110,
+        kind: TraceKind.Migrate,
+        kernel: 2,
+        words: [4, 3, MigrateStep.Failed, 12],
+      }),
+    );
     expect(store.processes.get(4)).toMatchObject({ kernel: 2, errno: 12 });
   });
 });
@@ -112,7 +160,7 @@ describe('messages', () => {
   it('pairs a handling that is told of before the sending', () => {
     const store = storeOf(receive(20, 0, 1, 0), receive(21, 0, 1, 1));
     store.append(records(...send(10, 0, 1, 0), ...send(11, 0, 1, 1), ...send(12, 0, 1, 2)));
-    expect([0, 1, 2].map((sequence) => store.inLane(0, 1, sequence)?.received)).toEqual([20, 21, Number.NaN]);
+    expect([0, 1, 2].map(sequence => store.inLane(0, 1, sequence)?.received)).toEqual([20, 21, Number.NaN]);
   });
 
   it('has the bytes of the wire', () => {
@@ -123,13 +171,19 @@ describe('messages', () => {
   });
 
   it('follows causes both ways', () => {
-    const store = storeOf(...send(10, 0, 1, 0, 24), receive(20, 0, 1, 0, 24), ...send(25, 1, 2, 0, 20, 0), ...send(26, 1, 0, 0, 25, 0), ...send(27, 1, 0, 1, 25));
+    const store = storeOf(
+      ...send(10, 0, 1, 0, 24),
+      receive(20, 0, 1, 0, 24),
+      ...send(25, 1, 2, 0, 20, 0),
+      ...send(26, 1, 0, 0, 25, 0),
+      ...send(27, 1, 0, 1, 25),
+    );
     const first = store.inLane(0, 1, 0);
     const second = store.inLane(1, 2, 0);
     if (!first || !second) throw new Error('not there');
     expect(store.causeOf(first)).toBeNull();
     expect(store.causeOf(second)?.id).toBe(first.id);
-    expect(store.effectsOf(first).map((row) => row.sent)).toEqual([25, 26]);
+    expect(store.effectsOf(first).map(row => row.sent)).toEqual([25, 26]);
   });
 
   it('finds what was under way, and the neighbours in time', () => {
@@ -151,14 +205,17 @@ describe('messages', () => {
     expect(store.message(next)?.sent).toBe(100);
     expect(store.neighbour(100, next, false, any)).toBe(first?.id);
     expect(store.neighbour(10, first?.id ?? -1, false, any)).toBeNull();
-    expect(store.messagesOf(0, 10).map((id) => store.message(id)?.sent)).toEqual([10, 100, 200]);
-    expect(store.messagesOf(0, 2, (type) => type === 20)).toHaveLength(2);
+    expect(store.messagesOf(0, 10).map(id => store.message(id)?.sent)).toEqual([10, 100, 200]);
+    expect(store.messagesOf(0, 2, type => type === 20)).toHaveLength(2);
     expect(store.sentBetween(0, 0, 200)).toBe(1);
   });
 
   it('keeps ids when older ones are forgotten', () => {
     const store = new TraceStore();
-    for (let n = 0; n < 40_000; n += 1000) store.append(records(...Array.from({ length: 1000 }, (_, i) => [...send(n + i, 0, 1, n + i), receive(n + i + 0.5, 0, 1, n + i)]).flat()));
+    for (let n = 0; n < 40_000; n += 1000)
+      store.append(
+        records(...Array.from({ length: 1000 }, (_, i) => [...send(n + i, 0, 1, n + i), receive(n + i + 0.5, 0, 1, n + i)]).flat()),
+      );
     const last = store.inLane(0, 1, 39_999);
     expect(last?.received).toBe(39_999.5);
     expect(store.message(last?.id ?? -1)?.sequence).toBe(39_999);
@@ -182,13 +239,16 @@ describe('messages', () => {
 describe('kernels', () => {
   it('have states, counts and marks', () => {
     const store = storeOf(
-      { time: 5, kind: TraceKind.KernelState, kernel: 2, words: [1, 0, 8, 100] }, { time: 9, kind: TraceKind.KernelState, kernel: 2, words: [2, 0, 8, 100] },
-      { time: 10, kind: TraceKind.PageFault, kernel: 2, words: [1, 2, 0, 4] }, { time: 11, kind: TraceKind.Memory, kernel: 2, words: [60, 100] }, { time: 12, kind: TraceKind.MissingCall, kernel: 2, words: [1, 999] },
+      { time: 5, kind: TraceKind.KernelState, kernel: 2, words: [1, 0, 8, 100] },
+      { time: 9, kind: TraceKind.KernelState, kernel: 2, words: [2, 0, 8, 100] },
+      { time: 10, kind: TraceKind.PageFault, kernel: 2, words: [1, 2, 0, 4] },
+      { time: 11, kind: TraceKind.Memory, kernel: 2, words: [60, 100] },
+      { time: 12, kind: TraceKind.MissingCall, kernel: 2, words: [1, 999] },
     );
     expect(store.kernels.get(2)).toMatchObject({ state: 2, since: 9, cores: 8, faults: 1, memory: { free: 60, all: 100 } });
     expect([...(store.kernels.get(2)?.missing ?? [])]).toEqual([999]);
     const kinds: number[] = [];
-    store.eachMark(2, 6, 11, (mark) => kinds.push(mark.kind));
+    store.eachMark(2, 6, 11, mark => kinds.push(mark.kind));
     expect(kinds).toEqual([TraceKind.KernelState, TraceKind.PageFault, TraceKind.Memory]);
   });
 });

@@ -132,14 +132,22 @@ export class TraceStore {
     this.recordCount++;
     if (time > this.end) this.end = time;
     switch (kind) {
-      case TraceKind.TaskRun: return this.#run(kernel, core, a, time);
-      case TraceKind.TaskStop: return this.#spans.get(core)?.stop(time, c);
-      case TraceKind.TaskNew: return this.#born(kernel, a, b, c, d);
-      case TraceKind.TaskName: return this.#named(kernel, core, nameOf([a, b, c, d]));
-      case TraceKind.TaskExit: return this.#gone(a, b, d);
-      case TraceKind.MessageSend: return this.#send(kernel, a >>> 16, a & 0xffff, b, c, d, time);
-      case TraceKind.MessageBytes: return this.#bytes(kernel, bytes.subarray(at + 16, at + 32));
-      case TraceKind.MessageReceive: return this.#receive(a >>> 16, kernel, b, time);
+      case TraceKind.TaskRun:
+        return this.#run(kernel, core, a, time);
+      case TraceKind.TaskStop:
+        return this.#spans.get(core)?.stop(time, c);
+      case TraceKind.TaskNew:
+        return this.#born(kernel, a, b, c, d);
+      case TraceKind.TaskName:
+        return this.#named(kernel, core, nameOf([a, b, c, d]));
+      case TraceKind.TaskExit:
+        return this.#gone(a, b, d);
+      case TraceKind.MessageSend:
+        return this.#send(kernel, a >>> 16, a & 0xffff, b, c, d, time);
+      case TraceKind.MessageBytes:
+        return this.#bytes(kernel, bytes.subarray(at + 16, at + 32));
+      case TraceKind.MessageReceive:
+        return this.#receive(a >>> 16, kernel, b, time);
     }
     (this.#marks[kernel] ??= new MarkTable(KEPT.marks)).add(time, kind, a, b, c, d);
     const row = this.#kernel(kernel);
@@ -147,7 +155,8 @@ export class TraceStore {
       case TraceKind.KernelState:
         Object.assign(row, { state: a, by: b, cores: c, frames: d, since: time });
         return;
-      case TraceKind.Migrate: return this.#moved(a, { time, at: kernel, other: b, step: c, count: d });
+      case TraceKind.Migrate:
+        return this.#moved(a, { time, at: kernel, other: b, step: c, count: d });
       case TraceKind.PageFault:
         this.faultCount++;
         row.faults++;
@@ -183,12 +192,23 @@ export class TraceStore {
     }
     table.run(kernel, pid, time);
     const row = this.processes.get(pid);
-    if (row === undefined) this.processes.set(pid, { pid, name: '', kernel, origin: pid >>> 15, parent: 0, alive: true, errno: 0, moves: [] });
+    if (row === undefined)
+      this.processes.set(pid, { pid, name: '', kernel, origin: pid >>> 15, parent: 0, alive: true, errno: 0, moves: [] });
     else if (time >= (row.moves.at(-1)?.time ?? 0)) row.kernel = kernel;
   }
 
   #born(kernel: number, pid: number, tid: number, parent: number, origin: number): void {
-    if (tid === pid) this.processes.set(pid, { pid, name: this.processes.get(parent)?.name ?? '', kernel, origin, parent, alive: true, errno: 0, moves: [] });
+    if (tid === pid)
+      this.processes.set(pid, {
+        pid,
+        name: this.processes.get(parent)?.name ?? '',
+        kernel,
+        origin,
+        parent,
+        alive: true,
+        errno: 0,
+        moves: [],
+      });
     const threads = this.#threads.get(pid);
     if (threads === undefined || tid === pid) this.#threads.set(pid, new Set([pid, tid]));
     else threads.add(tid);
@@ -284,8 +304,16 @@ export class TraceStore {
     const at = Math.floor(id / FROM) - table.first;
     if (at < 0 || at >= table.length) return null;
     return {
-      id, from, to: table.to[at] as number, type: table.type[at] as number, sequence: table.sequence[at] as number, length: table.length16[at] as number,
-      fragment: table.fragment[at] as number, cause: table.cause[at] as number, sent: table.sent[at] as number, received: table.received[at] as number,
+      id,
+      from,
+      to: table.to[at] as number,
+      type: table.type[at] as number,
+      sequence: table.sequence[at] as number,
+      length: table.length16[at] as number,
+      fragment: table.fragment[at] as number,
+      cause: table.cause[at] as number,
+      sent: table.sent[at] as number,
+      received: table.received[at] as number,
       bytes: table.bytes.slice(at * MESSAGE_BYTES, (at + 1) * MESSAGE_BYTES),
     };
   }
@@ -347,14 +375,21 @@ export class TraceStore {
         n++;
       }
     }
-    return found.sort((x, y) => x.sent - y.sent || x.id - y.id).slice(-limit).map(({ id }) => id);
+    return found
+      .sort((x, y) => x.sent - y.sent || x.id - y.id)
+      .slice(-limit)
+      .map(({ id }) => id);
   }
 
   /**
    * Visits messages that were under way at some time from `start` to `end`, kernel by kernel in order of sending. One that has not been
    * handled counts as under way for as long as the slowest of its sender was.
    */
-  eachMessage(start: number, end: number, visit: (id: number, from: number, to: number, type: number, sent: number, received: number) => void): void {
+  eachMessage(
+    start: number,
+    end: number,
+    visit: (id: number, from: number, to: number, type: number, sent: number, received: number) => void,
+  ): void {
     for (const [from, table] of this.#messages.entries()) {
       if (table === undefined) continue;
       for (let at = lowerBound(table.sent, table.length, start - table.flight); at < table.length; at++) {
@@ -368,13 +403,23 @@ export class TraceStore {
   }
 
   /** Visits messages sent since the last visit with the same cursor, which is brought up to date. */
-  eachNewMessage(cursor: number[], visit: (id: number, from: number, to: number, type: number, sent: number, received: number) => void): void {
+  eachNewMessage(
+    cursor: number[],
+    visit: (id: number, from: number, to: number, type: number, sent: number, received: number) => void,
+  ): void {
     for (const [from, table] of this.#messages.entries()) {
       if (table === undefined) continue;
       const since = Math.max(table.first, cursor[from] ?? 0);
       cursor[from] = table.next;
       for (let at = since - table.first; at < table.length; at++) {
-        visit((table.first + at) * FROM + from, from, table.to[at] as number, table.type[at] as number, table.sent[at] as number, table.received[at] as number);
+        visit(
+          (table.first + at) * FROM + from,
+          from,
+          table.to[at] as number,
+          table.type[at] as number,
+          table.sent[at] as number,
+          table.received[at] as number,
+        );
       }
     }
   }
@@ -382,7 +427,8 @@ export class TraceStore {
   /** The next message after (or before) this time that is wanted, over all kernels. */
   neighbour(time: number, id: number, forward: boolean, wanted: (type: number) => boolean): number | null {
     let best: { id: number; sent: number } | null = null;
-    const before = (x: { id: number; sent: number }, y: { id: number; sent: number }): boolean => x.sent < y.sent || (x.sent === y.sent && x.id < y.id);
+    const before = (x: { id: number; sent: number }, y: { id: number; sent: number }): boolean =>
+      x.sent < y.sent || (x.sent === y.sent && x.id < y.id);
     for (const [from, table] of this.#messages.entries()) {
       if (table === undefined) continue;
       const step = forward ? 1 : -1;
@@ -412,7 +458,13 @@ export class TraceStore {
     const table = this.#spans.get(core);
     const at = table?.running ?? -1;
     if (table === undefined || at < 0) return null;
-    return { kernel: table.kernel[at] as number, core, pid: table.pid[at] as number, start: table.start[at] as number, end: Number.POSITIVE_INFINITY };
+    return {
+      kernel: table.kernel[at] as number,
+      core,
+      pid: table.pid[at] as number,
+      start: table.start[at] as number,
+      end: Number.POSITIVE_INFINITY,
+    };
   }
 
   /** What ran on the core at this time. */
@@ -421,7 +473,13 @@ export class TraceStore {
     if (table === undefined) return null;
     const at = lowerBound(table.end, table.length, time);
     if (at >= table.length || (table.start[at] as number) > time) return null;
-    return { kernel: table.kernel[at] as number, core, pid: table.pid[at] as number, start: table.start[at] as number, end: table.end[at] as number };
+    return {
+      kernel: table.kernel[at] as number,
+      core,
+      pid: table.pid[at] as number,
+      start: table.start[at] as number,
+      end: table.end[at] as number,
+    };
   }
 
   /** Share of the time from `start` to `end` that the core was busy, 0 … 1. */
@@ -435,7 +493,13 @@ export class TraceStore {
    * Visits what ran on a core from `start` to `end`, in order. Of stretches shorter than `grain` only the first in each grain is visited, so
    * that a picture costs what its pixels cost.
    */
-  eachSpan(core: number, start: number, end: number, grain: number, visit: (kernel: number, pid: number, start: number, end: number) => void): void {
+  eachSpan(
+    core: number,
+    start: number,
+    end: number,
+    grain: number,
+    visit: (kernel: number, pid: number, start: number, end: number) => void,
+  ): void {
     const table = this.#spans.get(core);
     if (table === undefined) return;
     let at = lowerBound(table.end, table.length, start);
@@ -459,14 +523,20 @@ export class TraceStore {
     if (table === undefined) return;
     for (let at = lowerBound(table.time, table.length, start); at < table.length && (table.time[at] as number) <= end; at++) {
       visit({
-        kernel, time: table.time[at] as number, kind: table.kind[at] as number, a: table.a[at] as number, b: table.b[at] as number, c: table.c[at] as number, d: table.d[at] as number,
+        kernel,
+        time: table.time[at] as number,
+        kind: table.kind[at] as number,
+        a: table.a[at] as number,
+        b: table.b[at] as number,
+        c: table.c[at] as number,
+        d: table.d[at] as number,
       });
     }
   }
 
   /** Living processes, ascending. */
   living(): ProcessRow[] {
-    return [...this.processes.values()].filter((row) => row.alive).sort((a, b) => a.pid - b.pid);
+    return [...this.processes.values()].filter(row => row.alive).sort((a, b) => a.pid - b.pid);
   }
 }
 

@@ -73,7 +73,11 @@ export const KERNEL_COSTS = {
   migratePage: cost(790, 'sending one page mapping (0.36 µs)', 'import figures of the SFMA 2014 poster, split evenly'),
   migrateImportBase: cost(440_000, 'making the task at the target (0.2 ms)', 'SFMA 2014 poster, intercept'),
   migrateImportPage: cost(790, 'importing one page mapping (0.36 µs)', 'SFMA 2014 poster, slope'),
-  bootKernel: cost(11_000_000, 'from the start of the first core to the first line of the kernel: the mandated delays of INIT and SIPI, 5 ms', 'order of magnitude; 200–500 µs a SIPI is mandated'),
+  bootKernel: cost(
+    11_000_000,
+    'from the start of the first core to the first line of the kernel: the mandated delays of INIT and SIPI, 5 ms',
+    'order of magnitude; 200–500 µs a SIPI is mandated',
+  ),
   bootPerFrame: cost(12, 'initializing one frame descriptor'),
   lookup: cost(150, 'finding a name in a directory that is in memory'),
   transfer: cost(200, 'fixed part of one read or write of an open file'),

@@ -60,7 +60,7 @@ export function memoryMap(topology: Topology, limit = MEMORY_MAX): MemoryMap {
     bytes: lowLimit + count * perNode,
     lowLimit,
     nodes: topology.nodes.map((_, node) => ({ node, base: lowLimit + node * perNode, bytes: perNode })),
-    hartState: (position) => harts + position * HART_STATE_BYTES,
-    decodeCache: (host) => alignedCaches + host * DECODE_CACHE_BYTES,
+    hartState: position => harts + position * HART_STATE_BYTES,
+    decodeCache: host => alignedCaches + host * DECODE_CACHE_BYTES,
   };
 }

@@ -5,8 +5,8 @@ import { kernelName, STATE, STATE_NAMES } from './kernels.ts';
 import { useLab } from './store.ts';
 
 export function Announcer() {
-  const session = useLab((s) => s.session);
-  const tick = useLab((s) => s.tick);
+  const session = useLab(s => s.session);
+  const tick = useLab(s => s.tick);
   const [text, setText] = useState('');
   const states = useRef(new Map<number, number>());
   const moves = useRef(new Map<number, number>());
@@ -31,5 +31,9 @@ export function Announcer() {
     }
     if (said.length > 0) setText(said.slice(-4).join(', '));
   }, [session, tick]);
-  return <div className="sr" role="status" aria-live="polite">{text}</div>;
+  return (
+    <div className="sr" role="status" aria-live="polite">
+      {text}
+    </div>
+  );
 }

@@ -23,9 +23,19 @@ export function App() {
       root.dataset['theme'] = dark ? 'dark' : 'light';
       const style = getComputedStyle(root);
       const token = (name: string): string => style.getPropertyValue(name).trim();
-      const ansi = Object.fromEntries(ANSI.map((name) => [name, token(`--ansi-${name}`)]));
-      consoles.setLook({ background: token('--console'), foreground: token('--console-text'), cursor: token('--console-text'), cursorAccent: token('--console'), selectionBackground: token('--select'), ...ansi }, projector ? 18 : 14);
-      useLab.setState((state) => ({ tick: state.tick + 1 }));
+      const ansi = Object.fromEntries(ANSI.map(name => [name, token(`--ansi-${name}`)]));
+      consoles.setLook(
+        {
+          background: token('--console'),
+          foreground: token('--console-text'),
+          cursor: token('--console-text'),
+          cursorAccent: token('--console'),
+          selectionBackground: token('--select'),
+          ...ansi,
+        },
+        projector ? 18 : 14,
+      );
+      useLab.setState(state => ({ tick: state.tick + 1 }));
     };
     apply();
     const media = matchMedia('(prefers-color-scheme: dark)');
@@ -35,8 +45,8 @@ export function App() {
   return (
     <div
       className="app"
-      onDragOver={(event) => event.dataTransfer.types.includes('Files') && event.preventDefault()}
-      onDrop={(event) => {
+      onDragOver={event => event.dataTransfer.types.includes('Files') && event.preventDefault()}
+      onDrop={event => {
         const [file] = event.dataTransfer.files;
         if (!file) return;
         event.preventDefault();
@@ -56,7 +66,9 @@ export function App() {
       {notice !== null && (
         <div className="notice" data-bad={notice.bad} role={notice.bad ? 'alert' : 'status'}>
           <span>{notice.text}</span>
-          <button type="button" aria-label="Close the message" onClick={() => select({ notice: null })}>×</button>
+          <button type="button" aria-label="Close the message" onClick={() => select({ notice: null })}>
+            ×
+          </button>
         </div>
       )}
       <Announcer />
@@ -66,4 +78,21 @@ export function App() {
   );
 }
 
-const ANSI = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white', 'brightBlack', 'brightRed', 'brightGreen', 'brightYellow', 'brightBlue', 'brightMagenta', 'brightCyan', 'brightWhite'] as const;
+const ANSI = [
+  'black',
+  'red',
+  'green',
+  'yellow',
+  'blue',
+  'magenta',
+  'cyan',
+  'white',
+  'brightBlack',
+  'brightRed',
+  'brightGreen',
+  'brightYellow',
+  'brightBlue',
+  'brightMagenta',
+  'brightCyan',
+  'brightWhite',
+] as const;

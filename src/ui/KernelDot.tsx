@@ -2,5 +2,9 @@
 import { kernelName, kernelStyle } from './kernels.ts';
 
 export function KernelDot({ kernel }: { kernel: number }) {
-  return <span className="kernel-dot" style={kernelStyle(kernel)} title={kernelName(kernel)}>{kernel}</span>;
+  return (
+    <span className="kernel-dot" style={kernelStyle(kernel)} title={kernelName(kernel)}>
+      {kernel}
+    </span>
+  );
 }

@@ -29,13 +29,18 @@ export function KernelPrompt({ kind }: { kind: Prompt['kind'] }) {
       <label>
         {kind === 'move' ? `Move ${session?.trace.processes.get(pid ?? 0)?.name ?? 'the process'} to kernel ` : 'Console of kernel '}
         <input
-          ref={input} value={text} inputMode="numeric" size={3} aria-invalid={wrong} onBlur={() => select({ prompt: null })}
-          onChange={(event) => {
+          ref={input}
+          value={text}
+          inputMode="numeric"
+          size={3}
+          aria-invalid={wrong}
+          onBlur={() => select({ prompt: null })}
+          onChange={event => {
             const next = event.target.value.replace(/\D/g, '').slice(0, 3);
             setText(next);
             if (next !== '' && Number(next) < count && Number(next) * 10 >= count) take(next);
           }}
-          onKeyDown={(event) => {
+          onKeyDown={event => {
             if (event.key === 'Enter') take(text);
             else if (event.key === 'Escape') select({ prompt: null });
             else return;

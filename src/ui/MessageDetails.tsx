@@ -10,7 +10,7 @@ const EFFECTS_SHOWN = 6;
 
 export function MessageDetails({ id }: { id: number }) {
   const { topology, select, session } = useLab();
-  useLab((s) => s.tick);
+  useLab(s => s.tick);
   const row = session?.trace.message(id) ?? null;
   if (session === null || row === null) return null;
   const { name, text, fields, fragments } = describeMessage(session.trace, row);
@@ -18,15 +18,57 @@ export function MessageDetails({ id }: { id: number }) {
   const effects = session.trace.effectsOf(row);
   return (
     <aside className="details" aria-label="The selected message">
-      <header><b className="mono">{name}</b> <KernelDot kernel={row.from} /> → <KernelDot kernel={row.to} /> <button type="button" aria-label="Close" onClick={() => select({ message: null })}>×</button></header>
+      <header>
+        <b className="mono">{name}</b> <KernelDot kernel={row.from} /> → <KernelDot kernel={row.to} />{' '}
+        <button type="button" aria-label="Close" onClick={() => select({ message: null })}>
+          ×
+        </button>
+      </header>
       {text !== '' && <p>{text}</p>}
       <dl>
-        <dt>sent</dt><dd>{clockText(row.sent / topology.hertz, 9)} · number {row.sequence} in its lane</dd>
-        <dt>under way</dt><dd>{Number.isNaN(row.received) ? 'still' : timeText(row.received - row.sent, topology.hertz)}</dd>
-        <dt>because of</dt><dd>{cause === null ? (row.cause >>> 24 === 0xff ? 'a system call or timer' : 'a message that is no longer kept') : <Jump row={cause} />}</dd>
-        {effects.length > 0 && <><dt>led to</dt><dd className="jumps">{effects.slice(0, EFFECTS_SHOWN).map((each) => <Jump key={each.id} row={each} />)}{effects.length > EFFECTS_SHOWN && ` and ${effects.length - EFFECTS_SHOWN} more`}</dd></>}
-        {fragments > 1 && <><dt>fragment</dt><dd>{row.fragment + 1} of {fragments}</dd></>}
-        {fields.map(([key, value]) => <div key={key} className="pair"><dt className="mono">{key}</dt><dd className="mono">{value}</dd></div>)}
+        <dt>sent</dt>
+        <dd>
+          {clockText(row.sent / topology.hertz, 9)} · number {row.sequence} in its lane
+        </dd>
+        <dt>under way</dt>
+        <dd>{Number.isNaN(row.received) ? 'still' : timeText(row.received - row.sent, topology.hertz)}</dd>
+        <dt>because of</dt>
+        <dd>
+          {cause === null ? (
+            row.cause >>> 24 === 0xff ? (
+              'a system call or timer'
+            ) : (
+              'a message that is no longer kept'
+            )
+          ) : (
+            <Jump row={cause} />
+          )}
+        </dd>
+        {effects.length > 0 && (
+          <>
+            <dt>led to</dt>
+            <dd className="jumps">
+              {effects.slice(0, EFFECTS_SHOWN).map(each => (
+                <Jump key={each.id} row={each} />
+              ))}
+              {effects.length > EFFECTS_SHOWN && ` and ${effects.length - EFFECTS_SHOWN} more`}
+            </dd>
+          </>
+        )}
+        {fragments > 1 && (
+          <>
+            <dt>fragment</dt>
+            <dd>
+              {row.fragment + 1} of {fragments}
+            </dd>
+          </>
+        )}
+        {fields.map(([key, value]) => (
+          <div key={key} className="pair">
+            <dt className="mono">{key}</dt>
+            <dd className="mono">{value}</dd>
+          </div>
+        ))}
       </dl>
       <Bytes row={row} />
     </aside>
@@ -34,13 +76,22 @@ export function MessageDetails({ id }: { id: number }) {
 }
 
 function Jump({ row }: { row: MessageRow }) {
-  const select = useLab((s) => s.select);
-  return <button type="button" className="jump mono" onClick={() => select({ message: row.id })}>{messageName(row.type)} {row.from} → {row.to}</button>;
+  const select = useLab(s => s.select);
+  return (
+    <button type="button" className="jump mono" onClick={() => select({ message: row.id })}>
+      {messageName(row.type)} {row.from} → {row.to}
+    </button>
+  );
 }
 
 /** As `hexdump -C` has them. */
 function Bytes({ row }: { row: MessageRow }) {
-  const hex = Array.from(row.bytes, (byte) => byte.toString(16).padStart(2, '0'));
-  const line = (at: number): string => `${at.toString(16).padStart(2, '0')}  ${hex.slice(at, at + 8).join(' ')}  ${hex.slice(at + 8, at + 16).join(' ')}`;
-  return <pre role="img" aria-label="Its 64 bytes">{[0, 16, 32, 48].map(line).join('\n')}</pre>;
+  const hex = Array.from(row.bytes, byte => byte.toString(16).padStart(2, '0'));
+  const line = (at: number): string =>
+    `${at.toString(16).padStart(2, '0')}  ${hex.slice(at, at + 8).join(' ')}  ${hex.slice(at + 8, at + 16).join(' ')}`;
+  return (
+    <pre role="img" aria-label="Its 64 bytes">
+      {[0, 16, 32, 48].map(line).join('\n')}
+    </pre>
+  );
 }

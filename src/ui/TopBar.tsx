@@ -9,10 +9,13 @@ import { isIsolated } from './engine.ts';
 import { SPEEDS, STEPS, useLab } from './store.ts';
 
 const PLANS = [
-  { value: 'smp', label: 'one kernel' }, { value: 'clustered', label: 'one per node' }, { value: 'partitioned', label: 'one per core' },
+  { value: 'smp', label: 'one kernel' },
+  { value: 'clustered', label: 'one per node' },
+  { value: 'partitioned', label: 'one per core' },
 ] as const;
 const MACHINES: Readonly<Record<string, string>> = { 'opteron-6274': 'Opteron 6274', laptop: 'Laptop, 4 cores', dual: '2 × 8 cores' };
-const ONE_WORKER = 'This page may not share memory between Workers (it is not cross-origin isolated), so one Worker runs all kernels. The run is the same.';
+const ONE_WORKER =
+  'This page may not share memory between Workers (it is not cross-origin isolated), so one Worker runs all kernels. The run is the same.';
 
 export function TopBar() {
   const { session, status, plan, starting, speed, stepKind, topology, setSpeed, select } = useLab();
@@ -23,27 +26,64 @@ export function TopBar() {
       <h1>Popcorn Lab</h1>
       <Pickers />
       <div className="group">
-        <Act id="boot" className={running ? '' : 'primary'} disabled={plan === null || starting} icon={<Power size={16} aria-hidden />}>{starting ? 'Starting …' : 'Boot all'}</Act>
+        <Act id="boot" className={running ? '' : 'primary'} disabled={plan === null || starting} icon={<Power size={16} aria-hidden />}>
+          {starting ? 'Starting …' : 'Boot all'}
+        </Act>
         {running && <Act id="off">Power off</Act>}
       </div>
       <div className="group time" role="group" aria-label="Time">
-        <Act id="pause" disabled={!running} className={paused ? 'primary' : ''} icon={paused ? <Play size={16} aria-hidden /> : <Pause size={16} aria-hidden />}>{paused ? 'Run' : 'Pause'}</Act>
+        <Act
+          id="pause"
+          disabled={!running}
+          className={paused ? 'primary' : ''}
+          icon={paused ? <Play size={16} aria-hidden /> : <Pause size={16} aria-hidden />}
+        >
+          {paused ? 'Run' : 'Pause'}
+        </Act>
         <div className="joined">
-          <Act id="step" disabled={!running} icon={<StepForward size={16} aria-hidden />}><span className="sr">Step: {stepKind}</span></Act>
+          <Act id="step" disabled={!running} icon={<StepForward size={16} aria-hidden />}>
+            <span className="sr">Step: {stepKind}</span>
+          </Act>
           <select
-            value="" disabled={!running} aria-label="Step to the next" title="What a step is"
-            onChange={(event) => useLab.getState().step(event.target.value as StepKind)}
+            value=""
+            disabled={!running}
+            aria-label="Step to the next"
+            title="What a step is"
+            onChange={event => useLab.getState().step(event.target.value as StepKind)}
           >
-            <option value="" hidden>{stepKind}</option>
-            {STEPS.map((kind) => <option key={kind} value={kind}>{kind}</option>)}
+            <option value="" hidden>
+              {stepKind}
+            </option>
+            {STEPS.map(kind => (
+              <option key={kind} value={kind}>
+                {kind}
+              </option>
+            ))}
           </select>
         </div>
-        <select aria-label="Speed: wall time to virtual time" value={speed} title="Wall time = virtual time (− slower, + faster)" onChange={(event) => setSpeed(Number(event.target.value))}>{SPEEDS.map(({ label }, index) => <option key={label} value={index}>{label}</option>)}</select>
-        <span className="clock" role="timer" aria-label="Virtual time" title={`${status?.now ?? 0} cycles`}>{clockText((status?.now ?? 0) / topology.hertz)}</span>
+        <select
+          aria-label="Speed: wall time to virtual time"
+          value={speed}
+          title="Wall time = virtual time (− slower, + faster)"
+          onChange={event => setSpeed(Number(event.target.value))}
+        >
+          {SPEEDS.map(({ label }, index) => (
+            <option key={label} value={index}>
+              {label}
+            </option>
+          ))}
+        </select>
+        <span className="clock" role="timer" aria-label="Virtual time" title={`${status?.now ?? 0} cycles`}>
+          {clockText((status?.now ?? 0) / topology.hertz)}
+        </span>
         {status?.replaying && <span className="badge">playing a recording</span>}
       </div>
       <div className="group right">
-        {!isIsolated() && <button type="button" className="badge" title={ONE_WORKER} onClick={() => select({ notice: { text: ONE_WORKER, bad: false } })}>one Worker</button>}
+        {!isIsolated() && (
+          <button type="button" className="badge" title={ONE_WORKER} onClick={() => select({ notice: { text: ONE_WORKER, bad: false } })}>
+            one Worker
+          </button>
+        )}
         <Tools />
       </div>
     </header>
@@ -59,23 +99,49 @@ function Pickers() {
   const why = running ? 'Power off to change it' : undefined;
   return (
     <>
-      <select aria-label="Machine" value={preset} disabled={running} title={why} onChange={(event) => (event.target.value === 'open' ? file.current?.click() : setMachine({ preset: event.target.value }))}>
-        {Object.keys(PRESETS).map((name) => <option key={name} value={name}>{MACHINES[name] ?? name}</option>)}
+      <select
+        aria-label="Machine"
+        value={preset}
+        disabled={running}
+        title={why}
+        onChange={event => (event.target.value === 'open' ? file.current?.click() : setMachine({ preset: event.target.value }))}
+      >
+        {Object.keys(PRESETS).map(name => (
+          <option key={name} value={name}>
+            {MACHINES[name] ?? name}
+          </option>
+        ))}
         {preset === 'file' && <option value="file">{'name' in scenario.machine ? scenario.machine.name : ''}</option>}
         <option value="open">open hwloc XML…</option>
       </select>
       <select
-        aria-label="Plan" value={named ? scenario.plan.trim() : 'own'} disabled={running} title={why}
-        onChange={(event) => (event.target.value === 'own' ? document.querySelector<HTMLInputElement>('.plan-text input')?.focus() : setPlan(event.target.value))}
+        aria-label="Plan"
+        value={named ? scenario.plan.trim() : 'own'}
+        disabled={running}
+        title={why}
+        onChange={event =>
+          event.target.value === 'own' ? document.querySelector<HTMLInputElement>('.plan-text input')?.focus() : setPlan(event.target.value)
+        }
       >
-        {PLANS.map(({ value, label }) => <option key={value} value={value}>{label}</option>)}
+        {PLANS.map(({ value, label }) => (
+          <option key={value} value={value}>
+            {label}
+          </option>
+        ))}
         <option value="own">own partitions{named ? '…' : ` (${plan?.partitions.length ?? 0})`}</option>
       </select>
-      <input id="open-file" ref={file} type="file" hidden aria-label="Open a file" onChange={(event) => {
-        const [chosen] = event.target.files ?? [];
-        if (chosen) void openFile(chosen);
-        event.target.value = '';
-      }} />
+      <input
+        id="open-file"
+        ref={file}
+        type="file"
+        hidden
+        aria-label="Open a file"
+        onChange={event => {
+          const [chosen] = event.target.files ?? [];
+          if (chosen) void openFile(chosen);
+          event.target.value = '';
+        }}
+      />
     </>
   );
 }
@@ -84,20 +150,69 @@ function Tools() {
   const { session, theme, projector } = useLab();
   return (
     <>
-      <Act id="record" disabled={session === null} icon={<Circle size={14} aria-hidden />}><span className="wide">Record</span><span className="sr">Save the recording</span></Act>
-      <Act id="open" icon={<FolderOpen size={16} aria-hidden />}><span className="sr">Open a file</span></Act>
-      <Act id="link" icon={<Share2 size={16} aria-hidden />}><span className="wide">Share</span><span className="sr">Copy a link</span></Act>
-      <Act id="projector" pressed={projector} icon={<Presentation size={16} aria-hidden />}><span className="sr">Projector: larger type</span></Act>
-      <Act id="theme" icon={theme === 'light' ? <Sun size={16} aria-hidden /> : theme === 'dark' ? <Moon size={16} aria-hidden /> : <SunMoon size={16} aria-hidden />}><span className="sr">Theme: {theme}</span></Act>
-      <Act id="help" icon={<HelpCircle size={16} aria-hidden />}><span className="sr">Keys and help</span></Act>
+      <Act id="record" disabled={session === null} icon={<Circle size={14} aria-hidden />}>
+        <span className="wide">Record</span>
+        <span className="sr">Save the recording</span>
+      </Act>
+      <Act id="open" icon={<FolderOpen size={16} aria-hidden />}>
+        <span className="sr">Open a file</span>
+      </Act>
+      <Act id="link" icon={<Share2 size={16} aria-hidden />}>
+        <span className="wide">Share</span>
+        <span className="sr">Copy a link</span>
+      </Act>
+      <Act id="projector" pressed={projector} icon={<Presentation size={16} aria-hidden />}>
+        <span className="sr">Projector: larger type</span>
+      </Act>
+      <Act
+        id="theme"
+        icon={
+          theme === 'light' ? (
+            <Sun size={16} aria-hidden />
+          ) : theme === 'dark' ? (
+            <Moon size={16} aria-hidden />
+          ) : (
+            <SunMoon size={16} aria-hidden />
+          )
+        }
+      >
+        <span className="sr">Theme: {theme}</span>
+      </Act>
+      <Act id="help" icon={<HelpCircle size={16} aria-hidden />}>
+        <span className="sr">Keys and help</span>
+      </Act>
     </>
   );
 }
 
 /** A button of the list of actions; its key is in the tooltip. */
-function Act({ id, icon, className, disabled, pressed, children }: { id: string; icon?: ReactNode; className?: string; disabled?: boolean; pressed?: boolean; children: ReactNode }) {
+function Act({
+  id,
+  icon,
+  className,
+  disabled,
+  pressed,
+  children,
+}: {
+  id: string;
+  icon?: ReactNode;
+  className?: string;
+  disabled?: boolean;
+  pressed?: boolean;
+  children: ReactNode;
+}) {
   const { name, shown, run } = action(id);
   return (
-    <button type="button" className={className} disabled={disabled} aria-pressed={pressed} title={shown === '' ? name : `${name} (${shown})`} onClick={run}>{icon}{children}</button>
+    <button
+      type="button"
+      className={className}
+      disabled={disabled}
+      aria-pressed={pressed}
+      title={shown === '' ? name : `${name} (${shown})`}
+      onClick={run}
+    >
+      {icon}
+      {children}
+    </button>
   );
 }

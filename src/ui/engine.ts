@@ -12,10 +12,11 @@ const LIMITS = [2 ** 32, 2 ** 30, 2 ** 29] as const;
 function webHost(): HostPort {
   const worker = new Worker(new URL('../world/web-host.ts', import.meta.url), { type: 'module' });
   return {
-    post: (message) => worker.postMessage(message),
-    listen: (handler) => {
+    post: message => worker.postMessage(message),
+    listen: handler => {
       worker.onmessage = (event: MessageEvent<FromHost>) => handler(event.data);
-      worker.onerror = (event) => handler({ kind: 'failed', host: 0, kernels: [], message: event.message || 'the worker could not be started' });
+      worker.onerror = event =>
+        handler({ kind: 'failed', host: 0, kernels: [], message: event.message || 'the worker could not be started' });
     },
     close: () => worker.terminate(),
   };
@@ -23,7 +24,7 @@ function webHost(): HostPort {
 
 let archive: Promise<Uint8Array> | null = null;
 function rootArchive(): Promise<Uint8Array> {
-  archive ??= fetch(new URL('initramfs.cpio.gz', document.baseURI)).then(async (response) => {
+  archive ??= fetch(new URL('initramfs.cpio.gz', document.baseURI)).then(async response => {
     if (!response.ok) throw new Error(`the userland could not be loaded (${response.status})`);
     const bytes = new Uint8Array(await response.arrayBuffer());
     // A server may have taken the compression off already.
@@ -46,8 +47,14 @@ export async function startInBrowser(source: Scenario | Recording, speed: number
   for (const memoryLimit of LIMITS) {
     try {
       return await startSession(source, {
-        hosts, isolated, rootArchive: root, speed, memoryLimit, makeHost: webHost, clock: () => performance.now(),
-        pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+        hosts,
+        isolated,
+        rootArchive: root,
+        speed,
+        memoryLimit,
+        makeHost: webHost,
+        clock: () => performance.now(),
+        pause: milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds)),
       });
     } catch (error) {
       failure = error;

@@ -15,12 +15,22 @@ function sent(type: number, payload: Uint8Array, from = 0): TraceStore {
     const part = payload.subarray(fragment * FRAGMENT_BYTES, (fragment + 1) * FRAGMENT_BYTES);
     const slot = new Uint8Array(MESSAGE_BYTES);
     const flags = (fragment === 0 ? FLAG.First : 0) | (fragment === count - 1 ? FLAG.Last : 0);
-    writeHeader(new DataView(slot.buffer), 0, { type, from: 0, to: 1, flags, sequence: from + fragment, length: part.length, fragment, cause: 0xff000000 });
+    writeHeader(new DataView(slot.buffer), 0, {
+      type,
+      from: 0,
+      to: 1,
+      flags,
+      sequence: from + fragment,
+      length: part.length,
+      fragment,
+      cause: 0xff000000,
+    });
     slot.set(part, HEADER_BYTES);
     const records = new Uint8Array(5 * TRACE_RECORD_BYTES);
     const view = new DataView(records.buffer);
     for (let i = 0; i < 5; i++) view.setUint16(i * TRACE_RECORD_BYTES + 8, i === 0 ? TraceKind.MessageSend : TraceKind.MessageBytes, true);
-    for (const [i, word] of [(1 << 16) | type, from + fragment, part.length | (fragment << 16), 0xff000000].entries()) view.setUint32(16 + 4 * i, word, true);
+    for (const [i, word] of [(1 << 16) | type, from + fragment, part.length | (fragment << 16), 0xff000000].entries())
+      view.setUint32(16 + 4 * i, word, true);
     for (let i = 0; i < 4; i++) records.set(slot.subarray(16 * i, 16 * i + 16), (i + 1) * TRACE_RECORD_BYTES + 16);
     store.append(records);
   }
@@ -31,7 +41,16 @@ it('a short one', () => {
   const store = sent(M.MIGRATE_REQUEST.type, encode(M.MIGRATE_REQUEST.fields, { request: 7, pid: 4, to: 5 }));
   const row = store.inLane(0, 1, 0);
   if (!row) throw new Error('not there');
-  expect(describeMessage(store, row)).toEqual({ name: 'MIGRATE_REQUEST', text: 'send 4 to kernel 5', fragments: 1, fields: [['request', '7'], ['pid', '4'], ['to', '5']] });
+  expect(describeMessage(store, row)).toEqual({
+    name: 'MIGRATE_REQUEST',
+    text: 'send 4 to kernel 5',
+    fragments: 1,
+    fields: [
+      ['request', '7'],
+      ['pid', '4'],
+      ['to', '5'],
+    ],
+  });
 });
 
 it('a long one, from any of its fragments', () => {

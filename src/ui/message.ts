@@ -4,7 +4,7 @@ import { decode, type Fields, type Payload } from '../kernel/message/codec.ts';
 import { FLAG, FRAGMENTS_MAX, HEADER_BYTES } from '../kernel/message/wire.ts';
 import type { MessageRow, TraceStore } from '../lab/trace-store.ts';
 
-const KINDS = new Map<number, MessageKind>(Object.values(M).map((kind) => [kind.type, kind as unknown as MessageKind]));
+const KINDS = new Map<number, MessageKind>(Object.values(M).map(kind => [kind.type, kind as unknown as MessageKind]));
 const LIST_SHOWN = 24;
 
 export interface Described {
@@ -26,7 +26,12 @@ export function describeMessage(trace: TraceStore, row: MessageRow): Described {
   try {
     const payload: Payload<Fields> = decode(kind.fields, whole.bytes);
     const part = whole.fragments > 1 && row.fragment > 0 ? `fragment ${row.fragment + 1} of ${whole.fragments}: ` : '';
-    return { name, text: part + kind.show(payload), fragments: whole.fragments, fields: Object.entries(payload).map(([field, value]) => [field, valueText(value)] as const) };
+    return {
+      name,
+      text: part + kind.show(payload),
+      fragments: whole.fragments,
+      fields: Object.entries(payload).map(([field, value]) => [field, valueText(value)] as const),
+    };
   } catch {
     return { name, text: '', fragments: whole.fragments, fields: [] };
   }
@@ -55,6 +60,7 @@ function payloadOf(trace: TraceStore, row: MessageRow): { bytes: Uint8Array; fra
 
 function valueText(value: unknown): string {
   if (value instanceof Uint8Array) return `${value.length} bytes`;
-  if (Array.isArray(value)) return value.length > LIST_SHOWN ? `${value.slice(0, LIST_SHOWN).join(', ')} … (${value.length})` : value.join(', ');
+  if (Array.isArray(value))
+    return value.length > LIST_SHOWN ? `${value.slice(0, LIST_SHOWN).join(', ')} … (${value.length})` : value.join(', ');
   return String(value);
 }

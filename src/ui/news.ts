@@ -6,7 +6,10 @@ const SHOW_EVERY_MS = { least: 80, most: 400 } as const;
 /** Part of the time that drawing may take. */
 const SHARE = 0.25;
 
-export function atIntervals(show: (status: SessionStatus, traced: boolean) => void): { status: (status: SessionStatus) => void; traced: () => void } {
+export function atIntervals(show: (status: SessionStatus, traced: boolean) => void): {
+  status: (status: SessionStatus) => void;
+  traced: () => void;
+} {
   let latest: SessionStatus | null = null;
   let traced = false;
   let timer: ReturnType<typeof setTimeout> | null = null;
@@ -18,15 +21,17 @@ export function atIntervals(show: (status: SessionStatus, traced: boolean) => vo
     if (latest !== null) show(latest, traced);
     traced = false;
     const began = last;
-    requestAnimationFrame(() => setTimeout(() => {
-      pause = Math.max(SHOW_EVERY_MS.least, Math.min(SHOW_EVERY_MS.most, (performance.now() - began) / SHARE));
-    }));
+    requestAnimationFrame(() =>
+      setTimeout(() => {
+        pause = Math.max(SHOW_EVERY_MS.least, Math.min(SHOW_EVERY_MS.most, (performance.now() - began) / SHARE));
+      }),
+    );
   };
   const schedule = (): void => {
-    timer ??= setTimeout(flush, Math.max(0, last + pause - performance.now()));
+    if (timer === null) timer = setTimeout(flush, Math.max(0, last + pause - performance.now()));
   };
   return {
-    status: (status) => {
+    status: status => {
       latest = status;
       schedule();
     },

@@ -27,8 +27,14 @@ export interface Notice {
 
 /** Virtual seconds per wall second; 0 stands for as fast as possible. */
 export const SPEEDS: readonly { readonly label: string; readonly rate: number }[] = [
-  { label: '1 s = 1 µs', rate: 1e-6 }, { label: '1 s = 10 µs', rate: 1e-5 }, { label: '1 s = 100 µs', rate: 1e-4 }, { label: '1 s = 1 ms', rate: 1e-3 },
-  { label: '1 s = 10 ms', rate: 1e-2 }, { label: '1 s = 100 ms', rate: 0.1 }, { label: '1 s = 1 s', rate: 1 }, { label: 'full speed', rate: 0 },
+  { label: '1 s = 1 µs', rate: 1e-6 },
+  { label: '1 s = 10 µs', rate: 1e-5 },
+  { label: '1 s = 100 µs', rate: 1e-4 },
+  { label: '1 s = 1 ms', rate: 1e-3 },
+  { label: '1 s = 10 ms', rate: 1e-2 },
+  { label: '1 s = 100 ms', rate: 0.1 },
+  { label: '1 s = 1 s', rate: 1 },
+  { label: 'full speed', rate: 0 },
 ];
 const SPEED_REAL = 6;
 const SETTLED_MS: readonly number[] = [60, 300, 1200];
@@ -85,7 +91,14 @@ interface State {
   togglePause(): void;
   step(kind?: StepKind): void;
   setSpeed(index: number): void;
-  select(part: Partial<Pick<State, 'kernel' | 'pid' | 'message' | 'tab' | 'theme' | 'projector' | 'help' | 'notice' | 'heartbeats' | 'byCore' | 'stepKind' | 'prompt'>>): void;
+  select(
+    part: Partial<
+      Pick<
+        State,
+        'kernel' | 'pid' | 'message' | 'tab' | 'theme' | 'projector' | 'help' | 'notice' | 'heartbeats' | 'byCore' | 'stepKind' | 'prompt'
+      >
+    >,
+  ): void;
   openFile(file: File): Promise<void>;
   saveRecording(): void;
   copyLink(): Promise<void>;
@@ -95,18 +108,34 @@ const first = initialScenario();
 
 export const useLab = create<State>((set, get) => ({
   ...planned(first.scenario),
-  session: null, starting: false, status: null, tick: 0, speed: SPEED_REAL, kernel: 0, pid: null, message: null, picked: new Set(), tab: 'shell', theme: 'system', projector: false, help: false,
-  heartbeats: false, byCore: false, stepKind: 'message', prompt: null, history: [],
+  session: null,
+  starting: false,
+  status: null,
+  tick: 0,
+  speed: SPEED_REAL,
+  kernel: 0,
+  pid: null,
+  message: null,
+  picked: new Set(),
+  tab: 'shell',
+  theme: 'system',
+  projector: false,
+  help: false,
+  heartbeats: false,
+  byCore: false,
+  stepKind: 'message',
+  prompt: null,
+  history: [],
   notice: first.notice,
 
-  setMachine: (machine) => {
+  setMachine: machine => {
     try {
       set({ ...planned({ ...get().scenario, machine, plan: 'clustered' }), picked: new Set(), kernel: 0, notice: null, history: [] });
     } catch (error) {
       set({ notice: { text: messageOf(error), bad: true } });
     }
   },
-  setPlan: (plan) => set({ ...planned({ ...get().scenario, plan }), picked: new Set(), kernel: 0 }),
+  setPlan: plan => set({ ...planned({ ...get().scenario, plan }), picked: new Set(), kernel: 0 }),
   pick: (cores, add) => {
     const picked = new Set(add ? get().picked : []);
     for (const core of cores) {
@@ -115,15 +144,21 @@ export const useLab = create<State>((set, get) => ({
     }
     set({ picked });
   },
-  partitionPicked: (kernel) => {
+  partitionPicked: kernel => {
     const { plan, topology, picked, scenario, history } = get();
     if (picked.size === 0) return;
     const joined = plan?.partitions[kernel ?? -1];
     const own = [...new Set([...(joined?.cores ?? []), ...picked])].sort((a, b) => a - b);
-    const others = (plan?.partitions ?? []).filter((each) => each !== joined).map((each) => each.cores.filter((core) => !picked.has(core))).filter((cores) => cores.length > 0);
+    const others = (plan?.partitions ?? [])
+      .filter(each => each !== joined)
+      .map(each => each.cores.filter(core => !picked.has(core)))
+      .filter(cores => cores.length > 0);
     const all = [...others, own].sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
-    const nodes = (cores: readonly number[]): number[] => [...new Set(cores.map((core) => topology.nodes[topology.cores.find(({ id }) => id === core)?.node ?? 0]?.id ?? 0))].sort((a, b) => a - b);
-    get().setPlan(all.map((cores) => `${rangesText(cores)}@${rangesText(nodes(cores))}`).join(';'));
+    const nodes = (cores: readonly number[]): number[] =>
+      [...new Set(cores.map(core => topology.nodes[topology.cores.find(({ id }) => id === core)?.node ?? 0]?.id ?? 0))].sort(
+        (a, b) => a - b,
+      );
+    get().setPlan(all.map(cores => `${rangesText(cores)}@${rangesText(nodes(cores))}`).join(';'));
     set({ history: [...history, scenario.plan].slice(-100) });
   },
   undoPlan: () => {
@@ -144,12 +179,30 @@ export const useLab = create<State>((set, get) => ({
       const { topology } = planned(scenario);
       const session = await startInBrowser(source, rate === 0 ? Number.POSITIVE_INFINITY : rate * topology.hertz);
       consoles.attach(session);
-      session.listen(atIntervals((status, traced) => set({
-        status, ...(traced ? { tick: get().tick + 1 } : {}),
-        ...(status.failure === null ? {} : { notice: { text: `A host failed (kernels ${status.failure.kernels.join(', ')}): ${status.failure.message}`, bad: true } }),
-      })));
-      set({ ...planned(scenario), session, starting: false, kernel: scenario.exec?.kernel ?? 0, pid: null, message: null, prompt: null, tab: 'shell', status: session.status });
-      if (bootAll && source.kind === 'scenario') for (const { kernel } of session.plan.partitions) if (kernel !== 0) session.input(0, { kind: 'boot', kernel });
+      session.listen(
+        atIntervals((status, traced) =>
+          set({
+            status,
+            ...(traced ? { tick: get().tick + 1 } : {}),
+            ...(status.failure === null
+              ? {}
+              : { notice: { text: `A host failed (kernels ${status.failure.kernels.join(', ')}): ${status.failure.message}`, bad: true } }),
+          }),
+        ),
+      );
+      set({
+        ...planned(scenario),
+        session,
+        starting: false,
+        kernel: scenario.exec?.kernel ?? 0,
+        pid: null,
+        message: null,
+        prompt: null,
+        tab: 'shell',
+        status: session.status,
+      });
+      if (bootAll && source.kind === 'scenario')
+        for (const { kernel } of session.plan.partitions) if (kernel !== 0) session.input(0, { kind: 'boot', kernel });
     } catch (error) {
       set({ starting: false, notice: { text: messageOf(error), bad: true } });
     }
@@ -165,12 +218,14 @@ export const useLab = create<State>((set, get) => ({
       if (plan !== null) await get().start({ ...scenario, boot: [0] }, true);
       return;
     }
-    for (const { kernel } of session.plan.partitions) if ((session.trace.kernels.get(kernel)?.state ?? 0) === 0 && kernel !== 0) session.input(0, { kind: 'boot', kernel });
+    for (const { kernel } of session.plan.partitions)
+      if ((session.trace.kernels.get(kernel)?.state ?? 0) === 0 && kernel !== 0) session.input(0, { kind: 'boot', kernel });
   },
-  boot: async (kernel) => {
+  boot: async kernel => {
     if (get().session === null) await get().start({ ...get().scenario, boot: [0] }, false);
     const { session } = get();
-    if (session !== null && kernel !== 0 && (session.trace.kernels.get(kernel)?.state ?? 0) === 0) session.input(0, { kind: 'boot', kernel });
+    if (session !== null && kernel !== 0 && (session.trace.kernels.get(kernel)?.state ?? 0) === 0)
+      session.input(0, { kind: 'boot', kernel });
     set({ kernel });
   },
   migrate: (pid, to) => {
@@ -182,7 +237,8 @@ export const useLab = create<State>((set, get) => ({
       set({ notice: { text: `${kernelName(to)} is not up: boot it first`, bad: true } });
       return;
     }
-    if (!session.input(row.kernel, { kind: 'migrate', pid, to })) set({ notice: { text: 'a recording is playing: it can’t be changed', bad: true } });
+    if (!session.input(row.kernel, { kind: 'migrate', pid, to }))
+      set({ notice: { text: 'a recording is playing: it can’t be changed', bad: true } });
     else set({ pid });
   },
   togglePause: () => {
@@ -190,11 +246,11 @@ export const useLab = create<State>((set, get) => ({
     if (status?.paused) session?.resume();
     else session?.pause();
   },
-  step: (kind) => {
+  step: kind => {
     if (kind !== undefined) set({ stepKind: kind });
     get().session?.step(get().stepKind);
   },
-  setSpeed: (speed) => {
+  setSpeed: speed => {
     const rate = SPEEDS[speed]?.rate ?? 1;
     const pace = rate === 0 ? Number.POSITIVE_INFINITY : rate * get().topology.hertz;
     const { session } = get();
@@ -208,8 +264,8 @@ export const useLab = create<State>((set, get) => ({
       }, delay);
     }
   },
-  select: (part) => set(part),
-  openFile: async (file) => {
+  select: part => set(part),
+  openFile: async file => {
     const { session, kernel } = get();
     try {
       const bytes = new Uint8Array(await file.arrayBuffer());
@@ -229,10 +285,13 @@ export const useLab = create<State>((set, get) => ({
         return;
       }
       checkDropped(file.name, bytes);
-      if (session === null || session.trace.kernels.get(0)?.state !== 2) throw new Error(`${file.name}: boot kernel 0 first; then files dropped here are in its /mnt`);
+      if (session === null || session.trace.kernels.get(0)?.state !== 2)
+        throw new Error(`${file.name}: boot kernel 0 first; then files dropped here are in its /mnt`);
       // The tree is one: its owner takes the file, every console finds it.
       if (!session.input(0, { kind: 'file', name: file.name, bytes })) throw new Error('a recording is playing: it can’t be changed');
-      set({ notice: { text: `${file.name} is in /mnt of every kernel; on the console of kernel ${kernel}: /mnt/${file.name}`, bad: false } });
+      set({
+        notice: { text: `${file.name} is in /mnt of every kernel; on the console of kernel ${kernel}: /mnt/${file.name}`, bad: false },
+      });
     } catch (error) {
       set({ notice: { text: messageOf(error), bad: true } });
     }
@@ -263,8 +322,10 @@ export const useLab = create<State>((set, get) => ({
 }));
 
 /** The consoles' text lives outside React: bytes come often. */
-export const consoles = new Consoles((kernel, bytes) => useLab.getState().session?.input(kernel, { kind: 'console', bytes }), (kernel, columns, rows) =>
-  useLab.getState().session?.input(kernel, { kind: 'resize', columns, rows }));
+export const consoles = new Consoles(
+  (kernel, bytes) => useLab.getState().session?.input(kernel, { kind: 'console', bytes }),
+  (kernel, columns, rows) => useLab.getState().session?.input(kernel, { kind: 'resize', columns, rows }),
+);
 
 function planned(scenario: Scenario): Pick<State, 'scenario' | 'topology' | 'plan' | 'planError'> {
   const topology = machineOf(scenario);

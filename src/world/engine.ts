@@ -107,7 +107,11 @@ export class Host {
     this.#sharesMemory = init.memory !== null;
     this.#words = new HostWords(memory, hosts);
     const processor = new Processor({
-      memory: memory.wasm, decodeCacheBase: map.decodeCache(host), decodeCacheBytes: DECODE_CACHE_BYTES, lowLimit: map.lowLimit, costs: instructionCosts(),
+      memory: memory.wasm,
+      decodeCacheBase: map.decodeCache(host),
+      decodeCacheBytes: DECODE_CACHE_BYTES,
+      lowLimit: map.lowLimit,
+      costs: instructionCosts(),
     });
     const position = new Map(topology.cores.map((core, index) => [core.id, index]));
     const plan = kernels[0]?.plan ?? { mode: 'single', partitions: [] };
@@ -119,27 +123,44 @@ export class Host {
       const { kernel } = parameters;
       if (hostOf(kernel, hosts) !== host) continue;
       const platform: Platform = {
-        memory, topology, processor, rootArchive: options.rootArchive, lineTransfer: transfer,
-        hart: (core) => processor.hart(map.hartState(position.get(core) ?? 0)),
+        memory,
+        topology,
+        processor,
+        rootArchive: options.rootArchive,
+        lineTransfer: transfer,
+        hart: core => processor.hart(map.hartState(position.get(core) ?? 0)),
         sent: (to, arrival) => this.#sent(kernel, to, arrival),
         trace: (time, kind, core, a, b, c, d) => this.#record(kernel, time, kind, core, a, b, c, d),
         output: (time, port, bytes) => environment.post({ kind: 'output', kernel, port, time, bytes: bytes.slice() }),
         programEnded: (time, status) => this.#programEnded(kernel, time, status),
       };
       const cores = plan.partitions[kernel]?.cores.length ?? 1;
-      const local: Local = { kernel, replica: make(parameters, platform), cores, next: NEVER, outer: 0, dirty: true, hash: [0x811c9dc5 ^ kernel, 0x1b873593], sequence: 0 };
+      const local: Local = {
+        kernel,
+        replica: make(parameters, platform),
+        cores,
+        next: NEVER,
+        outer: 0,
+        dirty: true,
+        hash: [0x811c9dc5 ^ kernel, 0x1b873593],
+        sequence: 0,
+      };
       this.#locals.push(local);
       this.#byKernel[kernel] = local;
     }
     for (let other = 0; other < hosts; other++) {
-      const theirs = kernels.filter((each) => hostOf(each.kernel, hosts) === other);
-      this.#fromHost.push(this.#locals.map((local) => theirs.reduce((least, each) => Math.min(least, this.#latency[each.kernel]?.[local.kernel] ?? NEVER), NEVER)));
+      const theirs = kernels.filter(each => hostOf(each.kernel, hosts) === other);
+      this.#fromHost.push(
+        this.#locals.map(local =>
+          theirs.reduce((least, each) => Math.min(least, this.#latency[each.kernel]?.[local.kernel] ?? NEVER), NEVER),
+        ),
+      );
     }
   }
 
   /** Kernels that this host runs. */
   get kernels(): KernelId[] {
-    return this.#locals.map((local) => local.kernel);
+    return this.#locals.map(local => local.kernel);
   }
 
   /** What comes from outside. From now on this host's word accounts for it. */
@@ -197,7 +218,7 @@ export class Host {
   }
 
   async #sleep(bell: number): Promise<void> {
-    const asked = new Promise<void>((resolve) => {
+    const asked = new Promise<void>(resolve => {
       this.#wake = resolve;
     });
     await Promise.race([asked, this.#environment.wait(this.#words.bells, this.#words.bellIndex(this.#host), bell)]);
@@ -227,7 +248,8 @@ export class Host {
     for (const [i, local] of this.#locals.entries()) {
       let outer = limit;
       for (let host = 0; host < this.#hosts; host++) {
-        if (host !== this.#host) outer = Math.min(outer, HostWords.time(this.#snapshot[host] as bigint) + (this.#fromHost[host]?.[i] ?? NEVER));
+        if (host !== this.#host)
+          outer = Math.min(outer, HostWords.time(this.#snapshot[host] as bigint) + (this.#fromHost[host]?.[i] ?? NEVER));
       }
       local.outer = outer;
     }
@@ -247,7 +269,8 @@ export class Host {
   #run(local: Local): boolean {
     const before = local.next;
     let until = Math.min(local.outer, (Math.floor(before / CHUNK) + 1) * CHUNK);
-    for (const other of this.#locals) if (other !== local) until = Math.min(until, other.next + (this.#latency[other.kernel]?.[local.kernel] ?? NEVER));
+    for (const other of this.#locals)
+      if (other !== local) until = Math.min(until, other.next + (this.#latency[other.kernel]?.[local.kernel] ?? NEVER));
     if (until <= before) return false;
     this.#reached = Math.max(this.#reached, until);
     local.replica.run(until);
@@ -308,7 +331,7 @@ export class Host {
     this.#words.snapshot(this.#snapshot);
     if (this.#snapshot[this.#host] !== this.#own) return false;
     const { limit } = this.#words;
-    if (!this.#snapshot.every((word) => HostWords.time(word) >= limit)) return false;
+    if (!this.#snapshot.every(word => HostWords.time(word) >= limit)) return false;
     if (limit > this.#reported) this.#report(limit);
     return true;
   }
@@ -319,7 +342,11 @@ export class Host {
     this.#words.ringAll(this.#host);
     this.#flush();
     this.#environment.post({
-      kind: 'reached', host: this.#host, limit, next: this.#least, hashes: this.#locals.map(({ kernel, hash }) => [kernel, hash[0] >>> 0, hash[1] >>> 0] as const),
+      kind: 'reached',
+      host: this.#host,
+      limit,
+      next: this.#least,
+      hashes: this.#locals.map(({ kernel, hash }) => [kernel, hash[0] >>> 0, hash[1] >>> 0] as const),
     });
   }
 
@@ -368,11 +395,14 @@ export function serveHost(environment: HostEnvironment, make?: ReplicaFactory): 
     const index = init.host;
     host?.stop();
     environment.post({
-      kind: 'failed', host: index, kernels: options.kernels.map((each) => each.kernel).filter((kernel) => hostOf(kernel, hosts) === index),
-      message: error instanceof Error ? (error.stack ?? error.message) : String(error), tooLarge: error instanceof RangeError && host === null,
+      kind: 'failed',
+      host: index,
+      kernels: options.kernels.map(each => each.kernel).filter(kernel => hostOf(kernel, hosts) === index),
+      message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      tooLarge: error instanceof RangeError && host === null,
     });
   };
-  return (message) => {
+  return message => {
     try {
       switch (message.kind) {
         case 'init':
@@ -381,9 +411,15 @@ export function serveHost(environment: HostEnvironment, make?: ReplicaFactory): 
           environment.post({ kind: 'ready', host: message.host });
           host.run().catch(failed);
           return;
-        case 'inputs': host?.input(message.inputs); return;
-        case 'advance': host?.advance(message.limit); return;
-        case 'cut': host?.cut(); return;
+        case 'inputs':
+          host?.input(message.inputs);
+          return;
+        case 'advance':
+          host?.advance(message.limit);
+          return;
+        case 'cut':
+          host?.cut();
+          return;
       }
     } catch (error) {
       failed(error);

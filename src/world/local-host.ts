@@ -10,7 +10,13 @@ import type { HostPort } from './world.ts';
  */
 export function localHost(turn: () => Promise<void>, make?: ReplicaFactory): HostPort {
   let handler: (message: FromHost) => void = () => {};
-  const environment: HostEnvironment = { post: (message) => handler(message), turn, wait: () => new Promise(() => {}) };
+  const environment: HostEnvironment = { post: message => handler(message), turn, wait: () => new Promise(() => {}) };
   const serve = serveHost(environment, make);
-  return { post: serve, listen: (given) => { handler = given; }, close: () => {} };
+  return {
+    post: serve,
+    listen: given => {
+      handler = given;
+    },
+    close: () => {},
+  };
 }

@@ -19,7 +19,16 @@ function bundle(entry: string): string {
   if (text === undefined) {
     // The bundler is the one that tsx brings.
     const { buildSync } = createRequire(createRequire(import.meta.url).resolve('tsx/package.json'))('esbuild') as Bundler;
-    text = buildSync({ entryPoints: [fileURLToPath(entry)], bundle: true, write: false, format: 'cjs', platform: 'node', target: 'node20', logLevel: 'silent' }).outputFiles[0]?.text ?? '';
+    text =
+      buildSync({
+        entryPoints: [fileURLToPath(entry)],
+        bundle: true,
+        write: false,
+        format: 'cjs',
+        platform: 'node',
+        target: 'node20',
+        logLevel: 'silent',
+      }).outputFiles[0]?.text ?? '';
     bundles.set(entry, text);
   }
   return text;
@@ -30,14 +39,14 @@ export function nodeHostOf(entry: string, data: unknown): HostPort {
   const worker = new Worker(bundle(entry), { eval: true, workerData: data });
   let closed = false;
   return {
-    post: (message) => worker.postMessage(message),
-    listen: (handler) => {
+    post: message => worker.postMessage(message),
+    listen: handler => {
       const died = (message: string): void => {
         if (!closed) handler({ kind: 'failed', host: 0, kernels: [], message });
       };
       worker.on('message', (message: FromHost) => handler(message));
-      worker.on('error', (error) => died(error.stack ?? error.message));
-      worker.on('exit', (code) => died(`the thread ended with code ${code}`));
+      worker.on('error', error => died(error.stack ?? error.message));
+      worker.on('exit', code => died(`the thread ended with code ${code}`));
     },
     close: () => {
       closed = true;
@@ -50,7 +59,7 @@ export function nodeHostOf(entry: string, data: unknown): HostPort {
 export function serveNode(port: MessagePort, serveIn: (environment: HostEnvironment) => (message: ToHost) => void): void {
   const serve = serveIn({
     post: (message, transfer) => port.postMessage(message, transfer),
-    turn: () => new Promise((resolve) => setImmediate(resolve)),
+    turn: () => new Promise(resolve => setImmediate(resolve)),
     wait: sleepOn,
   });
   port.on('message', serve);
@@ -58,7 +67,11 @@ export function serveNode(port: MessagePort, serveIn: (environment: HostEnvironm
 
 /** Asynchronous, so that messages are heard meanwhile. */
 async function sleepOn(words: Int32Array, index: number, seen: number): Promise<void> {
-  const { value } = (Atomics as unknown as { waitAsync(words: Int32Array, index: number, seen: number, timeout: number): { value: Promise<string> | string } }).waitAsync(words, index, seen, 1000);
+  const { value } = (
+    Atomics as unknown as {
+      waitAsync(words: Int32Array, index: number, seen: number, timeout: number): { value: Promise<string> | string };
+    }
+  ).waitAsync(words, index, seen, 1000);
   await value;
 }
 

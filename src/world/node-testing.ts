@@ -43,7 +43,7 @@ class Chatter implements Replica {
   constructor({ kernel, plan, seed, exec }: BootParameters, platform: Platform) {
     this.kernel = kernel;
     this.#platform = platform;
-    this.#windows = plan.partitions.map((each) => new Window(platform.memory, plan, each.kernel));
+    this.#windows = plan.partitions.map(each => new Window(platform.memory, plan, each.kernel));
     this.#latency = latencyTable(platform.topology, plan, KERNEL_COSTS.ipiDelivery.value, platform.lineTransfer)[kernel] as number[];
     this.#sent = plan.partitions.map(() => 0);
     this.#seen = plan.partitions.map(() => 0);
@@ -63,7 +63,8 @@ class Chatter implements Replica {
           const sequence = this.#seen[sender] as number;
           const arrival = own.arrival(sender, sequence);
           if (Number.isNaN(arrival)) break;
-          if (arrival < this.#visible) throw new Error(`kernel ${this.kernel} is at ${this.#visible}; a message from ${sender} arrives at ${arrival}`);
+          if (arrival < this.#visible)
+            throw new Error(`kernel ${this.kernel} is at ${this.#visible}; a message from ${sender} arrives at ${arrival}`);
           this.#seen[sender] = sequence + 1;
           this.#events.add(arrival, EventClass.Message, sender * 2 ** 32 + sequence, () => this.#receive(own, sender, sequence));
         }
@@ -111,7 +112,7 @@ class Chatter implements Replica {
     const [value, hops] = [own.view.getUint32(at, true), own.view.getUint32(at + 4, true)];
     this.#clock += 300;
     own.free(sender, sequence, this.#clock + (this.#latency[sender] as number));
-    this.#random = (Math.imul(this.#random ^ value, 0x9e3779b1) >>> 0) || 1;
+    this.#random = Math.imul(this.#random ^ value, 0x9e3779b1) >>> 0 || 1;
     this.#note(value, hops);
     if (hops > 0) this.#speak(hops - 1);
   }
@@ -122,7 +123,8 @@ class Chatter implements Replica {
     const choice = this.#draw() % 16;
     if (choice === 0) for (let to = 0; to < count; to++) this.#send(to, Math.min(hops, 3));
     else if (choice === 1) for (let i = 0; i < 50; i++) this.#send((this.kernel + 1) % count, 0);
-    else if (choice < 8) this.#events.add(this.#clock + (this.#draw() % WORK_MAX), EventClass.Local, 2, () => this.#send(this.#draw() % count, hops));
+    else if (choice < 8)
+      this.#events.add(this.#clock + (this.#draw() % WORK_MAX), EventClass.Local, 2, () => this.#send(this.#draw() % count, hops));
     else this.#send(this.#draw() % count, hops);
     if (choice === 9) this.#platform.output(this.#clock, 0, Uint8Array.of(48 + this.kernel));
   }
@@ -179,5 +181,5 @@ export const chatterThread = (): HostPort => nodeHostOf(import.meta.url, { chatt
 
 if (!isMainThread && parentPort !== null && (workerData as { chatter?: boolean } | null)?.chatter === true) {
   const port = parentPort;
-  serveNode(port, (environment) => serveHost(environment, makeChatter));
+  serveNode(port, environment => serveHost(environment, makeChatter));
 }

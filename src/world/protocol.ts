@@ -40,8 +40,20 @@ export type FromHost =
   /** The program of `exec` is over. `end`: a time that follows from that alone and that no kernel has passed; the stretch ends there at the latest. */
   | { readonly kind: 'ended'; readonly kernel: number; readonly time: number; readonly status: number; readonly end: number }
   /** No kernel anywhere has anything to do before the limit, which may have been lowered. `next`: when this host's have. Hashes: two words for each of its kernels. */
-  | { readonly kind: 'reached'; readonly host: number; readonly limit: number; readonly next: number; readonly hashes: readonly (readonly [kernel: number, high: number, low: number])[] }
-  | { readonly kind: 'failed'; readonly host: number; readonly kernels: readonly number[]; readonly message: string; readonly tooLarge?: boolean };
+  | {
+      readonly kind: 'reached';
+      readonly host: number;
+      readonly limit: number;
+      readonly next: number;
+      readonly hashes: readonly (readonly [kernel: number, high: number, low: number])[];
+    }
+  | {
+      readonly kind: 'failed';
+      readonly host: number;
+      readonly kernels: readonly number[];
+      readonly message: string;
+      readonly tooLarge?: boolean;
+    };
 
 /** Which host runs a kernel: round robin, so that neighbours in the plan run in parallel. */
 export const hostOf = (kernel: number, hosts: number): number => kernel % hosts;

@@ -17,15 +17,16 @@ type WaitAsync = (words: Int32Array, index: number, seen: number, timeout: numbe
 
 const serve = serveHost({
   post: (message, transfer) => scope.postMessage(message, transfer ?? []),
-  turn: () => new Promise((resolve) => {
-    resume = resolve;
-    channel.port2.postMessage(0);
-  }),
+  turn: () =>
+    new Promise(resolve => {
+      resume = resolve;
+      channel.port2.postMessage(0);
+    }),
   wait: async (words, index, seen) => {
     const { waitAsync } = Atomics as unknown as { waitAsync?: WaitAsync };
     if (waitAsync !== undefined) await waitAsync.call(Atomics, words, index, seen, 1000).value;
     // Without it (older Firefox) a short real wait, and then the thread's messages.
-    else await new Promise((resolve) => setTimeout(resolve, 1));
+    else await new Promise(resolve => setTimeout(resolve, 1));
   },
 });
-scope.onmessage = (event) => serve(event.data);
+scope.onmessage = event => serve(event.data);

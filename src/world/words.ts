@@ -143,7 +143,8 @@ export class HostWords {
   /** Wakes the others that have something to do before `time`. */
   ringBefore(time: Cycles, self: number): void {
     for (let host = 0; host < this.count; host++) {
-      if (host !== self && Atomics.load(this.#flags, 2 * (WORDS + STRIDE * host) + ASLEEP) !== 0 && HostWords.time(this.load(host)) < time) this.#ring(host);
+      if (host !== self && Atomics.load(this.#flags, 2 * (WORDS + STRIDE * host) + ASLEEP) !== 0 && HostWords.time(this.load(host)) < time)
+        this.#ring(host);
     }
   }
   ringAll(self: number): void {

@@ -9,7 +9,7 @@ import { NEVER } from './words.ts';
 import { World, type WorldListener } from './world.ts';
 
 const TOPOLOGY = preset('opteron-6274');
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
 const MEMORY = 2 ** 30;
 
 interface Seen {
@@ -21,12 +21,19 @@ interface Seen {
 
 async function world(plan: string, hosts: number, { seed = 1, life = 0 } = {}): Promise<{ world: World; seen: Seen }> {
   const resolved = resolvePlan(plan, TOPOLOGY, MEMORY);
-  const kernels = resolved.partitions.map(({ kernel }): BootParameters => ({
-    kernel, plan: resolved, seed, commandLine: '', init: false, exec: kernel === 1 && life > 0 ? { path: '', argv: [], env: [], migrateEvery: life } : null,
-  }));
+  const kernels = resolved.partitions.map(
+    ({ kernel }): BootParameters => ({
+      kernel,
+      plan: resolved,
+      seed,
+      commandLine: '',
+      init: false,
+      exec: kernel === 1 && life > 0 ? { path: '', argv: [], env: [], migrateEvery: life } : null,
+    }),
+  );
   const seen: Seen = { outputs: [], records: new Map(), endings: [], failures: [] };
   const listener: WorldListener = {
-    trace: (bytes) => {
+    trace: bytes => {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       for (let at = 0; at < bytes.length; at += 40) {
         const kernel = view.getUint16(at + 10, true);
@@ -40,16 +47,34 @@ async function world(plan: string, hosts: number, { seed = 1, life = 0 } = {}): 
     failed: (from, message) => seen.failures.push({ kernels: from, message }),
   };
   const ports = Array.from({ length: hosts }, () => (hosts === 1 ? localHost(turn, makeChatter) : chatterThread()));
-  return { world: await World.start({ topology: TOPOLOGY, kernels, rootArchive: new Uint8Array(0), memoryLimit: MEMORY }, ports, hosts > 1, listener), seen };
+  return {
+    world: await World.start(
+      { topology: TOPOLOGY, kernels, rootArchive: new Uint8Array(0), memoryLimit: MEMORY },
+      ports,
+      hosts > 1,
+      listener,
+    ),
+    seen,
+  };
 }
 
 const power = (kernels: number, time = 0): { time: number; kernel: number; input: ReplicaInput }[] =>
   Array.from({ length: kernels }, (_, kernel) => ({ time, kernel, input: { kind: 'power' } as const }));
 
-describe.each([['clustered', 8, 6_000_000], ['partitioned', 64, 700_000], ['0-3;4-7;8-63', 3, 12_000_000]] as const)('%s', (plan, count, limit) => {
+describe.each([
+  ['clustered', 8, 6_000_000],
+  ['partitioned', 64, 700_000],
+  ['0-3;4-7;8-63', 3, 12_000_000],
+] as const)('%s', (plan, count, limit) => {
   it('leaves the same trace with 1, 2 and 4 hosts, in one stretch or in many', async () => {
     const results: unknown[] = [];
-    for (const [hosts, pieces] of [[1, 1], [1, 97], [2, 1], [4, 11], [3, 1]] as const) {
+    for (const [hosts, pieces] of [
+      [1, 1],
+      [1, 97],
+      [2, 1],
+      [4, 11],
+      [3, 1],
+    ] as const) {
       const { world: each, seen } = await world(plan, hosts);
       for (let piece = 1; piece <= pieces; piece++) {
         await each.advance(Math.ceil((limit * piece) / pieces / 512) * 512, piece === 1 ? power(count) : []);
@@ -138,11 +163,13 @@ it('hands outputs over in order of time', async () => {
   each.close();
 });
 
-it.each([1, 2])('names the kernels of a host that fails, and keeps what was recorded (%i hosts)', async (hosts) => {
+it.each([1, 2])('names the kernels of a host that fails, and keeps what was recorded (%i hosts)', async hosts => {
   const { world: each, seen } = await world('clustered', hosts);
   await each.advance(512 * 512, power(8));
   const records = new Map(seen.records);
-  await expect(each.advance(2 ** 40, [{ time: each.now, kernel: 3, input: { kind: 'file', name: POISON, bytes: new Uint8Array(0) } }])).rejects.toThrow('poisoned');
+  await expect(
+    each.advance(2 ** 40, [{ time: each.now, kernel: 3, input: { kind: 'file', name: POISON, bytes: new Uint8Array(0) } }]),
+  ).rejects.toThrow('poisoned');
   expect(seen.failures).toHaveLength(1);
   expect(seen.failures[0]?.kernels).toEqual(hosts === 1 ? [0, 1, 2, 3, 4, 5, 6, 7] : [1, 3, 5, 7]);
   for (const [kernel, count] of records) expect(seen.records.get(kernel)).toBeGreaterThanOrEqual(count);

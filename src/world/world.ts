@@ -41,7 +41,11 @@ export class World {
   readonly #outputs: { readonly key: number; readonly output: Extract<FromHost, { kind: 'output' }> }[] = [];
   readonly #lastOutput = new Map<number, number>();
   readonly #endings: Extract<FromHost, { kind: 'ended' }>[] = [];
-  #waiting: { reached: Extract<FromHost, { kind: 'reached' }>[]; resolve: (stretch: Stretch) => void; reject: (error: Error) => void } | null = null;
+  #waiting: {
+    reached: Extract<FromHost, { kind: 'reached' }>[];
+    resolve: (stretch: Stretch) => void;
+    reject: (error: Error) => void;
+  } | null = null;
   #taking: { left: Set<number>; resolve: () => void; reject: (error: Error) => void } | null = null;
   /** A cut was asked for while inputs were on their way. */
   #cutSoon = false;
@@ -64,21 +68,29 @@ export class World {
     if (!shared && ports.length !== 1) throw new Error(`${ports.length} hosts without shared memory`);
     const memory = shared ? PhysicalMemory.create(memoryMap(options.topology, options.memoryLimit).bytes) : null;
     const world = new World(ports, memory === null ? null : new HostWords(memory, ports.length), listener);
-    await Promise.all(ports.map((port, host) => new Promise<void>((resolve, reject) => {
-      let ready = false;
-      port.listen((message) => {
-        if (message.kind === 'ready') {
-          ready = true;
-          resolve();
-        } else if (message.kind === 'failed' && !ready) {
-          reject(message.tooLarge === true ? new RangeError(message.message) : new Error(message.message));
-        } else if (message.kind === 'failed') {
-          const all = options.kernels.map((each) => each.kernel);
-          world.#fail(message.kernels.length > 0 ? message.kernels : all.filter((kernel) => hostOf(kernel, ports.length) === host), message.message);
-        } else world.#take(message);
-      });
-      port.post({ kind: 'init', host, hosts: ports.length, memory: memory?.wasm ?? null, options });
-    })));
+    await Promise.all(
+      ports.map(
+        (port, host) =>
+          new Promise<void>((resolve, reject) => {
+            let ready = false;
+            port.listen(message => {
+              if (message.kind === 'ready') {
+                ready = true;
+                resolve();
+              } else if (message.kind === 'failed' && !ready) {
+                reject(message.tooLarge === true ? new RangeError(message.message) : new Error(message.message));
+              } else if (message.kind === 'failed') {
+                const all = options.kernels.map(each => each.kernel);
+                world.#fail(
+                  message.kernels.length > 0 ? message.kernels : all.filter(kernel => hostOf(kernel, ports.length) === host),
+                  message.message,
+                );
+              } else world.#take(message);
+            });
+            port.post({ kind: 'init', host, hosts: ports.length, memory: memory?.wasm ?? null, options });
+          }),
+      ),
+    );
     return world;
   }
 
@@ -94,7 +106,8 @@ export class World {
     if (hosts.size > 0) {
       await new Promise<void>((resolve, reject) => {
         this.#taking = { left: new Set(hosts), resolve, reject };
-        for (const host of hosts) this.#ports[host]?.post({ kind: 'inputs', inputs: inputs.filter(({ kernel }) => hostOf(kernel, this.#ports.length) === host) });
+        for (const host of hosts)
+          this.#ports[host]?.post({ kind: 'inputs', inputs: inputs.filter(({ kernel }) => hostOf(kernel, this.#ports.length) === host) });
       });
     }
     return await new Promise((resolve, reject) => {
@@ -124,7 +137,7 @@ export class World {
       high = Math.imul(high ^ a, 0x01000193) ^ b;
       low = Math.imul(((low << 5) | (low >>> 27)) ^ b, 0x85ebca6b) ^ a;
     }
-    return [high, low].map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
+    return [high, low].map(word => (word >>> 0).toString(16).padStart(8, '0')).join('');
   }
 
   close(): void {
@@ -133,14 +146,18 @@ export class World {
 
   #take(message: FromHost): void {
     switch (message.kind) {
-      case 'trace': this.#listener.trace(message.bytes); return;
+      case 'trace':
+        this.#listener.trace(message.bytes);
+        return;
       case 'output': {
         const key = Math.max(message.time, this.#lastOutput.get(message.kernel) ?? 0);
         this.#lastOutput.set(message.kernel, key);
         this.#outputs.push({ key, output: message });
         return;
       }
-      case 'ended': this.#endings.push(message); return;
+      case 'ended':
+        this.#endings.push(message);
+        return;
       case 'taken': {
         const taking = this.#taking;
         taking?.left.delete(message.host);
@@ -149,8 +166,11 @@ export class World {
         taking.resolve();
         return;
       }
-      case 'reached': this.#reached(message); return;
-      default: return;
+      case 'reached':
+        this.#reached(message);
+        return;
+      default:
+        return;
     }
   }
 

@@ -45,12 +45,16 @@ export function* boot(kernel: Kernel, by: KernelId, present: readonly KernelId[]
   kernel.charge(kernel.frames.own.total * kernel.cost('bootPerFrame'));
   const { total, free } = kernel.frames.own;
   kernel.log(6, `Memory: ${(free * PAGE_SIZE) / 1024}K/${(total * PAGE_SIZE) / 1024}K available`);
-  kernel.log(6, `smp: cores ${rangesOf(partition.cores)} of kernel ${kernel.id}${by === kernel.id ? ', started by firmware' : `, started by kernel ${by}`}`);
-  kernel.files = new FileSystems(fsServices(kernel), { console: (bytes) => kernel.platform.output(kernel.now, 0, bytes) });
+  kernel.log(
+    6,
+    `smp: cores ${rangesOf(partition.cores)} of kernel ${kernel.id}${by === kernel.id ? ', started by firmware' : `, started by kernel ${by}`}`,
+  );
+  kernel.files = new FileSystems(fsServices(kernel), { console: bytes => kernel.platform.output(kernel.now, 0, bytes) });
 
   kernel.image.checkIn(present);
   for (const other of present) kernel.addPeer(other);
-  if (present.length > 0) kernel.log(6, `popcorn: checked in with ${present.length} kernel${present.length > 1 ? 's' : ''}: ${rangesOf(present)}`);
+  if (present.length > 0)
+    kernel.log(6, `popcorn: checked in with ${present.length} kernel${present.length > 1 ? 's' : ''}: ${rangesOf(present)}`);
   if (kernel.id === ROOT_OWNER || kernel.plan.mode === 'federation' || !present.includes(ROOT_OWNER)) {
     kernel.files.mountRoot(kernel.files.archiveRoot(kernel.platform.rootArchive));
     kernel.log(6, `rootfs: ${kernel.platform.rootArchive.length >>> 10} KiB archive mounted as /`);
@@ -74,7 +78,8 @@ function* startFirst(kernel: Kernel): Blocking<void> {
   if (exec === null) {
     const files = new FileTable();
     const caller = kernel.files.kernelCaller();
-    for (let fd = 0; fd < 3; fd++) files.set(fd, yield* settle(kernel.vfs.open(caller, kernel.vfs.root, '/dev/console', O.RDWR | O.NOCTTY)), false);
+    for (let fd = 0; fd < 3; fd++)
+      files.set(fd, yield* settle(kernel.vfs.open(caller, kernel.vfs.root, '/dev/console', O.RDWR | O.NOCTTY)), false);
     yield* start(kernel, init, '/init', ['/init'], INIT_ENV, files, 0);
     return;
   }
@@ -88,7 +93,8 @@ function* startFirst(kernel: Kernel): Blocking<void> {
   const { services } = kernel.files;
   kernel.stdin = new HostInput(services, kernel.vfs.newAnonymous());
   for (const bytes of kernel.earlyInput.splice(0)) kernel.stdin.feed(bytes);
-  const output = (port: number): OpenFile => new HostOutput(services, kernel.vfs.newAnonymous(), (bytes) => kernel.platform.output(kernel.now, port, bytes));
+  const output = (port: number): OpenFile =>
+    new HostOutput(services, kernel.vfs.newAnonymous(), bytes => kernel.platform.output(kernel.now, port, bytes));
   const files = new FileTable();
   files.set(0, kernel.stdin, false);
   files.set(1, output(1), false);
@@ -97,16 +103,44 @@ function* startFirst(kernel: Kernel): Blocking<void> {
 }
 
 /** Makes a process out of nothing: what fork and exec do in one for the first program. */
-function* start(kernel: Kernel, record: ProcessRecord, path: string, argv: readonly string[], env: readonly string[], files: FileTable, migrateEvery: number): Blocking<void> {
+function* start(
+  kernel: Kernel,
+  record: ProcessRecord,
+  path: string,
+  argv: readonly string[],
+  env: readonly string[],
+  files: FileTable,
+  migrateEvery: number,
+): Blocking<void> {
   const space = new AddressSpace(kernel.mm);
   const process: Process = {
-    pid: record.pid, origin: kernel.id, mm: space, user: new UserMemory(space, kernel.memory, kernel.processor), files, fs: kernel.files.rootContext(),
-    actions: defaultActions(), pending: new PendingSignals(), threads: new Set(),
-    credentials: { uid: 0, gid: 0, euid: 0, egid: 0, suid: 0, sgid: 0, groups: [] }, name: (path.split('/').at(-1) ?? path).slice(0, 15), executable: path,
-    rlimits: new Map([[RLIMIT_STACK, [8 << 20, Infinity]], [RLIMIT_NOFILE, [1024, 4096]]]), startTime: kernel.now, usedUser: 0, usedSystem: 0,
-    itimer: null, itimerInterval: 0, exitStatus: null, vforkDone: null, migrateEvery, dumpable: 1,
+    pid: record.pid,
+    origin: kernel.id,
+    mm: space,
+    user: new UserMemory(space, kernel.memory, kernel.processor),
+    files,
+    fs: kernel.files.rootContext(),
+    actions: defaultActions(),
+    pending: new PendingSignals(),
+    threads: new Set(),
+    credentials: { uid: 0, gid: 0, euid: 0, egid: 0, suid: 0, sgid: 0, groups: [] },
+    name: (path.split('/').at(-1) ?? path).slice(0, 15),
+    executable: path,
+    rlimits: new Map([
+      [RLIMIT_STACK, [8 << 20, Infinity]],
+      [RLIMIT_NOFILE, [1024, 4096]],
+    ]),
+    startTime: kernel.now,
+    usedUser: 0,
+    usedSystem: 0,
+    itimer: null,
+    itimerInterval: 0,
+    exitStatus: null,
+    vforkDone: null,
+    migrateEvery,
+    dumpable: 1,
   };
-  const own = kernel.cores.map((core) => core.id);
+  const own = kernel.cores.map(core => core.id);
   const task: Task = kernel.newTask(record.pid, process, own[0] as number, own);
   kernel.trace(TraceKind.TaskNew, process.pid, process.pid, record.parent?.pid ?? 0, kernel.id);
   traceName(kernel, process.pid, process.name);
@@ -128,8 +162,17 @@ function* start(kernel: Kernel, record: ProcessRecord, path: string, argv: reado
     // As a shell has it: 127 not found, 126 found but not executable.
     const status = (error.errno === 2 ? 127 : 126) << 8;
     if (kernel.program !== 0) {
-      const reason = error.errno === 2 ? 'no such file' : error.errno === 8 ? `not a RISC-V program (${kernel.logBook.lines.at(-2)?.text.split(': ').at(-1) ?? 'bad format'})` : `errno ${error.errno}`;
-      kernel.platform.output(kernel.now, 2, Uint8Array.from(`${path}: ${reason}\n`, (c) => c.charCodeAt(0)));
+      const reason =
+        error.errno === 2
+          ? 'no such file'
+          : error.errno === 8
+            ? `not a RISC-V program (${kernel.logBook.lines.at(-2)?.text.split(': ').at(-1) ?? 'bad format'})`
+            : `errno ${error.errno}`;
+      kernel.platform.output(
+        kernel.now,
+        2,
+        Uint8Array.from(`${path}: ${reason}\n`, c => c.charCodeAt(0)),
+      );
     }
     kernel.records.exited(record, status, 0, 0);
     kernel.recordEnded(record, status);
@@ -138,7 +181,9 @@ function* start(kernel: Kernel, record: ProcessRecord, path: string, argv: reado
 
 /** A name without a slash is looked for in PATH, as the `exec` verb's caller would expect. */
 function* loadFound(kernel: Kernel, task: Task, path: string, argv: readonly string[], env: readonly string[]) {
-  const places = path.includes('/') ? [path] : (env.find((text) => text.startsWith('PATH='))?.slice(5) ?? '').split(':').map((place) => `${place}/${path}`);
+  const places = path.includes('/')
+    ? [path]
+    : (env.find(text => text.startsWith('PATH='))?.slice(5) ?? '').split(':').map(place => `${place}/${path}`);
   for (const [i, place] of places.entries()) {
     try {
       return { ...(yield* load(kernel, task, place, argv, env)), path: place };

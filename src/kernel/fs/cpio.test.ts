@@ -8,7 +8,11 @@ const names = (archive: Uint8Array): string[] => [...cpioEntries(archive)].map((
 describe('a newc archive', () => {
   it('lists its entries with their contents', () => {
     const entries = [...cpioEntries(cpio({ 'bin/': '', 'bin/sh': 'elf', etc: '-> bin' }))];
-    expect(entries.map(({ name, content }) => [name, fromBytes(content)])).toEqual([['bin', ''], ['bin/sh', 'elf'], ['etc', 'bin']]);
+    expect(entries.map(({ name, content }) => [name, fromBytes(content)])).toEqual([
+      ['bin', ''],
+      ['bin/sh', 'elf'],
+      ['etc', 'bin'],
+    ]);
   });
 
   it('says where it is cut off', () => {

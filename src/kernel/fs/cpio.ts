@@ -39,8 +39,22 @@ export function* cpioEntries(archive: Uint8Array): Generator<CpioEntry> {
     // Archives may follow one another, with zeros between them.
     if (at + HEADER_BYTES > archive.length) throw new CpioError(`cpio: the archive ends at byte ${archive.length}, before its TRAILER!!!`);
     const magic = fromBytes(archive.subarray(at, at + 6));
-    if (magic !== '070701' && magic !== '070702') throw new CpioError(`cpio: no newc header at byte ${at}: '${magic.replace(/[^ -~]/g, '?')}'`);
-    const [ino, mode, uid, gid, links, mtime, size, deviceMajor, deviceMinor, rdevMajor, rdevMinor, nameBytes] = header(archive, at) as [number, number, number, number, number, number, number, number, number, number, number, number];
+    if (magic !== '070701' && magic !== '070702')
+      throw new CpioError(`cpio: no newc header at byte ${at}: '${magic.replace(/[^ -~]/g, '?')}'`);
+    const [ino, mode, uid, gid, links, mtime, size, deviceMajor, deviceMinor, rdevMajor, rdevMinor, nameBytes] = header(archive, at) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
     const nameAt = at + HEADER_BYTES;
     if (nameBytes === 0 || nameBytes > NAME_BYTES_MAX) throw new CpioError(`cpio: a name of ${nameBytes} bytes at byte ${at}`);
     const contentAt = pad4(nameAt + nameBytes);
@@ -49,7 +63,20 @@ export function* cpioEntries(archive: Uint8Array): Generator<CpioEntry> {
     const name = fromBytes(archive.subarray(nameAt, nameAt + nameBytes - 1));
     if (name.includes('\0')) throw new CpioError(`cpio: the name at byte ${nameAt} has a NUL in it`);
     if (name === 'TRAILER!!!') return;
-    yield { name: cleanName(name, at), ino, mode, uid, gid, links, mtime, deviceMajor, deviceMinor, rdevMajor, rdevMinor, content: archive.subarray(contentAt, contentAt + size) };
+    yield {
+      name: cleanName(name, at),
+      ino,
+      mode,
+      uid,
+      gid,
+      links,
+      mtime,
+      deviceMajor,
+      deviceMinor,
+      rdevMajor,
+      rdevMinor,
+      content: archive.subarray(contentAt, contentAt + size),
+    };
     at = pad4(contentAt + size);
   }
 }
@@ -58,7 +85,8 @@ function header(archive: Uint8Array, at: number): number[] {
   const fields: number[] = [];
   for (let field = 0; field < FIELDS; field++) {
     const digits = fromBytes(archive.subarray(at + 6 + 8 * field, at + 14 + 8 * field));
-    if (!/^[0-9a-fA-F]{8}$/.test(digits)) throw new CpioError(`cpio: field ${field} of the header at byte ${at} is not a number: '${digits.replace(/[^ -~]/g, '?')}'`);
+    if (!/^[0-9a-fA-F]{8}$/.test(digits))
+      throw new CpioError(`cpio: field ${field} of the header at byte ${at} is not a number: '${digits.replace(/[^ -~]/g, '?')}'`);
     fields.push(Number.parseInt(digits, 16));
   }
   return fields;
@@ -66,7 +94,7 @@ function header(archive: Uint8Array, at: number): number[] {
 
 /** Relative to the root, without '.' components; '' is the root itself. */
 function cleanName(name: string, at: number): string {
-  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
+  const parts = name.split('/').filter(part => part !== '' && part !== '.');
   if (parts.includes('..')) throw new CpioError(`cpio: the name '${name}' at byte ${at} leads out of the archive`);
   return parts.join('/');
 }

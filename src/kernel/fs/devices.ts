@@ -29,7 +29,7 @@ export class Devices {
     if (single) return single(flags, io);
     const family = kind === 'character' ? this.#families.get(majorOf(device)) : undefined;
     if (!family) throw new Errno(E.NXIO);
-    return after(family.open(minorOf(device), flags, io), (file) => file);
+    return after(family.open(minorOf(device), flags, io), file => file);
   }
 
   /** Major numbers and names, for /proc/devices. */

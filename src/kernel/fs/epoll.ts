@@ -22,7 +22,13 @@ const FLAGS = (EPOLL.ET | EPOLL.ONESHOT | EPOLL.WAKEUP | EPOLL.EXCLUSIVE) >>> 0;
 const NESTING_MAX = 5;
 
 class Item implements Sleeper {
-  constructor(readonly set: EpollFile, readonly fd: number, readonly file: OpenFile, public events: number, public data: bigint) {}
+  constructor(
+    readonly set: EpollFile,
+    readonly fd: number,
+    readonly file: OpenFile,
+    public events: number,
+    public data: bigint,
+  ) {}
 
   wake(): void {
     this.set.noteReady(this);
@@ -40,8 +46,12 @@ export class EpollFile extends BaseFile {
     super(O.RDWR);
   }
 
-  override get label(): string { return 'anon_inode:[eventpoll]'; }
-  override get queues(): readonly WaitQueue[] { return this.#queues; }
+  override get label(): string {
+    return 'anon_inode:[eventpoll]';
+  }
+  override get queues(): readonly WaitQueue[] {
+    return this.#queues;
+  }
 
   protected override closed(): void {
     for (const item of [...this.#items]) this.#drop(item);
@@ -121,7 +131,9 @@ export class EpollFile extends BaseFile {
     return 0;
   }
 
-  attributes(): Attributes { return plainAttributes(ANONYMOUS_DEVICE, 1, 0o600); }
+  attributes(): Attributes {
+    return plainAttributes(ANONYMOUS_DEVICE, 1, 0o600);
+  }
 
   #find(fd: number, file: OpenFile): Item | null {
     for (const item of this.#items) if (item.fd === fd && item.file === file) return item;

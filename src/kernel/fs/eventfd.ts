@@ -14,13 +14,22 @@ export class EventFile extends BaseFile {
   readonly #queues: readonly WaitQueue[] = [new WaitQueue()];
   #count: bigint;
 
-  constructor(readonly owner: KernelId, initial: number, readonly semaphore: boolean, flags: number) {
+  constructor(
+    readonly owner: KernelId,
+    initial: number,
+    readonly semaphore: boolean,
+    flags: number,
+  ) {
     super(O.RDWR | flags);
     this.#count = BigInt(initial >>> 0);
   }
 
-  override get label(): string { return 'anon_inode:[eventfd]'; }
-  override get queues(): readonly WaitQueue[] { return this.#queues; }
+  override get label(): string {
+    return 'anon_inode:[eventfd]';
+  }
+  override get queues(): readonly WaitQueue[] {
+    return this.#queues;
+  }
 
   override read(target: Uint8Array, _io: IoContext): Maybe<number> {
     if (target.length < 8) throw new Errno(E.INVAL);
@@ -70,5 +79,7 @@ export class EventFile extends BaseFile {
     return (this.#count > 0n ? POLL.IN | POLL.RDNORM : 0) | (this.#count < COUNT_MAX ? POLL.OUT | POLL.WRNORM : 0);
   }
 
-  attributes(): Attributes { return plainAttributes(ANONYMOUS_DEVICE, 1, 0o600); }
+  attributes(): Attributes {
+    return plainAttributes(ANONYMOUS_DEVICE, 1, 0o600);
+  }
 }

@@ -46,7 +46,12 @@ const TTY_DEVICES: readonly DeviceRow[] = [
   { name: 'ptmx', major: 5, minor: 2, mode: 0o666 },
   { name: 'ttyS0', major: 4, minor: 64, mode: 0o620 },
 ];
-const DEV_LINKS: readonly (readonly [string, string])[] = [['fd', '/proc/self/fd'], ['stdin', '/proc/self/fd/0'], ['stdout', '/proc/self/fd/1'], ['stderr', '/proc/self/fd/2']];
+const DEV_LINKS: readonly (readonly [string, string])[] = [
+  ['fd', '/proc/self/fd'],
+  ['stdin', '/proc/self/fd/0'],
+  ['stdout', '/proc/self/fd/1'],
+  ['stderr', '/proc/self/fd/2'],
+];
 
 /** The console's device number, as /proc/PID/stat shows it: that of ttyS0. */
 export const CONSOLE_DEVICE = makeDevice(4, 64);
@@ -58,7 +63,10 @@ export class FileSystems {
   readonly console: Terminal;
   readonly ptys: PseudoTerminals;
 
-  constructor(readonly services: FsServices, wires: { readonly console: (bytes: Uint8Array) => void }) {
+  constructor(
+    readonly services: FsServices,
+    wires: { readonly console: (bytes: Uint8Array) => void },
+  ) {
     this.vfs = new Vfs(services);
     const { vfs } = this;
     this.console = new Terminal(services, CONSOLE_DEVICE, 'console', wires.console);
@@ -79,19 +87,19 @@ export class FileSystems {
     const { devices } = this.vfs;
     const { services, terminals } = this;
     for (const { major, minor, device } of MEMORY_DEVICES) {
-      devices.register('mem', major, minor, (flags) => new MemoryDeviceFile(services, device, makeDevice(major, minor), flags));
+      devices.register('mem', major, minor, flags => new MemoryDeviceFile(services, device, makeDevice(major, minor), flags));
     }
     devices.register('/dev/console', 5, 1, (flags, io) => terminals.open(this.console, flags, io));
     devices.register('ttyS', 4, 64, (flags, io) => terminals.open(this.console, flags, io));
     devices.register('/dev/tty', 5, 0, (flags, io): Maybe<OpenFile> => {
       const own = terminals.ofSession(services.jobs.sessionOf(io.pid));
       if (own) return terminals.open(own, flags, io);
-      return after(services.openRemoteTerminal(flags, io), (file) => {
+      return after(services.openRemoteTerminal(flags, io), file => {
         if (!file) throw new Errno(E.NXIO);
         return file;
       });
     });
-    devices.register('/dev/ptmx', 5, 2, (flags) => this.ptys.openMaster(flags));
+    devices.register('/dev/ptmx', 5, 2, flags => this.ptys.openMaster(flags));
     devices.registerFamily('pts', PTS_MAJOR, (minor, flags, io) => this.ptys.openSlave(minor, flags, io));
   }
 

@@ -88,7 +88,7 @@ export class FileTable {
 
   /** Takes out the descriptors that exec closes; their references are the caller's to release. */
   closeOnExec(): OpenFile[] {
-    return this.#takeAll((descriptor) => descriptor.closeOnExec);
+    return this.#takeAll(descriptor => descriptor.closeOnExec);
   }
 
   /** At exit: takes everything out once the last user is gone; the references are the caller's to release. */

@@ -80,12 +80,24 @@ export abstract class BaseFile implements OpenFile {
     this.flags = flags & ~(O.CREAT | O.EXCL | O.NOCTTY | O.TRUNC | O.CLOEXEC);
   }
 
-  get label(): string { return 'anon_inode:[file]'; }
-  get seekable(): boolean { return false; }
-  get position(): number { return 0; }
-  get queues(): readonly WaitQueue[] { return NO_QUEUES; }
-  get inode(): Inode | null { return null; }
-  get nonblocking(): boolean { return (this.flags & O.NONBLOCK) !== 0; }
+  get label(): string {
+    return 'anon_inode:[file]';
+  }
+  get seekable(): boolean {
+    return false;
+  }
+  get position(): number {
+    return 0;
+  }
+  get queues(): readonly WaitQueue[] {
+    return NO_QUEUES;
+  }
+  get inode(): Inode | null {
+    return null;
+  }
+  get nonblocking(): boolean {
+    return (this.flags & O.NONBLOCK) !== 0;
+  }
 
   retain(): void {
     this.references++;
@@ -99,21 +111,49 @@ export abstract class BaseFile implements OpenFile {
   /** The last reference is gone. */
   protected closed(): Maybe<void> {}
 
-  setFlags(flags: number): Maybe<void> { this.flags = flags; }
-  read(_target: Uint8Array, _io: IoContext): Maybe<number> { throw new Errno(E.INVAL); }
-  write(_source: Uint8Array, _io: IoContext): Maybe<number> { throw new Errno(E.INVAL); }
-  pread(_target: Uint8Array, _position: number, _io: IoContext): Maybe<number> { throw new Errno(E.SPIPE); }
-  pwrite(_source: Uint8Array, _position: number, _io: IoContext): Maybe<number> { throw new Errno(E.SPIPE); }
-  seek(_offset: number, _whence: number): Maybe<number> { throw new Errno(E.SPIPE); }
-  poll(): Maybe<number> { return ALWAYS_READY; }
-  ioctl(_command: number, _argument: number, _data: Uint8Array, _io: IoContext): Maybe<number> { throw new Errno(E.NOTTY); }
-  readEntries(_countMax: number): Maybe<readonly DirectoryEntry[]> { throw new Errno(E.NOTDIR); }
+  setFlags(flags: number): Maybe<void> {
+    this.flags = flags;
+  }
+  read(_target: Uint8Array, _io: IoContext): Maybe<number> {
+    throw new Errno(E.INVAL);
+  }
+  write(_source: Uint8Array, _io: IoContext): Maybe<number> {
+    throw new Errno(E.INVAL);
+  }
+  pread(_target: Uint8Array, _position: number, _io: IoContext): Maybe<number> {
+    throw new Errno(E.SPIPE);
+  }
+  pwrite(_source: Uint8Array, _position: number, _io: IoContext): Maybe<number> {
+    throw new Errno(E.SPIPE);
+  }
+  seek(_offset: number, _whence: number): Maybe<number> {
+    throw new Errno(E.SPIPE);
+  }
+  poll(): Maybe<number> {
+    return ALWAYS_READY;
+  }
+  ioctl(_command: number, _argument: number, _data: Uint8Array, _io: IoContext): Maybe<number> {
+    throw new Errno(E.NOTTY);
+  }
+  readEntries(_countMax: number): Maybe<readonly DirectoryEntry[]> {
+    throw new Errno(E.NOTDIR);
+  }
   abstract attributes(): Maybe<Attributes>;
-  setAttributes(_change: AttributeChange): Maybe<void> { throw new Errno(E.PERM); }
-  truncate(_size: number): Maybe<void> { throw new Errno(E.INVAL); }
-  allocate(_mode: number, _offset: number, _length: number): Maybe<void> { throw new Errno(E.NODEV); }
-  status(): Maybe<FileSystemStatus> { throw new Errno(E.NOSYS); }
-  mapPage(_index: number, _forWrite: boolean): Maybe<Pfn> { throw new Errno(E.NODEV); }
+  setAttributes(_change: AttributeChange): Maybe<void> {
+    throw new Errno(E.PERM);
+  }
+  truncate(_size: number): Maybe<void> {
+    throw new Errno(E.INVAL);
+  }
+  allocate(_mode: number, _offset: number, _length: number): Maybe<void> {
+    throw new Errno(E.NODEV);
+  }
+  status(): Maybe<FileSystemStatus> {
+    throw new Errno(E.NOSYS);
+  }
+  mapPage(_index: number, _forWrite: boolean): Maybe<Pfn> {
+    throw new Errno(E.NODEV);
+  }
 }
 
 const NO_QUEUES: readonly WaitQueue[] = [];
@@ -125,6 +165,19 @@ export const mayWrite = (file: OpenFile): boolean => (file.flags & O.ACCMODE) !=
 export function plainAttributes(device: number, ino: number, mode: number, extra: Partial<Attributes> = {}): Attributes {
   const never = { seconds: 0, nanoseconds: 0 };
   return {
-    device, ino, mode, links: 1, uid: 0, gid: 0, rdev: 0, size: 0, blocks: 0, blockSize: 4096, atime: never, mtime: never, ctime: never, ...extra,
+    device,
+    ino,
+    mode,
+    links: 1,
+    uid: 0,
+    gid: 0,
+    rdev: 0,
+    size: 0,
+    blocks: 0,
+    blockSize: 4096,
+    atime: never,
+    mtime: never,
+    ctime: never,
+    ...extra,
   };
 }

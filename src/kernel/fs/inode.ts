@@ -116,7 +116,13 @@ export interface Inode {
 }
 
 const KINDS: Readonly<Record<number, InodeKind>> = {
-  [S.IFREG]: 'file', [S.IFDIR]: 'directory', [S.IFLNK]: 'symlink', [S.IFIFO]: 'pipe', [S.IFSOCK]: 'socket', [S.IFCHR]: 'character', [S.IFBLK]: 'block',
+  [S.IFREG]: 'file',
+  [S.IFDIR]: 'directory',
+  [S.IFLNK]: 'symlink',
+  [S.IFIFO]: 'pipe',
+  [S.IFSOCK]: 'socket',
+  [S.IFCHR]: 'character',
+  [S.IFBLK]: 'block',
 };
 
 export function kindOfMode(mode: number): InodeKind {
@@ -135,19 +141,45 @@ export abstract class BaseInode implements Inode {
 
   abstract attributes(): Maybe<Attributes>;
   abstract status(): Maybe<FileSystemStatus>;
-  setAttributes(_change: AttributeChange): Maybe<void> { throw new Errno(E.PERM); }
-  truncate(_size: number): Maybe<void> { throw new Errno(this.kind === 'directory' ? E.ISDIR : E.INVAL); }
-  lookup(_name: string): Maybe<Inode> { throw this.#notHere(E.NOENT); }
-  create(_name: string, _made: NewInode): Maybe<Inode> { throw this.#notHere(E.PERM); }
-  link(_name: string, _inode: Inode): Maybe<void> { throw this.#notHere(E.PERM); }
-  unlink(_name: string): Maybe<void> { throw this.#notHere(E.PERM); }
-  rmdir(_name: string): Maybe<void> { throw this.#notHere(E.PERM); }
-  rename(_name: string, _target: Inode, _targetName: string, _flags: number): Maybe<void> { throw this.#notHere(E.PERM); }
-  entries(_cookie: number, _countMax: number): Maybe<readonly DirectoryEntry[]> { throw this.#notHere(E.PERM); }
-  readlink(_io: IoContext): Maybe<string> { throw new Errno(E.INVAL); }
-  opened(_io: IoContext): Maybe<OpenFile | null> { return null; }
-  open(_flags: number, _io: IoContext): Maybe<OpenFile> { throw new Errno(E.NXIO); }
-  createNameless(_made: NewInode): Maybe<Inode> { throw this.#notHere(E.OPNOTSUPP); }
+  setAttributes(_change: AttributeChange): Maybe<void> {
+    throw new Errno(E.PERM);
+  }
+  truncate(_size: number): Maybe<void> {
+    throw new Errno(this.kind === 'directory' ? E.ISDIR : E.INVAL);
+  }
+  lookup(_name: string): Maybe<Inode> {
+    throw this.#notHere(E.NOENT);
+  }
+  create(_name: string, _made: NewInode): Maybe<Inode> {
+    throw this.#notHere(E.PERM);
+  }
+  link(_name: string, _inode: Inode): Maybe<void> {
+    throw this.#notHere(E.PERM);
+  }
+  unlink(_name: string): Maybe<void> {
+    throw this.#notHere(E.PERM);
+  }
+  rmdir(_name: string): Maybe<void> {
+    throw this.#notHere(E.PERM);
+  }
+  rename(_name: string, _target: Inode, _targetName: string, _flags: number): Maybe<void> {
+    throw this.#notHere(E.PERM);
+  }
+  entries(_cookie: number, _countMax: number): Maybe<readonly DirectoryEntry[]> {
+    throw this.#notHere(E.PERM);
+  }
+  readlink(_io: IoContext): Maybe<string> {
+    throw new Errno(E.INVAL);
+  }
+  opened(_io: IoContext): Maybe<OpenFile | null> {
+    return null;
+  }
+  open(_flags: number, _io: IoContext): Maybe<OpenFile> {
+    throw new Errno(E.NXIO);
+  }
+  createNameless(_made: NewInode): Maybe<Inode> {
+    throw this.#notHere(E.OPNOTSUPP);
+  }
 
   #notHere(errno: number): Errno {
     return new Errno(this.kind === 'directory' ? errno : E.NOTDIR);

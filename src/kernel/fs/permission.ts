@@ -16,5 +16,13 @@ export function checkAccess(file: Attributes, want: number, who: { uid: number; 
   if (((file.mode >> shift) & want) !== want) throw new Errno(E.ACCES);
 }
 
-export const effective = (c: Credentials): { uid: number; gid: number; groups: readonly number[] } => ({ uid: c.euid, gid: c.egid, groups: c.groups });
-export const real = (c: Credentials): { uid: number; gid: number; groups: readonly number[] } => ({ uid: c.uid, gid: c.gid, groups: c.groups });
+export const effective = (c: Credentials): { uid: number; gid: number; groups: readonly number[] } => ({
+  uid: c.euid,
+  gid: c.egid,
+  groups: c.groups,
+});
+export const real = (c: Credentials): { uid: number; gid: number; groups: readonly number[] } => ({
+  uid: c.uid,
+  gid: c.gid,
+  groups: c.groups,
+});

@@ -59,21 +59,29 @@ describe('a pipe', () => {
   });
 
   it('gives back the bytes that went in, in order', () => {
-    fc.assert(fc.property(fc.array(fc.oneof(fc.record({ put: fc.uint8Array({ maxLength: 40_000 }) }), fc.record({ take: fc.nat(50_000) })), { maxLength: 30 }), (steps) => {
-      const pipe = new Pipe();
-      const model: number[] = [];
-      for (const step of steps) {
-        if ('put' in step) {
-          const count = pipe.put(step.put);
-          expect(count).toBe(Math.min(step.put.length, 65536 - model.length));
-          for (const byte of step.put.subarray(0, count)) model.push(byte);
-        } else {
-          const target = new Uint8Array(step.take);
-          const count = pipe.take(target);
-          expect(fromBytes(target.subarray(0, count)) === fromBytes(Uint8Array.from(model.splice(0, step.take)))).toBe(true);
-        }
-      }
-    }), { numRuns: 50 });
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.record({ put: fc.uint8Array({ maxLength: 40_000 }) }), fc.record({ take: fc.nat(50_000) })), {
+          maxLength: 30,
+        }),
+        steps => {
+          const pipe = new Pipe();
+          const model: number[] = [];
+          for (const step of steps) {
+            if ('put' in step) {
+              const count = pipe.put(step.put);
+              expect(count).toBe(Math.min(step.put.length, 65536 - model.length));
+              for (const byte of step.put.subarray(0, count)) model.push(byte);
+            } else {
+              const target = new Uint8Array(step.take);
+              const count = pipe.take(target);
+              expect(fromBytes(target.subarray(0, count)) === fromBytes(Uint8Array.from(model.splice(0, step.take)))).toBe(true);
+            }
+          }
+        },
+      ),
+      { numRuns: 50 },
+    );
   });
 });
 

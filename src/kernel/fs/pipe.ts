@@ -69,7 +69,13 @@ export class PipeEnd extends BaseFile {
   readonly #reads: boolean;
   readonly #writes: boolean;
 
-  constructor(readonly services: FsServices, readonly pipe: Pipe, flags: number, readonly ino: number, readonly fifo: Inode | null = null) {
+  constructor(
+    readonly services: FsServices,
+    readonly pipe: Pipe,
+    flags: number,
+    readonly ino: number,
+    readonly fifo: Inode | null = null,
+  ) {
     super(flags);
     const access = flags & O.ACCMODE;
     this.#reads = access !== O.WRONLY;
@@ -85,10 +91,18 @@ export class PipeEnd extends BaseFile {
     pipe.changed.wakeAll();
   }
 
-  get owner(): KernelId { return this.services.kernel; }
-  override get inode(): Inode | null { return this.fifo; }
-  override get label(): string { return `pipe:[${this.ino}]`; }
-  override get queues(): readonly WaitQueue[] { return this.pipe.queues; }
+  get owner(): KernelId {
+    return this.services.kernel;
+  }
+  override get inode(): Inode | null {
+    return this.fifo;
+  }
+  override get label(): string {
+    return `pipe:[${this.ino}]`;
+  }
+  override get queues(): readonly WaitQueue[] {
+    return this.pipe.queues;
+  }
 
   protected override closed(): void {
     if (this.#reads) this.pipe.readers--;

@@ -50,7 +50,9 @@ export class Fiber implements Sleeper {
     this.go(null);
   }
 
-  get done(): boolean { return this.result !== null || this.errno !== null; }
+  get done(): boolean {
+    return this.result !== null || this.errno !== null;
+  }
 
   wake(reason: WakeReason): void {
     this.reason ??= reason;
@@ -95,13 +97,15 @@ export class FsLab implements FsServices {
   readonly memory = new Uint8Array(1 << 19);
 
   constructor(content: Readonly<Record<string, string>> = {}) {
-    this.files = new FileSystems(this, { console: (bytes) => this.printed.push(fromBytes(bytes)) });
+    this.files = new FileSystems(this, { console: bytes => this.printed.push(fromBytes(bytes)) });
     this.files.mountRoot(this.files.archiveRoot(cpio(content)));
     const mounting = this.files.mountStandard();
     if (!mounting.next().done) throw new Error('mounting a local root slept');
   }
 
-  now(): number { return this.time; }
+  now(): number {
+    return this.time;
+  }
   charge(): void {}
   allocFrame(): Pfn {
     if (this.frames.size >= this.framesMax) throw new Errno(E.NOMEM);
@@ -114,61 +118,121 @@ export class FsLab implements FsServices {
     if (!frame) throw new Error(`frame ${pfn} is free`);
     return frame;
   }
-  retainFrame(pfn: Pfn): void { this.#frame(pfn).references++; }
-  releaseFrame(pfn: Pfn): void { if (--this.#frame(pfn).references === 0) this.frames.delete(pfn); }
-  frameBytes(pfn: Pfn): Uint8Array { return this.#frame(pfn).bytes; }
+  retainFrame(pfn: Pfn): void {
+    this.#frame(pfn).references++;
+  }
+  releaseFrame(pfn: Pfn): void {
+    if (--this.#frame(pfn).references === 0) this.frames.delete(pfn);
+  }
+  frameBytes(pfn: Pfn): Uint8Array {
+    return this.#frame(pfn).bytes;
+  }
   wroteFrame(): void {}
-  frameCounts(): { total: number; free: number } { return { total: this.framesMax, free: this.framesMax - this.frames.size }; }
-  random(): number { return (this.#seed = (Math.imul(this.#seed, 1664525) + 1013904223) >>> 0); }
-  log(text: string): void { this.logged.push(text); }
-  openRemoteTerminal(): null { return null; }
+  frameCounts(): { total: number; free: number } {
+    return { total: this.framesMax, free: this.framesMax - this.frames.size };
+  }
+  random(): number {
+    return (this.#seed = (Math.imul(this.#seed, 1664525) + 1013904223) >>> 0);
+  }
+  log(text: string): void {
+    this.logged.push(text);
+  }
+  openRemoteTerminal(): null {
+    return null;
+  }
 
   readonly jobs = {
     groupOf: (pid: number): number => this.sessions.get(pid)?.group ?? 0,
     sessionOf: (pid: number): number => this.sessions.get(pid)?.session ?? 0,
-    signalGroup: (group: number, signal: number): void => { this.signals.push([group, signal]); },
+    signalGroup: (group: number, signal: number): void => {
+      this.signals.push([group, signal]);
+    },
     isOrphanedGroup: (group: number): boolean => this.orphans.has(group),
   };
 
   readonly proc: ProcSource = {
     pids: () => [...this.contexts.keys()],
-    exists: (pid) => this.contexts.has(pid),
-    process: (pid) => (this.contexts.has(pid) ? sampleProcess(pid) : null),
-    threads: (pid) => [pid],
-    thread: (pid) => (this.contexts.has(pid) ? sampleProcess(pid) : null),
+    exists: pid => this.contexts.has(pid),
+    process: pid => (this.contexts.has(pid) ? sampleProcess(pid) : null),
+    threads: pid => [pid],
+    thread: pid => (this.contexts.has(pid) ? sampleProcess(pid) : null),
     areas: () => [
-      { start: 0x10000, end: 0x12000, read: true, write: false, execute: true, shared: false, offset: 0, device: 0x10, ino: 5, path: '/bin/sh', residentPages: 1 },
-      { start: 0x3fffff0000, end: 0x4000000000, read: true, write: true, execute: false, shared: false, offset: 0, device: 0, ino: 0, path: '[stack]', residentPages: 1 },
+      {
+        start: 0x10000,
+        end: 0x12000,
+        read: true,
+        write: false,
+        execute: true,
+        shared: false,
+        offset: 0,
+        device: 0x10,
+        ino: 5,
+        path: '/bin/sh',
+        residentPages: 1,
+      },
+      {
+        start: 0x3fffff0000,
+        end: 0x4000000000,
+        read: true,
+        write: true,
+        execute: false,
+        shared: false,
+        offset: 0,
+        device: 0,
+        ino: 0,
+        path: '[stack]',
+        residentPages: 1,
+      },
     ],
     argumentBytes: () => toBytes('sh\0-c\0'),
     environmentBytes: () => toBytes('HOME=/\0'),
     auxiliaryBytes: () => new Uint8Array(0),
     paths: () => ({ executable: '/bin/sh', cwd: '/', root: '/' }),
-    descriptors: (pid) => [...(this.contexts.get(pid)?.process.files.list() ?? [])].map(([fd, { file }]) => ({ fd, path: file.dentry?.path() ?? file.label, position: file.position, flags: file.flags })),
+    descriptors: pid =>
+      [...(this.contexts.get(pid)?.process.files.list() ?? [])].map(([fd, { file }]) => ({
+        fd,
+        path: file.dentry?.path() ?? file.label,
+        position: file.position,
+        flags: file.flags,
+      })),
     openFile: (pid, fd) => this.contexts.get(pid)?.process.files.get(fd) ?? null,
     limits: () => [[Infinity, Infinity]],
-    migrate: (pid, to) => { this.logged.push(`migrate ${pid} to ${to}`); },
+    migrate: (pid, to) => {
+      this.logged.push(`migrate ${pid} to ${to}`);
+    },
     rename: () => {},
     system: () => sampleSystem(),
     interrupts: () => [{ name: 'IPI', description: 'messages', counts: [3, 4] }],
-    setHostname: (name) => { this.logged.push(`hostname ${name}`); },
+    setHostname: name => {
+      this.logged.push(`hostname ${name}`);
+    },
     logLines: () => [{ time: HERTZ, text: 'booted' }],
     popcornFiles: () => ['kernels'],
     popcornText: () => 'kernel 0 up\n',
-    popcornWrite: (_file, text) => { this.logged.push(`popcorn ${text}`); },
+    popcornWrite: (_file, text) => {
+      this.logged.push(`popcorn ${text}`);
+    },
   };
 
   /** A process with an empty file table. */
   process(pid = 1, group = pid, session = group): SyscallContext {
     this.sessions.set(pid, { group, session });
     const process = {
-      pid, files: new FileTable(), fs: this.files.rootContext(), actions: defaultActions(), rlimits: new Map(),
+      pid,
+      files: new FileTable(),
+      fs: this.files.rootContext(),
+      actions: defaultActions(),
+      rlimits: new Map(),
       credentials: { uid: 0, gid: 0, euid: 0, egid: 0, suid: 0, sgid: 0, groups: [] },
     } as unknown as Process;
     const task = { tid: pid, process, blocked: [0, 0], restartDeadline: Number.NaN } as unknown as Task;
     const ctx: SyscallContext = {
-      task, process, services: this, vfs: this.files.vfs, user: this.#user(),
-      raise: (signal) => this.signals.push([pid, signal]),
+      task,
+      process,
+      services: this,
+      vfs: this.files.vfs,
+      user: this.#user(),
+      raise: signal => this.signals.push([pid, signal]),
       withSignalMask: (_mask, body) => body(),
     };
     this.contexts.set(pid, ctx);
@@ -188,19 +252,20 @@ export class FsLab implements FsServices {
     return {
       check,
       read: (address, length) => at(address, length, () => memory.slice(address, address + length)),
-      write: (address, bytes) => at(address, bytes.length, () => {
-        if (bytes.length > 0) memory.set(bytes, address);
-      }),
+      write: (address, bytes) =>
+        at(address, bytes.length, () => {
+          if (bytes.length > 0) memory.set(bytes, address);
+        }),
       readString: (address, max = 4096) => {
         check(address, 1);
         const end = memory.indexOf(0, address);
         if (end - address >= max) throw new Errno(E.NAMETOOLONG);
         return fromBytes(memory.subarray(address, end));
       },
-      getU32: (address) => at(address, 4, () => view.getUint32(address, true)),
+      getU32: address => at(address, 4, () => view.getUint32(address, true)),
       setU32: (address, value) => at(address, 4, () => view.setUint32(address, value, true)),
-      getU64: (address) => at(address, 8, () => Number(view.getBigUint64(address, true))),
-      getI64: (address) => at(address, 8, () => Number(view.getBigInt64(address, true))),
+      getU64: address => at(address, 8, () => Number(view.getBigUint64(address, true))),
+      getI64: address => at(address, 8, () => Number(view.getBigInt64(address, true))),
       setI64: (address, value) => at(address, 8, () => view.setBigInt64(address, BigInt(value), true)),
     };
   }
@@ -225,9 +290,9 @@ export class FsLab implements FsServices {
 
   /** Starts a call that may sleep. */
   start(ctx: SyscallContext, name: string, ...args: readonly (number | string)[]): Fiber {
-    const row = Object.values(FILE_CALLS).find((each) => each.name === name);
+    const row = Object.values(FILE_CALLS).find(each => each.name === name);
     if (!row) throw new Error(`no call ${name}`);
-    const [a0 = 0, a1 = 0, a2 = 0, a3 = 0, a4 = 0, a5 = 0] = args.map((arg) => (typeof arg === 'string' ? this.text(arg) : arg));
+    const [a0 = 0, a1 = 0, a2 = 0, a3 = 0, a4 = 0, a5 = 0] = args.map(arg => (typeof arg === 'string' ? this.text(arg) : arg));
     ctx.task.restartDeadline = Number.NaN;
     const fiber = new Fiber(run(() => row.handler(ctx, a0, a1, a2, a3, a4, a5)));
     if (!fiber.done) this.fibers.push(fiber);
@@ -303,19 +368,79 @@ function* run(call: () => Maybe<number>): Blocking<number> {
 
 function sampleProcess(pid: number): ProcessInfo {
   return {
-    pid, tid: pid, name: 'sh', state: 'S', parent: 0, group: pid, session: pid, terminal: 0, foreground: -1, minorFaults: 7, majorFaults: 0,
-    userCycles: HERTZ, systemCycles: HERTZ / 2, childrenUserCycles: 0, childrenSystemCycles: 0, nice: 0, threads: 1, startTime: 2 * HERTZ,
-    virtualBytes: 0x20000, residentPages: 10, sharedPages: 4, textBytes: 0x2000, dataBytes: 0x4000, stackBytes: 0x10000, exitSignal: 17,
-    uids: [0, 0, 0], gids: [0, 0, 0], groups: [], umask: 0o22, descriptors: 3, pending: [0, 0], sharedPending: [0, 0], blocked: [0x10000, 0], ignored: [0, 0], caught: [2, 0],
-    kernel: 0, origin: 0, core: 1, affinity: [0, 1], voluntarySwitches: 3, involuntarySwitches: 1, waitsIn: 'pipe_read',
+    pid,
+    tid: pid,
+    name: 'sh',
+    state: 'S',
+    parent: 0,
+    group: pid,
+    session: pid,
+    terminal: 0,
+    foreground: -1,
+    minorFaults: 7,
+    majorFaults: 0,
+    userCycles: HERTZ,
+    systemCycles: HERTZ / 2,
+    childrenUserCycles: 0,
+    childrenSystemCycles: 0,
+    nice: 0,
+    threads: 1,
+    startTime: 2 * HERTZ,
+    virtualBytes: 0x20000,
+    residentPages: 10,
+    sharedPages: 4,
+    textBytes: 0x2000,
+    dataBytes: 0x4000,
+    stackBytes: 0x10000,
+    exitSignal: 17,
+    uids: [0, 0, 0],
+    gids: [0, 0, 0],
+    groups: [],
+    umask: 0o22,
+    descriptors: 3,
+    pending: [0, 0],
+    sharedPending: [0, 0],
+    blocked: [0x10000, 0],
+    ignored: [0, 0],
+    caught: [2, 0],
+    kernel: 0,
+    origin: 0,
+    core: 1,
+    affinity: [0, 1],
+    voluntarySwitches: 3,
+    involuntarySwitches: 1,
+    waitsIn: 'pipe_read',
   };
 }
 
 function sampleSystem(): SystemInfo {
   const core = { kernel: 0, node: 0, socket: 0, userCycles: HERTZ, niceCycles: 0, systemCycles: 0, idleCycles: HERTZ, interrupts: 0 };
   return {
-    cores: [{ ...core, core: 0, coreInSocket: 0 }, { ...core, core: 1, coreInSocket: 1 }], nodes: [{ node: 0, totalFrames: 1024, freeFrames: 512, distances: [10] }],
-    totalFrames: 1024, freeFrames: 512, cachedFrames: 100, sharedFrames: 10, kernelFrames: 50, pageTableFrames: 5, anonymousFrames: 200, contextSwitches: 9, interrupts: 7, forks: 4,
-    running: 1, blocked: 0, tasks: 2, lastPid: 2, loads: [0.5, 0.25, 0], hertz: HERTZ, hostname: 'popcorn', release: '6.1.0-popcorn', version: '#1 SMP', commandLine: 'console=ttyS0', pidMax: 32768,
+    cores: [
+      { ...core, core: 0, coreInSocket: 0 },
+      { ...core, core: 1, coreInSocket: 1 },
+    ],
+    nodes: [{ node: 0, totalFrames: 1024, freeFrames: 512, distances: [10] }],
+    totalFrames: 1024,
+    freeFrames: 512,
+    cachedFrames: 100,
+    sharedFrames: 10,
+    kernelFrames: 50,
+    pageTableFrames: 5,
+    anonymousFrames: 200,
+    contextSwitches: 9,
+    interrupts: 7,
+    forks: 4,
+    running: 1,
+    blocked: 0,
+    tasks: 2,
+    lastPid: 2,
+    loads: [0.5, 0.25, 0],
+    hertz: HERTZ,
+    hostname: 'popcorn',
+    release: '6.1.0-popcorn',
+    version: '#1 SMP',
+    commandLine: 'console=ttyS0',
+    pidMax: 32768,
   };
 }

@@ -94,29 +94,32 @@ describe('tmpfs', () => {
       fc.record({ kind: fc.constant('write' as const), at: fc.nat(20_000), bytes: fc.uint8Array({ minLength: 1, maxLength: 6000 }) }),
       fc.record({ kind: fc.constant('truncate' as const), at: fc.nat(25_000), bytes: fc.constant(new Uint8Array(0)) }),
     );
-    fc.assert(fc.property(fc.array(step, { maxLength: 12 }), fc.nat(9000), (steps, archived) => {
-      const content = 'a'.repeat(archived);
-      const { lab: l, ctx } = lab({ f: content });
-      const fd = l.call(ctx, 'openat', CWD, '/f', 2, 0);
-      let model = toBytes(content);
-      for (const { kind, at, bytes } of steps) {
-        if (kind === 'truncate') {
-          expect(l.call(ctx, 'ftruncate', fd, at)).toBe(0);
-          const next = new Uint8Array(at);
-          next.set(model.subarray(0, at));
-          model = next;
-        } else {
-          l.memory.set(bytes, BUFFER);
-          expect(l.call(ctx, 'pwrite64', fd, BUFFER, bytes.length, at)).toBe(bytes.length);
-          const next = new Uint8Array(Math.max(model.length, at + bytes.length));
-          next.set(model);
-          next.set(bytes, at);
-          model = next;
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), fc.nat(9000), (steps, archived) => {
+        const content = 'a'.repeat(archived);
+        const { lab: l, ctx } = lab({ f: content });
+        const fd = l.call(ctx, 'openat', CWD, '/f', 2, 0);
+        let model = toBytes(content);
+        for (const { kind, at, bytes } of steps) {
+          if (kind === 'truncate') {
+            expect(l.call(ctx, 'ftruncate', fd, at)).toBe(0);
+            const next = new Uint8Array(at);
+            next.set(model.subarray(0, at));
+            model = next;
+          } else {
+            l.memory.set(bytes, BUFFER);
+            expect(l.call(ctx, 'pwrite64', fd, BUFFER, bytes.length, at)).toBe(bytes.length);
+            const next = new Uint8Array(Math.max(model.length, at + bytes.length));
+            next.set(model);
+            next.set(bytes, at);
+            model = next;
+          }
         }
-      }
-      expect(l.call(ctx, 'pread64', fd, BUFFER, 65536, 0)).toBe(model.length);
-      expect(l.at(BUFFER, model.length) === fromBytes(model)).toBe(true);
-    }), { numRuns: 60 });
+        expect(l.call(ctx, 'pread64', fd, BUFFER, 65536, 0)).toBe(model.length);
+        expect(l.at(BUFFER, model.length) === fromBytes(model)).toBe(true);
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('shares a mapped page with readers', () => {
@@ -204,9 +207,11 @@ describe('ppoll and epoll', () => {
 describe('/proc and /sys', () => {
   it('have the formats of Linux', () => {
     const { lab: l, ctx } = lab();
-    expect(l.cat(ctx, '/proc/self/stat')).toMatch(/^1 \(sh\) S 0 1 1 0 -1 4194304 7 0 0 0 100 50 0 0 20 0 1 0 200 131072 10 18446744073709551615( \S+){27}\n$/);
+    expect(l.cat(ctx, '/proc/self/stat')).toMatch(
+      /^1 \(sh\) S 0 1 1 0 -1 4194304 7 0 0 0 100 50 0 0 20 0 1 0 200 131072 10 18446744073709551615( \S+){27}\n$/,
+    );
     expect(l.cat(ctx, '/proc/1/status')).toContain('\nUid:\t0\t0\t0\t0\n');
-    expect(l.cat(ctx, '/proc/1/maps').split('\n')[0]).toBe(`00010000-00012000 r-xp 00000000 00:10 5 `.padEnd(73) + '/bin/sh');
+    expect(l.cat(ctx, '/proc/1/maps').split('\n')[0]).toBe(`${'00010000-00012000 r-xp 00000000 00:10 5'.padEnd(73)}/bin/sh`);
     expect(l.cat(ctx, '/proc/meminfo')).toMatch(/^MemTotal: {11}4096 kB\n/);
     expect(l.cat(ctx, '/proc/stat')).toMatch(/^cpu {2}200 0 0 200 0 0 0 0 0 0\ncpu0 100 /);
     expect(l.cat(ctx, '/proc/mounts')).toContain('devpts /dev/pts devpts rw,relatime 0 0\n');
@@ -226,7 +231,7 @@ describe('/proc and /sys', () => {
 
 describe('permissions', () => {
   it('hold for users other than 0', () => {
-    const { lab: l, ctx } = lab({ 'secret': 'x' });
+    const { lab: l, ctx } = lab({ secret: 'x' });
     l.call(ctx, 'fchmodat', CWD, '/secret', 0o600);
     Object.assign(ctx.process.credentials, { uid: 5, euid: 5, gid: 5, egid: 5 });
     expect(l.call(ctx, 'openat', CWD, '/secret', 0, 0)).toBe(-E.ACCES);

@@ -45,7 +45,11 @@ export class Dentry {
   /** The name was taken away while somebody held the dentry. */
   removed = false;
 
-  constructor(public parent: Dentry | null, public name: string, public inode: Inode) {
+  constructor(
+    public parent: Dentry | null,
+    public name: string,
+    public inode: Inode,
+  ) {
     if (parent) this.mount = parent.mount;
   }
 
@@ -54,7 +58,11 @@ export class Dentry {
     const known = this.children.get(name);
     if (known) {
       const before = known.inode;
-      if (before === inode || (before.ino === inode.ino && before.device === inode.device && before.owner === inode.owner && before.kind === inode.kind)) return known;
+      if (
+        before === inode ||
+        (before.ino === inode.ino && before.device === inode.device && before.owner === inode.owner && before.kind === inode.kind)
+      )
+        return known;
     }
     const made = new Dentry(this, name, inode);
     if (this.inode.volatile && !known?.covered) return made;
@@ -159,7 +167,7 @@ export class Vfs {
   unmount(root: Dentry): void {
     const { mount } = root;
     if (mount.root !== root || !mount.at) throw new Errno(E.INVAL);
-    if (this.mounts.some((other) => other.at?.mount === mount)) throw new Errno(E.BUSY);
+    if (this.mounts.some(other => other.at?.mount === mount)) throw new Errno(E.BUSY);
     mount.at.covered = null;
     this.mounts.splice(this.mounts.indexOf(mount), 1);
   }
@@ -405,7 +413,9 @@ export class Vfs {
     if (yield* this.#find(directory, name)) throw new Errno(E.EXIST);
     if (slash && (node.mode & S.IFMT) !== S.IFDIR) throw new Errno(E.NOENT);
     yield* this.#checkChange(caller, directory);
-    const inode = yield* settle(directory.inode.create(name, { ...made(caller, node.mode), rdev: node.rdev ?? 0, target: node.target ?? '' }));
+    const inode = yield* settle(
+      directory.inode.create(name, { ...made(caller, node.mode), rdev: node.rdev ?? 0, target: node.target ?? '' }),
+    );
     directory.child(name, inode);
   }
 
@@ -460,7 +470,9 @@ export class Vfs {
     if (flags & RENAME.EXCHANGE && !there) throw new Errno(E.NOENT);
     if ((source.slash || (target.slash && !(flags & RENAME.EXCHANGE))) && moved.inode.kind !== 'directory') throw new Errno(E.NOTDIR);
     for (let at: Dentry | null = target.directory; at; at = at.parent) if (at === moved) throw new Errno(E.INVAL);
-    if (there) for (let at: Dentry | null = source.directory; at; at = at.parent) if (at === there) throw new Errno(flags & RENAME.EXCHANGE ? E.INVAL : E.NOTEMPTY);
+    if (there)
+      for (let at: Dentry | null = source.directory; at; at = at.parent)
+        if (at === there) throw new Errno(flags & RENAME.EXCHANGE ? E.INVAL : E.NOTEMPTY);
     yield* this.#checkChange(caller, source.directory, moved.inode);
     yield* this.#checkChange(caller, target.directory, there?.inode);
     if (moved.inode === there?.inode) return;
@@ -507,7 +519,7 @@ function place(dentry: Dentry, parent: Dentry, name: string): void {
   parent.children.set(name, dentry);
 }
 
-const components = (path: string): string[] => path.split('/').filter((part) => part !== '');
+const components = (path: string): string[] => path.split('/').filter(part => part !== '');
 
 /** What is seen at a dentry: the root of whatever is mounted there. */
 function top(dentry: Dentry): Dentry {

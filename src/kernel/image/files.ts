@@ -12,7 +12,17 @@
 import { E, Errno } from '../abi/errno.ts';
 import { O } from '../abi/fcntl.ts';
 import { BaseFile, type FileKind, type IoContext, type OpenFile } from '../fs/file.ts';
-import { type AttributeChange, type Attributes, BaseInode, type DirectoryEntry, type FileSystem, type FileSystemStatus, type Inode, type InodeKind, type NewInode } from '../fs/inode.ts';
+import {
+  type AttributeChange,
+  type Attributes,
+  BaseInode,
+  type DirectoryEntry,
+  type FileSystem,
+  type FileSystemStatus,
+  type Inode,
+  type InodeKind,
+  type NewInode,
+} from '../fs/inode.ts';
 import type { Kernel } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pfn, settle, type Sleeper, WaitQueue } from '../types.ts';
@@ -54,12 +64,14 @@ type Serve = (files: RemoteFiles, object: unknown, args: readonly Json[], bytes:
 const inode = (object: unknown): Inode => object as Inode;
 const file = (object: unknown): OpenFile => (object as Exported).file;
 const io = (value: Json | undefined): IoContext => value as unknown as IoContext;
-const result = <T>(value: Maybe<T>, wrap: (value: T) => Result): Maybe<Result> => (isGenerator(value) ? later(value, wrap) : wrap(value as T));
-const isGenerator = <T>(value: Maybe<T>): value is Blocking<T> => typeof value === 'object' && value !== null && Symbol.iterator in value && 'next' in value && 'throw' in value;
+const result = <T>(value: Maybe<T>, wrap: (value: T) => Result): Maybe<Result> =>
+  isGenerator(value) ? later(value, wrap) : wrap(value as T);
+const isGenerator = <T>(value: Maybe<T>): value is Blocking<T> =>
+  typeof value === 'object' && value !== null && Symbol.iterator in value && 'next' in value && 'throw' in value;
 function* later<T>(value: Blocking<T>, wrap: (value: T) => Result): Blocking<Result> {
   return wrap(yield* value);
 }
-const plain = <T>(value: Maybe<T>): Maybe<Result> => result(value, (each) => ({ value: (each ?? null) as unknown as Json }));
+const plain = <T>(value: Maybe<T>): Maybe<Result> => result(value, each => ({ value: (each ?? null) as unknown as Json }));
 
 /** Index = number in the message. */
 const OPERATIONS: readonly (readonly [string, Serve])[] = [
@@ -68,32 +80,58 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
   ['setAttributes', (_f, o, [change]) => plain(inode(o).setAttributes(change as unknown as AttributeChange))],
   ['truncate', (_f, o, [size]) => plain(inode(o).truncate(size as number))],
   ['status', (_f, o) => plain(inode(o).status())],
-  ['lookup', (f, o, [name]) => result(inode(o).lookup(name as string), (found) => ({ value: f.inodeRef(found) as unknown as Json }))],
-  ['create', (f, o, [name, made]) => result(inode(o).create(name as string, made as unknown as NewInode), (found) => ({ value: f.inodeRef(found) as unknown as Json }))],
+  ['lookup', (f, o, [name]) => result(inode(o).lookup(name as string), found => ({ value: f.inodeRef(found) as unknown as Json }))],
+  [
+    'create',
+    (f, o, [name, made]) =>
+      result(inode(o).create(name as string, made as unknown as NewInode), found => ({ value: f.inodeRef(found) as unknown as Json })),
+  ],
   ['link', (f, o, [name, other]) => plain(inode(o).link(name as string, inode(f.object(other as number))))],
   ['unlink', (_f, o, [name]) => plain(inode(o).unlink(name as string))],
   ['rmdir', (_f, o, [name]) => plain(inode(o).rmdir(name as string))],
-  ['rename', (f, o, [name, target, to, flags]) => plain(inode(o).rename(name as string, inode(f.object(target as number)), to as string, flags as number))],
+  [
+    'rename',
+    (f, o, [name, target, to, flags]) =>
+      plain(inode(o).rename(name as string, inode(f.object(target as number)), to as string, flags as number)),
+  ],
   ['entries', (_f, o, [cookie, count]) => plain(inode(o).entries(cookie as number, Math.min(ENTRIES_MAX, count as number)))],
   ['readlink', (_f, o, [caller]) => plain(inode(o).readlink(io(caller)))],
-  ['open', (f, o, [flags, caller]) => result(inode(o).open(flags as number, io(caller)), (opened) => ({ value: f.handOver(opened) as unknown as Json }))],
-  ['createNameless', (f, o, [made]) => result(inode(o).createNameless(made as unknown as NewInode), (found) => ({ value: f.inodeRef(found) as unknown as Json }))],
+  [
+    'open',
+    (f, o, [flags, caller]) =>
+      result(inode(o).open(flags as number, io(caller)), opened => ({ value: f.handOver(opened) as unknown as Json })),
+  ],
+  [
+    'createNameless',
+    (f, o, [made]) =>
+      result(inode(o).createNameless(made as unknown as NewInode), found => ({ value: f.inodeRef(found) as unknown as Json })),
+  ],
   // On open files.
   ['fileRetain', (f, o) => ({ value: f.share(file(o)) as unknown as Json })],
   ['setFlags', (_f, o, [flags]) => plain(file(o).setFlags(flags as number))],
-  ['read', (_f, o, [count, caller]) => reading(count as number, (target) => file(o).read(target, io(caller)))],
+  ['read', (_f, o, [count, caller]) => reading(count as number, target => file(o).read(target, io(caller)))],
   ['write', (_f, o, [caller], bytes) => plain(file(o).write(bytes, io(caller)))],
-  ['pread', (_f, o, [count, position, caller]) => reading(count as number, (target) => file(o).pread(target, position as number, io(caller)))],
+  [
+    'pread',
+    (_f, o, [count, position, caller]) => reading(count as number, target => file(o).pread(target, position as number, io(caller))),
+  ],
   ['pwrite', (_f, o, [position, caller], bytes) => plain(file(o).pwrite(bytes, position as number, io(caller)))],
   ['seek', (_f, o, [offset, whence]) => plain(file(o).seek(offset as number, whence as number))],
-  ['poll', (f, o, _args, _bytes, from) => result(file(o).poll(), (bits) => {
-    f.watch(o as Exported, from);
-    return { value: bits };
-  })],
-  ['ioctl', (_f, o, [command, argument, caller], bytes) => {
-    const data = bytes.slice();
-    return result(file(o).ioctl(command as number, argument as number, data, io(caller)), (value) => ({ value, bytes: data }));
-  }],
+  [
+    'poll',
+    (f, o, _args, _bytes, from) =>
+      result(file(o).poll(), bits => {
+        f.watch(o as Exported, from);
+        return { value: bits };
+      }),
+  ],
+  [
+    'ioctl',
+    (_f, o, [command, argument, caller], bytes) => {
+      const data = bytes.slice();
+      return result(file(o).ioctl(command as number, argument as number, data, io(caller)), value => ({ value, bytes: data }));
+    },
+  ],
   ['readEntries', (_f, o, [count]) => plain(file(o).readEntries(Math.min(ENTRIES_MAX, count as number)))],
   ['fileAttributes', (_f, o) => plain(file(o).attributes())],
   ['fileSetAttributes', (_f, o, [change]) => plain(file(o).setAttributes(change as unknown as AttributeChange))],
@@ -104,7 +142,7 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
 ];
 const NUMBERS = new Map(OPERATIONS.map(([name], number) => [name, number]));
 /** Operations in which the owner may sleep for long: a signal to the asker ends them. */
-const SLEEPING = new Set(['read', 'write', 'open', 'ioctl'].map((name) => NUMBERS.get(name) as number));
+const SLEEPING = new Set(['read', 'write', 'open', 'ioctl'].map(name => NUMBERS.get(name) as number));
 
 function* reading(count: number, read: (target: Uint8Array) => Maybe<number>): Blocking<Result> {
   const target = new Uint8Array(Math.min(count, CHUNK));
@@ -189,7 +227,12 @@ export class RemoteFiles {
     }
     exported.references++;
     return {
-      owner: this.#kernel.id, handle: exported.handle, kind: opened.kind, flags: opened.flags, seekable: opened.seekable, label: opened.dentry?.path() ?? opened.label,
+      owner: this.#kernel.id,
+      handle: exported.handle,
+      kind: opened.kind,
+      flags: opened.flags,
+      seekable: opened.seekable,
+      label: opened.dentry?.path() ?? opened.label,
     };
   }
 
@@ -230,7 +273,8 @@ export class RemoteFiles {
       const frame = kernel.memory.u8.subarray(pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
       const { json, bytes } = unpack(frame.slice(0, length));
       kernel.image.serve(
-        from, request,
+        from,
+        request,
         () => {
           if (row === undefined) throw new Errno(E.INVAL);
           return row[1](this, this.object(handle), json as readonly Json[], bytes, from);
@@ -241,10 +285,15 @@ export class RemoteFiles {
         },
       );
     });
-    messages.on(M.FILE_RESPONSE, (answer) => messages.answered(answer.request, answer.errno === 0 ? answer : new Errno(answer.errno)));
+    messages.on(M.FILE_RESPONSE, answer => messages.answered(answer.request, answer.errno === 0 ? answer : new Errno(answer.errno)));
     messages.on(M.FILE_READY, ({ handle }, { from }) => this.#imported.get(`${from}/${handle}`)?.ready());
     messages.on(M.FILE_RELEASE, ({ request, handle, references }, { from }) => {
-      kernel.image.serve(from, request, () => this.#released(handle, references), () => messages.send(from, M.FILE_RELEASED, { request }));
+      kernel.image.serve(
+        from,
+        request,
+        () => this.#released(handle, references),
+        () => messages.send(from, M.FILE_RELEASED, { request }),
+      );
     });
     messages.on(M.FILE_RELEASED, ({ request }) => messages.answered(request, {}));
   }
@@ -252,7 +301,13 @@ export class RemoteFiles {
   // --- the borrower's side -------------------------------------------------------------------------------------------------------
 
   /** One operation on another kernel's object. @throws Errno */
-  *ask(owner: KernelId, name: string, handle: number, args: readonly Json[], bytes: Uint8Array = EMPTY): Blocking<{ json: Json; bytes: Uint8Array }> {
+  *ask(
+    owner: KernelId,
+    name: string,
+    handle: number,
+    args: readonly Json[],
+    bytes: Uint8Array = EMPTY,
+  ): Blocking<{ json: Json; bytes: Uint8Array }> {
     const kernel = this.#kernel;
     const operation = NUMBERS.get(name) as number;
     const pfn = kernel.frames.allocate();
@@ -260,7 +315,13 @@ export class RemoteFiles {
       const frame = kernel.memory.u8.subarray(pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
       kernel.processor.invalidateFrame(pfn);
       const length = pack(frame, args, bytes);
-      const answer = yield* kernel.messages.call(owner, M.FILE_REQUEST, { operation, handle, pfn, length }, M.FILE_RESPONSE, SLEEPING.has(operation));
+      const answer = yield* kernel.messages.call(
+        owner,
+        M.FILE_REQUEST,
+        { operation, handle, pfn, length },
+        M.FILE_RESPONSE,
+        SLEEPING.has(operation),
+      );
       return unpack(frame.slice(0, answer.length));
     } finally {
       kernel.frames.release(pfn);
@@ -337,14 +398,25 @@ export class RemoteInode extends BaseInode {
   override readonly volatile = true;
   readonly #kernel: Kernel;
 
-  constructor(kernel: Kernel, readonly ref: InodeRef) {
+  constructor(
+    kernel: Kernel,
+    readonly ref: InodeRef,
+  ) {
     super();
     this.#kernel = kernel;
   }
-  get owner(): KernelId { return this.ref.owner; }
-  get device(): number { return this.ref.device; }
-  get ino(): number { return this.ref.ino; }
-  get kind(): InodeKind { return this.ref.kind; }
+  get owner(): KernelId {
+    return this.ref.owner;
+  }
+  get device(): number {
+    return this.ref.device;
+  }
+  get ino(): number {
+    return this.ref.ino;
+  }
+  get kind(): InodeKind {
+    return this.ref.kind;
+  }
 
   *#ask<T>(name: string, ...args: readonly Json[]): Blocking<T> {
     return (yield* this.#kernel.image.files.ask(this.ref.owner, name, this.ref.handle, args)).json as unknown as T;
@@ -357,22 +429,48 @@ export class RemoteInode extends BaseInode {
     return other.ref.handle;
   }
 
-  attributes(): Blocking<Attributes> { return this.#ask('attributes'); }
-  status(): Blocking<FileSystemStatus> { return this.#ask('status'); }
-  override setAttributes(change: AttributeChange): Blocking<void> { return this.#ask('setAttributes', change as unknown as Json); }
-  override truncate(size: number): Blocking<void> { return this.#ask('truncate', size); }
-  override lookup(name: string): Blocking<Inode> { return this.#inode('lookup', name); }
-  override create(name: string, made: NewInode): Blocking<Inode> { return this.#inode('create', name, made as unknown as Json); }
-  override link(name: string, other: Inode): Blocking<void> { return this.#ask('link', name, this.#handleOf(other)); }
-  override unlink(name: string): Blocking<void> { return this.#ask('unlink', name); }
-  override rmdir(name: string): Blocking<void> { return this.#ask('rmdir', name); }
-  override rename(name: string, target: Inode, to: string, flags: number): Blocking<void> { return this.#ask('rename', name, this.#handleOf(target), to, flags); }
-  override entries(cookie: number, countMax: number): Blocking<readonly DirectoryEntry[]> { return this.#ask('entries', cookie, countMax); }
-  override readlink(caller: IoContext): Blocking<string> { return this.#ask('readlink', caller as unknown as Json); }
+  attributes(): Blocking<Attributes> {
+    return this.#ask('attributes');
+  }
+  status(): Blocking<FileSystemStatus> {
+    return this.#ask('status');
+  }
+  override setAttributes(change: AttributeChange): Blocking<void> {
+    return this.#ask('setAttributes', change as unknown as Json);
+  }
+  override truncate(size: number): Blocking<void> {
+    return this.#ask('truncate', size);
+  }
+  override lookup(name: string): Blocking<Inode> {
+    return this.#inode('lookup', name);
+  }
+  override create(name: string, made: NewInode): Blocking<Inode> {
+    return this.#inode('create', name, made as unknown as Json);
+  }
+  override link(name: string, other: Inode): Blocking<void> {
+    return this.#ask('link', name, this.#handleOf(other));
+  }
+  override unlink(name: string): Blocking<void> {
+    return this.#ask('unlink', name);
+  }
+  override rmdir(name: string): Blocking<void> {
+    return this.#ask('rmdir', name);
+  }
+  override rename(name: string, target: Inode, to: string, flags: number): Blocking<void> {
+    return this.#ask('rename', name, this.#handleOf(target), to, flags);
+  }
+  override entries(cookie: number, countMax: number): Blocking<readonly DirectoryEntry[]> {
+    return this.#ask('entries', cookie, countMax);
+  }
+  override readlink(caller: IoContext): Blocking<string> {
+    return this.#ask('readlink', caller as unknown as Json);
+  }
   override *open(flags: number, caller: IoContext): Blocking<OpenFile> {
     return this.#kernel.image.files.import(yield* this.#ask<FileRef>('open', flags, caller as unknown as Json));
   }
-  override createNameless(made: NewInode): Blocking<Inode> { return this.#inode('createNameless', made as unknown as Json); }
+  override createNameless(made: NewInode): Blocking<Inode> {
+    return this.#inode('createNameless', made as unknown as Json);
+  }
 }
 
 /** Another kernel's open file, to which this kernel holds references. */
@@ -386,17 +484,33 @@ export class RemoteFile extends BaseFile {
   /** Frames of pages that were fetched, one reference each. */
   readonly #pinned = new Map<number, Pfn>();
 
-  constructor(kernel: Kernel, readonly ref: FileRef, gone: () => void) {
+  constructor(
+    kernel: Kernel,
+    readonly ref: FileRef,
+    gone: () => void,
+  ) {
     super(ref.flags);
     this.#kernel = kernel;
     this.#gone = gone;
   }
-  get owner(): KernelId { return this.ref.owner; }
-  get kind(): FileKind { return this.ref.kind; }
-  override get label(): string { return this.ref.label; }
-  override get seekable(): boolean { return this.ref.seekable; }
-  override get queues(): readonly WaitQueue[] { return this.#queues; }
-  override get inode(): Inode | null { return this.dentry?.inode ?? null; }
+  get owner(): KernelId {
+    return this.ref.owner;
+  }
+  get kind(): FileKind {
+    return this.ref.kind;
+  }
+  override get label(): string {
+    return this.ref.label;
+  }
+  override get seekable(): boolean {
+    return this.ref.seekable;
+  }
+  override get queues(): readonly WaitQueue[] {
+    return this.#queues;
+  }
+  override get inode(): Inode | null {
+    return this.dentry?.inode ?? null;
+  }
 
   ready(): void {
     this.#changed.wakeAll();
@@ -439,10 +553,14 @@ export class RemoteFile extends BaseFile {
     return done;
   }
   override *read(target: Uint8Array, caller: IoContext): Blocking<number> {
-    return yield* this.#transfer(target.length, this.kind === 'file', (at, count) => this.#into(target, at, 'read', [count, caller as unknown as Json]));
+    return yield* this.#transfer(target.length, this.kind === 'file', (at, count) =>
+      this.#into(target, at, 'read', [count, caller as unknown as Json]),
+    );
   }
   override *pread(target: Uint8Array, position: number, caller: IoContext): Blocking<number> {
-    return yield* this.#transfer(target.length, this.kind === 'file', (at, count) => this.#into(target, at, 'pread', [count, position + at, caller as unknown as Json]));
+    return yield* this.#transfer(target.length, this.kind === 'file', (at, count) =>
+      this.#into(target, at, 'pread', [count, position + at, caller as unknown as Json]),
+    );
   }
   *#into(target: Uint8Array, at: number, name: string, args: readonly Json[]): Blocking<number> {
     const { json, bytes } = yield* this.#kernel.image.files.ask(this.owner, name, this.ref.handle, args);
@@ -451,24 +569,50 @@ export class RemoteFile extends BaseFile {
     return count;
   }
   override *write(source: Uint8Array, caller: IoContext): Blocking<number> {
-    return yield* this.#transfer(source.length, (this.flags & O.NONBLOCK) === 0, (at, count) => this.#ask('write', [caller as unknown as Json], source.subarray(at, at + count)));
+    return yield* this.#transfer(source.length, (this.flags & O.NONBLOCK) === 0, (at, count) =>
+      this.#ask('write', [caller as unknown as Json], source.subarray(at, at + count)),
+    );
   }
   override *pwrite(source: Uint8Array, position: number, caller: IoContext): Blocking<number> {
-    return yield* this.#transfer(source.length, true, (at, count) => this.#ask('pwrite', [position + at, caller as unknown as Json], source.subarray(at, at + count)));
+    return yield* this.#transfer(source.length, true, (at, count) =>
+      this.#ask('pwrite', [position + at, caller as unknown as Json], source.subarray(at, at + count)),
+    );
   }
-  override seek(offset: number, whence: number): Blocking<number> { return this.#ask('seek', [offset, whence]); }
-  override poll(): Blocking<number> { return this.#ask('poll', []); }
+  override seek(offset: number, whence: number): Blocking<number> {
+    return this.#ask('seek', [offset, whence]);
+  }
+  override poll(): Blocking<number> {
+    return this.#ask('poll', []);
+  }
   override *ioctl(command: number, argument: number, data: Uint8Array, caller: IoContext): Blocking<number> {
-    const { json, bytes } = yield* this.#kernel.image.files.ask(this.owner, 'ioctl', this.ref.handle, [command, argument, caller as unknown as Json], data);
+    const { json, bytes } = yield* this.#kernel.image.files.ask(
+      this.owner,
+      'ioctl',
+      this.ref.handle,
+      [command, argument, caller as unknown as Json],
+      data,
+    );
     data.set(bytes.subarray(0, data.length));
     return json as number;
   }
-  override readEntries(countMax: number): Blocking<readonly DirectoryEntry[]> { return this.#ask('readEntries', [countMax]); }
-  attributes(): Blocking<Attributes> { return this.#ask('fileAttributes', []); }
-  override setAttributes(change: AttributeChange): Blocking<void> { return this.#ask('fileSetAttributes', [change as unknown as Json]); }
-  override truncate(size: number): Blocking<void> { return this.#ask('fileTruncate', [size]); }
-  override allocate(mode: number, offset: number, length: number): Blocking<void> { return this.#ask('allocate', [mode, offset, length]); }
-  override status(): Blocking<FileSystemStatus> { return this.#ask('fileStatus', []); }
+  override readEntries(countMax: number): Blocking<readonly DirectoryEntry[]> {
+    return this.#ask('readEntries', [countMax]);
+  }
+  attributes(): Blocking<Attributes> {
+    return this.#ask('fileAttributes', []);
+  }
+  override setAttributes(change: AttributeChange): Blocking<void> {
+    return this.#ask('fileSetAttributes', [change as unknown as Json]);
+  }
+  override truncate(size: number): Blocking<void> {
+    return this.#ask('fileTruncate', [size]);
+  }
+  override allocate(mode: number, offset: number, length: number): Blocking<void> {
+    return this.#ask('allocate', [mode, offset, length]);
+  }
+  override status(): Blocking<FileSystemStatus> {
+    return this.#ask('fileStatus', []);
+  }
 
   /** Fetches a run of pages, so that mapPage finds them. */
   *pin(firstPage: number, count: number): Blocking<void> {

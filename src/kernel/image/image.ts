@@ -42,7 +42,12 @@ export class Image {
 
   // --- asking ------------------------------------------------------------------------------------------------------------------
 
-  *askOrigin(pid: number, operation: number, args: readonly number[], sleeps = operation === this.#sleepsNumber): Blocking<readonly number[]> {
+  *askOrigin(
+    pid: number,
+    operation: number,
+    args: readonly number[],
+    sleeps = operation === this.#sleepsNumber,
+  ): Blocking<readonly number[]> {
     const answer = yield* this.#kernel.messages.call(pid >>> 15, M.ORIGIN_REQUEST, { pid, operation, args }, M.ORIGIN_RESPONSE, sleeps);
     return answer.values;
   }
@@ -63,13 +68,16 @@ export class Image {
     kernel.at(kernel.now, () => {
       const frames = this.#returns.get(owner) ?? [];
       this.#returns.delete(owner);
-      for (let at = 0; at < frames.length; at += RETURN_MAX) kernel.messages.send(owner, M.FRAME_RETURN, { frames: frames.slice(at, at + RETURN_MAX) });
+      for (let at = 0; at < frames.length; at += RETURN_MAX)
+        kernel.messages.send(owner, M.FRAME_RETURN, { frames: frames.slice(at, at + RETURN_MAX) });
     });
   }
 
   ownerOfFrame(pfn: Pfn): KernelId {
     const at = pfn * 4096;
-    const owner = this.#kernel.plan.partitions.find((partition) => partition.memory.some((range) => at >= range.base && at < range.base + range.bytes));
+    const owner = this.#kernel.plan.partitions.find(partition =>
+      partition.memory.some(range => at >= range.base && at < range.base + range.bytes),
+    );
     if (owner === undefined) throw new Error(`frame ${pfn} belongs to no kernel`);
     return owner.kernel;
   }
@@ -111,7 +119,7 @@ export class Image {
     const beat = (): void => {
       if (kernel.state !== KernelState.Up) return;
       // A ring: each kernel tells the next one.
-      const next = kernel.peers().find((peer) => peer > kernel.id) ?? kernel.peers()[0];
+      const next = kernel.peers().find(peer => peer > kernel.id) ?? kernel.peers()[0];
       if (next !== undefined) kernel.messages.send(next, M.HEARTBEAT, { beat: this.#beat++ });
       kernel.at(kernel.now + period, beat);
     };
@@ -178,11 +186,17 @@ export class Image {
     on.on(M.HEARTBEAT, () => {});
     on.on(M.CANCEL, ({ request }, { from }) => this.#serving.get(from * 2 ** 32 + request)?.interrupt());
     on.on(M.ORIGIN_REQUEST, ({ request, pid, operation, args }, { from }) => {
-      this.serve(from, request, () => kernel.origins.perform(pid, operation, args), (errno, values) => on.send(from, M.ORIGIN_RESPONSE, { request, errno, values: values ?? [] }));
+      this.serve(
+        from,
+        request,
+        () => kernel.origins.perform(pid, operation, args),
+        (errno, values) => on.send(from, M.ORIGIN_RESPONSE, { request, errno, values: values ?? [] }),
+      );
     });
-    on.on(M.ORIGIN_RESPONSE, (answer) => on.answered(answer.request, answer.errno === 0 ? answer : new Errno(answer.errno)));
+    on.on(M.ORIGIN_RESPONSE, answer => on.answered(answer.request, answer.errno === 0 ? answer : new Errno(answer.errno)));
     on.on(M.REMOTE_SENDSIG, ({ pid, signal, code, sender, uid, status }, { from }) => {
-      if (!deliverHere(kernel, pid, { signal, code, pid: sender, uid, status, address: 0 })) on.send(from, M.SIGNAL_BOUNCED, { pid, signal, code, sender, uid, status });
+      if (!deliverHere(kernel, pid, { signal, code, pid: sender, uid, status, address: 0 }))
+        on.send(from, M.SIGNAL_BOUNCED, { pid, signal, code, sender, uid, status });
     });
     on.on(M.SIGNAL_BOUNCED, ({ pid, signal, code, sender, uid, status }, { from }) => {
       const record = kernel.records.all.get(pid);
@@ -196,7 +210,12 @@ export class Image {
       for (const pfn of frames) kernel.frames.release(pfn);
     });
     on.on(M.CONTROL_REQUEST, ({ request, verb, argument }, { from }) => {
-      this.serve(from, request, () => (verb === VERB_BOOT ? this.boot(argument) : undefined), (errno) => on.send(from, M.CONTROL_RESPONSE, { request, errno }));
+      this.serve(
+        from,
+        request,
+        () => (verb === VERB_BOOT ? this.boot(argument) : undefined),
+        errno => on.send(from, M.CONTROL_RESPONSE, { request, errno }),
+      );
       if (verb === VERB_HALT) kernel.at(kernel.now, () => this.halt());
     });
     on.on(M.CONTROL_RESPONSE, ({ request, errno }) => on.answered(request, errno === 0 ? {} : new Errno(errno)));

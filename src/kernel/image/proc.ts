@@ -37,7 +37,7 @@ type Table = (proc: ProcTables, pid: Pid) => unknown;
 const TABLES = {
   pids: (p: ProcTables) => p.localPids(),
   process: (p: ProcTables, pid: Pid) => p.localProcess(pid),
-  threads: (p: ProcTables, pid: Pid) => [...p.local(pid).threads].map((task) => task.tid),
+  threads: (p: ProcTables, pid: Pid) => [...p.local(pid).threads].map(task => task.tid),
   areas: (p: ProcTables, pid: Pid) => p.localAreas(pid),
   argumentBytes: (p: ProcTables, pid: Pid) => p.strings(pid, 'argStart', 'argEnd'),
   environmentBytes: (p: ProcTables, pid: Pid) => p.strings(pid, 'envStart', 'envEnd'),
@@ -63,9 +63,14 @@ export class ProcTables implements ProcSource {
   listen(): void {
     const { messages, image } = { messages: this.#kernel.messages, image: this.#kernel };
     messages.on(M.REMOTE_PROC_REQUEST, ({ request, what, pid }, { from }) => {
-      image.image.serve(from, request, () => this.#answer(what, pid), (errno, data) => messages.send(from, M.REMOTE_PROC_RESPONSE, { request, errno, data: data ?? new Uint8Array(0) }));
+      image.image.serve(
+        from,
+        request,
+        () => this.#answer(what, pid),
+        (errno, data) => messages.send(from, M.REMOTE_PROC_RESPONSE, { request, errno, data: data ?? new Uint8Array(0) }),
+      );
     });
-    messages.on(M.REMOTE_PROC_RESPONSE, (answer) => messages.answered(answer.request, answer.errno === 0 ? answer : new Errno(answer.errno)));
+    messages.on(M.REMOTE_PROC_RESPONSE, answer => messages.answered(answer.request, answer.errno === 0 ? answer : new Errno(answer.errno)));
   }
 
   *#answer(what: number, pid: Pid): Blocking<Uint8Array> {
@@ -89,7 +94,12 @@ export class ProcTables implements ProcSource {
   }
 
   *#ask(kernel: KernelId, name: TableName, pid: Pid): Blocking<unknown> {
-    const { data } = yield* this.#kernel.messages.call(kernel, M.REMOTE_PROC_REQUEST, { what: NAMES.indexOf(name), pid }, M.REMOTE_PROC_RESPONSE);
+    const { data } = yield* this.#kernel.messages.call(
+      kernel,
+      M.REMOTE_PROC_REQUEST,
+      { what: NAMES.indexOf(name), pid },
+      M.REMOTE_PROC_RESPONSE,
+    );
     let text = '';
     for (const byte of data) text += String.fromCharCode(byte);
     return JSON.parse(text) as unknown;
@@ -104,7 +114,7 @@ export class ProcTables implements ProcSource {
   }
 
   localPids(): Pid[] {
-    return [...this.#kernel.records.all.values()].filter((record) => record.hasStarted).map((record) => record.pid);
+    return [...this.#kernel.records.all.values()].filter(record => record.hasStarted).map(record => record.pid);
   }
 
   *localProcess(pid: Pid, task: Task | null = null): Blocking<ProcessInfo | null> {
@@ -112,7 +122,16 @@ export class ProcTables implements ProcSource {
     const process = kernel.processes.get(pid);
     const [, parent = 0, group = 0, session = 0, childrenUser = 0, childrenSystem = 0, terminal = 0, foreground = -1, , exitSignal = 17] =
       yield* settle(kernel.origins.ask(pid, 'relations'));
-    const relations = { parent, group, session, terminal, foreground, childrenUserCycles: childrenUser, childrenSystemCycles: childrenSystem, exitSignal };
+    const relations = {
+      parent,
+      group,
+      session,
+      terminal,
+      foreground,
+      childrenUserCycles: childrenUser,
+      childrenSystemCycles: childrenSystem,
+      exitSignal,
+    };
     if (process === undefined) return this.#zombie(pid, relations);
     const lead = task ?? kernel.tasks.get(pid) ?? ([...process.threads][0] as Task);
     const [userCycles, systemCycles] = task === null ? usedBy(process) : [task.usedUser, task.usedSystem];
@@ -127,39 +146,111 @@ export class ProcTables implements ProcSource {
       if (set !== null) set[(signal - 1) >> 5] = ((set[(signal - 1) >> 5] as number) | (1 << ((signal - 1) & 31))) >>> 0;
     }
     return {
-      pid, tid: lead.tid, name: process.name, state: letterOf(lead), ...relations, minorFaults: mm.minorFaults, majorFaults: 0,
-      userCycles, systemCycles, nice: lead.nice, threads: process.threads.size, startTime: process.startTime, virtualBytes: mm.size, residentPages: mm.resident,
-      sharedPages: 0, textBytes: bytesOf((area) => (area.protection & PROT.EXEC) !== 0),
-      dataBytes: bytesOf((area) => (area.protection & PROT.WRITE) !== 0 && area.label !== '[stack]'), stackBytes: bytesOf((area) => area.label === '[stack]'),
-      uids: [credentials.uid, credentials.euid, credentials.suid], gids: [credentials.gid, credentials.egid, credentials.sgid], groups: credentials.groups,
-      umask: process.fs.umask, descriptors: [...process.files.list()].length, pending: setOf(lead.pending.all), sharedPending: setOf(process.pending.all),
-      blocked: lead.blocked, ignored, caught, kernel: kernel.id, origin: process.origin, core: lead.core, affinity: lead.affinity,
-      voluntarySwitches: lead.voluntarySwitches, involuntarySwitches: lead.involuntarySwitches, waitsIn: lead.state === 'asleep' ? 'schedule' : '',
+      pid,
+      tid: lead.tid,
+      name: process.name,
+      state: letterOf(lead),
+      ...relations,
+      minorFaults: mm.minorFaults,
+      majorFaults: 0,
+      userCycles,
+      systemCycles,
+      nice: lead.nice,
+      threads: process.threads.size,
+      startTime: process.startTime,
+      virtualBytes: mm.size,
+      residentPages: mm.resident,
+      sharedPages: 0,
+      textBytes: bytesOf(area => (area.protection & PROT.EXEC) !== 0),
+      dataBytes: bytesOf(area => (area.protection & PROT.WRITE) !== 0 && area.label !== '[stack]'),
+      stackBytes: bytesOf(area => area.label === '[stack]'),
+      uids: [credentials.uid, credentials.euid, credentials.suid],
+      gids: [credentials.gid, credentials.egid, credentials.sgid],
+      groups: credentials.groups,
+      umask: process.fs.umask,
+      descriptors: [...process.files.list()].length,
+      pending: setOf(lead.pending.all),
+      sharedPending: setOf(process.pending.all),
+      blocked: lead.blocked,
+      ignored,
+      caught,
+      kernel: kernel.id,
+      origin: process.origin,
+      core: lead.core,
+      affinity: lead.affinity,
+      voluntarySwitches: lead.voluntarySwitches,
+      involuntarySwitches: lead.involuntarySwitches,
+      waitsIn: lead.state === 'asleep' ? 'schedule' : '',
     };
   }
 
-  #zombie(pid: Pid, relations: Pick<ProcessInfo, 'parent' | 'group' | 'session' | 'terminal' | 'foreground' | 'childrenUserCycles' | 'childrenSystemCycles' | 'exitSignal'>): ProcessInfo | null {
+  #zombie(
+    pid: Pid,
+    relations: Pick<
+      ProcessInfo,
+      'parent' | 'group' | 'session' | 'terminal' | 'foreground' | 'childrenUserCycles' | 'childrenSystemCycles' | 'exitSignal'
+    >,
+  ): ProcessInfo | null {
     const record = this.#kernel.records.all.get(pid);
     if (record === undefined) return null;
     const none = [0, 0] as const;
     return {
-      pid, tid: pid, name: record.name, state: record.state === 'zombie' ? 'Z' : 'D', ...relations, minorFaults: 0, majorFaults: 0, userCycles: record.usedUser, systemCycles: record.usedSystem,
-      nice: 0, threads: 1, startTime: 0, virtualBytes: 0, residentPages: 0, sharedPages: 0, textBytes: 0, dataBytes: 0, stackBytes: 0,
-      uids: [0, 0, 0], gids: [0, 0, 0], groups: [], umask: 0, descriptors: 0, pending: none, sharedPending: none, blocked: none, ignored: none, caught: none,
-      kernel: record.location, origin: this.#kernel.id, core: this.#kernel.serviceCore.id, affinity: [], voluntarySwitches: 0, involuntarySwitches: 0, waitsIn: '',
+      pid,
+      tid: pid,
+      name: record.name,
+      state: record.state === 'zombie' ? 'Z' : 'D',
+      ...relations,
+      minorFaults: 0,
+      majorFaults: 0,
+      userCycles: record.usedUser,
+      systemCycles: record.usedSystem,
+      nice: 0,
+      threads: 1,
+      startTime: 0,
+      virtualBytes: 0,
+      residentPages: 0,
+      sharedPages: 0,
+      textBytes: 0,
+      dataBytes: 0,
+      stackBytes: 0,
+      uids: [0, 0, 0],
+      gids: [0, 0, 0],
+      groups: [],
+      umask: 0,
+      descriptors: 0,
+      pending: none,
+      sharedPending: none,
+      blocked: none,
+      ignored: none,
+      caught: none,
+      kernel: record.location,
+      origin: this.#kernel.id,
+      core: this.#kernel.serviceCore.id,
+      affinity: [],
+      voluntarySwitches: 0,
+      involuntarySwitches: 0,
+      waitsIn: '',
     };
   }
 
   localAreas(pid: Pid): AreaInfo[] {
     const { mm } = this.local(pid);
-    return mm.areas.list.map((area) => {
+    return mm.areas.list.map(area => {
       let resident = 0;
       mm.table.forEach(area.start, area.end, () => resident++);
-      const inode = area.backing === null ? null : fileOf(area.backing)?.inode ?? null;
+      const inode = area.backing === null ? null : (fileOf(area.backing)?.inode ?? null);
       return {
-        start: area.start, end: area.end, read: (area.protection & PROT.READ) !== 0, write: (area.protection & PROT.WRITE) !== 0, execute: (area.protection & PROT.EXEC) !== 0,
-        shared: area.shared, offset: area.backing === null ? 0 : area.backingPage * PAGE_SIZE, device: inode?.device ?? 0, ino: inode?.ino ?? 0,
-        path: area.backing?.path || area.label, residentPages: resident,
+        start: area.start,
+        end: area.end,
+        read: (area.protection & PROT.READ) !== 0,
+        write: (area.protection & PROT.WRITE) !== 0,
+        execute: (area.protection & PROT.EXEC) !== 0,
+        shared: area.shared,
+        offset: area.backing === null ? 0 : area.backingPage * PAGE_SIZE,
+        device: inode?.device ?? 0,
+        ino: inode?.ino ?? 0,
+        path: area.backing?.path || area.label,
+        residentPages: resident,
       };
     });
   }
@@ -188,7 +279,12 @@ export class ProcTables implements ProcSource {
   localDescriptors(pid: Pid): DescriptorInfo[] {
     const process = this.#kernel.processes.get(pid);
     if (process === undefined) return [];
-    return [...process.files.list()].map(([fd, { file }]) => ({ fd, path: file.dentry?.path() ?? file.label, position: file.position, flags: file.flags }));
+    return [...process.files.list()].map(([fd, { file }]) => ({
+      fd,
+      path: file.dentry?.path() ?? file.label,
+      position: file.position,
+      flags: file.flags,
+    }));
   }
 
   /** Infinity is -1 here: JSON has none. */
@@ -204,20 +300,41 @@ export class ProcTables implements ProcSource {
     let switches = 0;
     const cores = kernel.cores.map((core): CoreInfo => {
       switches += core.switches;
-      const place = topology.cores.find((each) => each.id === core.id);
+      const place = topology.cores.find(each => each.id === core.id);
       const idle = Math.max(0, now - core.userCycles - core.systemCycles);
       return {
-        core: core.id, kernel: kernel.id, node: topology.nodes[core.node]?.id ?? 0, socket: place?.package ?? 0, coreInSocket: place?.core ?? 0,
-        userCycles: core.userCycles, niceCycles: 0, systemCycles: core.systemCycles, idleCycles: idle, interrupts: kernel.messages.receivedCount,
+        core: core.id,
+        kernel: kernel.id,
+        node: topology.nodes[core.node]?.id ?? 0,
+        socket: place?.package ?? 0,
+        coreInSocket: place?.core ?? 0,
+        userCycles: core.userCycles,
+        niceCycles: 0,
+        systemCycles: core.systemCycles,
+        idleCycles: idle,
+        interrupts: kernel.messages.receivedCount,
       };
     });
-    const nodes = kernel.frames.own.byNode().map(({ node, free, total }): NodeInfo => ({
-      node: topology.nodes[node]?.id ?? node, totalFrames: total, freeFrames: free, distances: topology.distances[node] ?? [],
-    }));
+    const nodes = kernel.frames.own.byNode().map(
+      ({ node, free, total }): NodeInfo => ({
+        node: topology.nodes[node]?.id ?? node,
+        totalFrames: total,
+        freeFrames: free,
+        distances: topology.distances[node] ?? [],
+      }),
+    );
     let running = 0;
     for (const task of kernel.tasks.values()) if (task.state === 'running' || task.state === 'ready') running++;
     return {
-      cores, nodes, total: kernel.frames.own.total, free: kernel.frames.own.free, switches, interrupts: kernel.messages.receivedCount, forks: kernel.forks, running, tasks: kernel.tasks.size,
+      cores,
+      nodes,
+      total: kernel.frames.own.total,
+      free: kernel.frames.own.free,
+      switches,
+      interrupts: kernel.messages.receivedCount,
+      forks: kernel.forks,
+      running,
+      tasks: kernel.tasks.size,
     };
   }
 
@@ -232,7 +349,7 @@ export class ProcTables implements ProcSource {
     const kernel = this.#kernel;
     if (pid >>> 15 === kernel.id) return kernel.records.all.has(pid);
     if (kernel.processes.has(pid)) return true;
-    return after(this.process(pid), (found) => found !== null);
+    return after(this.process(pid), found => found !== null);
   }
   *process(pid: Pid): Blocking<ProcessInfo | null> {
     return (yield* this.#orNull('process', pid)) as ProcessInfo | null;
@@ -259,7 +376,11 @@ export class ProcTables implements ProcSource {
     return new Uint8Array(16);
   }
   *paths(pid: Pid): Blocking<{ executable: string; cwd: string; root: string }> {
-    return ((yield* this.#orNull('paths', pid)) ?? { executable: '', cwd: '', root: '' }) as { executable: string; cwd: string; root: string };
+    return ((yield* this.#orNull('paths', pid)) ?? { executable: '', cwd: '', root: '' }) as {
+      executable: string;
+      cwd: string;
+      root: string;
+    };
   }
   *descriptors(pid: Pid): Blocking<readonly DescriptorInfo[]> {
     return ((yield* this.#orNull('descriptors', pid)) ?? []) as readonly DescriptorInfo[];
@@ -294,21 +415,50 @@ export class ProcTables implements ProcSource {
     for (const peer of kernel.peers()) parts.push((yield* this.#ask(peer, 'part', 0)) as Part);
     const sum = (pick: (part: Part) => number): number => parts.reduce((total, part) => total + pick(part), 0);
     const nodes = new Map<number, NodeInfo>();
-    for (const node of parts.flatMap((part) => part.nodes)) {
+    for (const node of parts.flatMap(part => part.nodes)) {
       const known = nodes.get(node.node);
-      nodes.set(node.node, known === undefined ? node : { ...known, totalFrames: known.totalFrames + node.totalFrames, freeFrames: known.freeFrames + node.freeFrames });
+      nodes.set(
+        node.node,
+        known === undefined
+          ? node
+          : { ...known, totalFrames: known.totalFrames + node.totalFrames, freeFrames: known.freeFrames + node.freeFrames },
+      );
     }
-    const [total, free] = [sum((part) => part.total), sum((part) => part.free)];
+    const [total, free] = [sum(part => part.total), sum(part => part.free)];
     return {
-      cores: parts.flatMap((part) => part.cores).sort((a, b) => a.core - b.core), nodes: [...nodes.values()].sort((a, b) => a.node - b.node), totalFrames: total, freeFrames: free,
-      cachedFrames: 0, sharedFrames: 0, kernelFrames: 0, pageTableFrames: 0, anonymousFrames: total - free, contextSwitches: sum((part) => part.switches),
-      interrupts: sum((part) => part.interrupts), forks: sum((part) => part.forks), running: sum((part) => part.running), blocked: 0, tasks: sum((part) => part.tasks),
-      lastPid: Math.max(0, ...kernel.records.all.keys()), loads: [0, 0, 0], hertz: kernel.hertz, hostname: kernel.hostname, release: RELEASE, version: VERSION,
-      commandLine: kernel.parameters.commandLine, pidMax: 128 << 15,
+      cores: parts.flatMap(part => part.cores).sort((a, b) => a.core - b.core),
+      nodes: [...nodes.values()].sort((a, b) => a.node - b.node),
+      totalFrames: total,
+      freeFrames: free,
+      cachedFrames: 0,
+      sharedFrames: 0,
+      kernelFrames: 0,
+      pageTableFrames: 0,
+      anonymousFrames: total - free,
+      contextSwitches: sum(part => part.switches),
+      interrupts: sum(part => part.interrupts),
+      forks: sum(part => part.forks),
+      running: sum(part => part.running),
+      blocked: 0,
+      tasks: sum(part => part.tasks),
+      lastPid: Math.max(0, ...kernel.records.all.keys()),
+      loads: [0, 0, 0],
+      hertz: kernel.hertz,
+      hostname: kernel.hostname,
+      release: RELEASE,
+      version: VERSION,
+      commandLine: kernel.parameters.commandLine,
+      pidMax: 128 << 15,
     };
   }
   interrupts(): { name: string; description: string; counts: number[] }[] {
-    return [{ name: 'IPI', description: 'kernel messages', counts: this.#kernel.cores.map((_, i) => (i === 0 ? this.#kernel.messages.receivedCount : 0)) }];
+    return [
+      {
+        name: 'IPI',
+        description: 'kernel messages',
+        counts: this.#kernel.cores.map((_, i) => (i === 0 ? this.#kernel.messages.receivedCount : 0)),
+      },
+    ];
   }
   setHostname(name: string): void {
     this.#kernel.hostname = name;
@@ -324,12 +474,19 @@ export class ProcTables implements ProcSource {
     const kernel = this.#kernel;
     const { messages } = kernel;
     switch (name) {
-      case 'kernels': return this.#kernelsText();
+      case 'kernels':
+        return this.#kernelsText();
       case 'plan':
-        return kernel.plan.partitions.map((partition) => `${partition.kernel}: cores ${partition.cores.join(',')} memory ${partition.memory.map((range) => `${range.bytes >>> 20}M@${range.node}`).join(',')}\n`).join('');
+        return kernel.plan.partitions
+          .map(
+            partition =>
+              `${partition.kernel}: cores ${partition.cores.join(',')} memory ${partition.memory.map(range => `${range.bytes >>> 20}M@${range.node}`).join(',')}\n`,
+          )
+          .join('');
       case 'messages':
         return `sent ${messages.sentCount}\nreceived ${messages.receivedCount}\n${[...MESSAGE_NAMES].map(([type, text]) => `${type} ${text}\n`).join('')}`;
-      default: return '';
+      default:
+        return '';
     }
   }
   *#kernelsText(): Blocking<string> {
@@ -341,7 +498,9 @@ export class ProcTables implements ProcSource {
       const part = here ? this.localPart() : up ? ((yield* this.#ask(partition.kernel, 'part', 0)) as Part) : null;
       const memory = partition.memory.reduce((sum, range) => sum + range.bytes, 0) >>> 20;
       const used = part === null ? '-' : `${part.tasks}`;
-      rows.push(`${String(partition.kernel).padStart(6)}  ${up ? 'up ' : 'off'}  ${rangesOf(partition.cores).padEnd(12)} ${`${memory}M`.padStart(6)}  ${used}\n`);
+      rows.push(
+        `${String(partition.kernel).padStart(6)}  ${up ? 'up ' : 'off'}  ${rangesOf(partition.cores).padEnd(12)} ${`${memory}M`.padStart(6)}  ${used}\n`,
+      );
     }
     return `kernel  state cores       memory  tasks\n${rows.join('')}`;
   }

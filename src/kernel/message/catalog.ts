@@ -18,42 +18,93 @@ function kind<F extends Fields>(type: number, name: string, fields: F, show: (pa
 
 export const M = {
   // Kernels come and go.
-  STARTUP: kind(1, 'STARTUP', { by: 'u8', present: 'u32s' }, (m) => `kernel ${m.by} starts you; present: ${m.present.join(', ')}`),
-  CHECKIN: kind(2, 'CHECKIN', { cores: 'u16', frames: 'u32' }, (m) => `I am up: ${m.cores} cores, ${m.frames} frames`),
-  CHECKIN_ANSWER: kind(3, 'CHECKIN_ANSWER', { cores: 'u16', frames: 'u32' }, (m) => `welcome; I have ${m.cores} cores, ${m.frames} frames`),
-  HEARTBEAT: kind(4, 'HEARTBEAT', { beat: 'u32' }, (m) => `beat ${m.beat}`),
+  STARTUP: kind(1, 'STARTUP', { by: 'u8', present: 'u32s' }, m => `kernel ${m.by} starts you; present: ${m.present.join(', ')}`),
+  CHECKIN: kind(2, 'CHECKIN', { cores: 'u16', frames: 'u32' }, m => `I am up: ${m.cores} cores, ${m.frames} frames`),
+  CHECKIN_ANSWER: kind(3, 'CHECKIN_ANSWER', { cores: 'u16', frames: 'u32' }, m => `welcome; I have ${m.cores} cores, ${m.frames} frames`),
+  HEARTBEAT: kind(4, 'HEARTBEAT', { beat: 'u32' }, m => `beat ${m.beat}`),
 
   // Processes and their origins.
-  ORIGIN_REQUEST: kind(10, 'ORIGIN_REQUEST', { request: 'u32', pid: 'u32', operation: 'u8', args: 'numbers' }, (m) => `${m.pid}: operation ${m.operation}(${m.args.join(', ')})`),
-  ORIGIN_RESPONSE: kind(11, 'ORIGIN_RESPONSE', { request: 'u32', errno: 'i32', values: 'numbers' }, (m) => (m.errno ? `errno ${m.errno}` : `[${m.values.join(', ')}]`)),
-  REMOTE_SENDSIG: kind(12, 'REMOTE_SENDSIG', { pid: 'u32', signal: 'u8', code: 'i32', sender: 'u32', uid: 'u32', status: 'i32' }, (m) => `signal ${m.signal} for ${m.pid}`),
-  SIGNAL_BOUNCED: kind(13, 'SIGNAL_BOUNCED', { pid: 'u32', signal: 'u8', code: 'i32', sender: 'u32', uid: 'u32', status: 'i32' }, (m) => `${m.pid} is not here (signal ${m.signal})`),
-  CANCEL: kind(14, 'CANCEL', { request: 'u32' }, (m) => `request ${m.request} is no longer wanted`),
+  ORIGIN_REQUEST: kind(
+    10,
+    'ORIGIN_REQUEST',
+    { request: 'u32', pid: 'u32', operation: 'u8', args: 'numbers' },
+    m => `${m.pid}: operation ${m.operation}(${m.args.join(', ')})`,
+  ),
+  ORIGIN_RESPONSE: kind(11, 'ORIGIN_RESPONSE', { request: 'u32', errno: 'i32', values: 'numbers' }, m =>
+    m.errno ? `errno ${m.errno}` : `[${m.values.join(', ')}]`,
+  ),
+  REMOTE_SENDSIG: kind(
+    12,
+    'REMOTE_SENDSIG',
+    { pid: 'u32', signal: 'u8', code: 'i32', sender: 'u32', uid: 'u32', status: 'i32' },
+    m => `signal ${m.signal} for ${m.pid}`,
+  ),
+  SIGNAL_BOUNCED: kind(
+    13,
+    'SIGNAL_BOUNCED',
+    { pid: 'u32', signal: 'u8', code: 'i32', sender: 'u32', uid: 'u32', status: 'i32' },
+    m => `${m.pid} is not here (signal ${m.signal})`,
+  ),
+  CANCEL: kind(14, 'CANCEL', { request: 'u32' }, m => `request ${m.request} is no longer wanted`),
 
   // Migration (Popcorn's PROC_SRV_*).
-  CLONE_REQUEST: kind(20, 'CLONE_REQUEST', { clone: 'u32', pid: 'u32', image: 'bytes' }, (m) => `run ${m.pid} for me: ${m.image.length} bytes of state`),
-  VMA_TRANSFER: kind(21, 'VMA_TRANSFER', { clone: 'u32', start: 'number', end: 'number', protection: 'u8', flags: 'u8', page: 'number', owner: 'u8', handle: 'u32', path: 'text' },
-    (m) => `area ${m.start.toString(16)}-${m.end.toString(16)} ${m.path}`),
-  PTE_TRANSFER: kind(22, 'PTE_TRANSFER', { clone: 'u32', entries: 'u32s' }, (m) => `${m.entries.length / 3} pages from ${(((m.entries[0] ?? 0) * 4096)).toString(16)}`),
-  CREATE_PROCESS_PAIRING: kind(23, 'CREATE_PROCESS_PAIRING', { clone: 'u32', pid: 'u32', errno: 'i32' }, (m) => (m.errno ? `${m.pid} can't come: errno ${m.errno}` : `${m.pid} runs here`)),
-  MIGRATE_REQUEST: kind(24, 'MIGRATE_REQUEST', { request: 'u32', pid: 'u32', to: 'u8' }, (m) => `send ${m.pid} to kernel ${m.to}`),
-  MIGRATE_RESPONSE: kind(25, 'MIGRATE_RESPONSE', { request: 'u32', errno: 'i32' }, (m) => (m.errno ? `errno ${m.errno}` : 'under way')),
+  CLONE_REQUEST: kind(
+    20,
+    'CLONE_REQUEST',
+    { clone: 'u32', pid: 'u32', image: 'bytes' },
+    m => `run ${m.pid} for me: ${m.image.length} bytes of state`,
+  ),
+  VMA_TRANSFER: kind(
+    21,
+    'VMA_TRANSFER',
+    {
+      clone: 'u32',
+      start: 'number',
+      end: 'number',
+      protection: 'u8',
+      flags: 'u8',
+      page: 'number',
+      owner: 'u8',
+      handle: 'u32',
+      path: 'text',
+    },
+    m => `area ${m.start.toString(16)}-${m.end.toString(16)} ${m.path}`,
+  ),
+  PTE_TRANSFER: kind(
+    22,
+    'PTE_TRANSFER',
+    { clone: 'u32', entries: 'u32s' },
+    m => `${m.entries.length / 3} pages from ${((m.entries[0] ?? 0) * 4096).toString(16)}`,
+  ),
+  CREATE_PROCESS_PAIRING: kind(23, 'CREATE_PROCESS_PAIRING', { clone: 'u32', pid: 'u32', errno: 'i32' }, m =>
+    m.errno ? `${m.pid} can't come: errno ${m.errno}` : `${m.pid} runs here`,
+  ),
+  MIGRATE_REQUEST: kind(24, 'MIGRATE_REQUEST', { request: 'u32', pid: 'u32', to: 'u8' }, m => `send ${m.pid} to kernel ${m.to}`),
+  MIGRATE_RESPONSE: kind(25, 'MIGRATE_RESPONSE', { request: 'u32', errno: 'i32' }, m => (m.errno ? `errno ${m.errno}` : 'under way')),
 
   // Files of other kernels.
-  FILE_REQUEST: kind(30, 'FILE_REQUEST', { request: 'u32', operation: 'u8', handle: 'u32', pfn: 'u32', length: 'u16' },
-    (m) => `operation ${m.operation} on ${m.handle}, ${m.length} bytes of arguments in frame ${m.pfn}`),
-  FILE_RESPONSE: kind(31, 'FILE_RESPONSE', { request: 'u32', errno: 'i32', length: 'u16' }, (m) => (m.errno ? `errno ${m.errno}` : `${m.length} bytes`)),
-  FILE_READY: kind(32, 'FILE_READY', { handle: 'u32' }, (m) => `${m.handle} may be ready`),
-  FILE_RELEASE: kind(33, 'FILE_RELEASE', { request: 'u32', handle: 'u32', references: 'u32' }, (m) => `${m.handle} is closed here`),
+  FILE_REQUEST: kind(
+    30,
+    'FILE_REQUEST',
+    { request: 'u32', operation: 'u8', handle: 'u32', pfn: 'u32', length: 'u16' },
+    m => `operation ${m.operation} on ${m.handle}, ${m.length} bytes of arguments in frame ${m.pfn}`,
+  ),
+  FILE_RESPONSE: kind(31, 'FILE_RESPONSE', { request: 'u32', errno: 'i32', length: 'u16' }, m =>
+    m.errno ? `errno ${m.errno}` : `${m.length} bytes`,
+  ),
+  FILE_READY: kind(32, 'FILE_READY', { handle: 'u32' }, m => `${m.handle} may be ready`),
+  FILE_RELEASE: kind(33, 'FILE_RELEASE', { request: 'u32', handle: 'u32', references: 'u32' }, m => `${m.handle} is closed here`),
   FILE_RELEASED: kind(35, 'FILE_RELEASED', { request: 'u32' }, () => 'closed'),
-  FRAME_RETURN: kind(34, 'FRAME_RETURN', { frames: 'u32s' }, (m) => `${m.frames.length} frames back`),
+  FRAME_RETURN: kind(34, 'FRAME_RETURN', { frames: 'u32s' }, m => `${m.frames.length} frames back`),
 
   // The rest of the single system image.
-  REMOTE_PROC_REQUEST: kind(40, 'REMOTE_PROC_REQUEST', { request: 'u32', what: 'u8', pid: 'u32' }, (m) => `table ${m.what} of ${m.pid}`),
-  REMOTE_PROC_RESPONSE: kind(41, 'REMOTE_PROC_RESPONSE', { request: 'u32', errno: 'i32', data: 'bytes' }, (m) => (m.errno ? `errno ${m.errno}` : `${m.data.length} bytes`)),
-  CONTROL_REQUEST: kind(42, 'CONTROL_REQUEST', { request: 'u32', verb: 'u8', argument: 'u32' }, (m) => `verb ${m.verb} ${m.argument}`),
-  CONTROL_RESPONSE: kind(43, 'CONTROL_RESPONSE', { request: 'u32', errno: 'i32' }, (m) => (m.errno ? `errno ${m.errno}` : 'done')),
+  REMOTE_PROC_REQUEST: kind(40, 'REMOTE_PROC_REQUEST', { request: 'u32', what: 'u8', pid: 'u32' }, m => `table ${m.what} of ${m.pid}`),
+  REMOTE_PROC_RESPONSE: kind(41, 'REMOTE_PROC_RESPONSE', { request: 'u32', errno: 'i32', data: 'bytes' }, m =>
+    m.errno ? `errno ${m.errno}` : `${m.data.length} bytes`,
+  ),
+  CONTROL_REQUEST: kind(42, 'CONTROL_REQUEST', { request: 'u32', verb: 'u8', argument: 'u32' }, m => `verb ${m.verb} ${m.argument}`),
+  CONTROL_RESPONSE: kind(43, 'CONTROL_RESPONSE', { request: 'u32', errno: 'i32' }, m => (m.errno ? `errno ${m.errno}` : 'done')),
 } as const;
 
 /** Name of a type number, for views. */
-export const MESSAGE_NAMES: ReadonlyMap<number, string> = new Map(Object.values(M).map((entry) => [entry.type, entry.name]));
+export const MESSAGE_NAMES: ReadonlyMap<number, string> = new Map(Object.values(M).map(entry => [entry.type, entry.name]));

@@ -8,7 +8,13 @@
 export type FieldType = 'u8' | 'u16' | 'u32' | 'i32' | 'number' | 'text' | 'bytes' | 'numbers' | 'u32s';
 export type Fields = Readonly<Record<string, FieldType>>;
 
-type ValueOf<T extends FieldType> = T extends 'text' ? string : T extends 'bytes' ? Uint8Array : T extends 'numbers' | 'u32s' ? readonly number[] : number;
+type ValueOf<T extends FieldType> = T extends 'text'
+  ? string
+  : T extends 'bytes'
+    ? Uint8Array
+    : T extends 'numbers' | 'u32s'
+      ? readonly number[]
+      : number;
 export type Payload<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]> };
 
 const FIXED: Partial<Record<FieldType, number>> = { u8: 1, u16: 2, u32: 4, i32: 4, number: 8 };
@@ -78,20 +84,34 @@ function lengthOf(type: FieldType, field: unknown): number {
 
 function putNumber(view: DataView, at: number, type: FieldType, value: number): void {
   switch (type) {
-    case 'u8': view.setUint8(at, value); break;
-    case 'u16': view.setUint16(at, value, true); break;
-    case 'u32': view.setUint32(at, value, true); break;
-    case 'i32': view.setInt32(at, value, true); break;
-    default: view.setFloat64(at, value, true);
+    case 'u8':
+      view.setUint8(at, value);
+      break;
+    case 'u16':
+      view.setUint16(at, value, true);
+      break;
+    case 'u32':
+      view.setUint32(at, value, true);
+      break;
+    case 'i32':
+      view.setInt32(at, value, true);
+      break;
+    default:
+      view.setFloat64(at, value, true);
   }
 }
 
 function getNumber(view: DataView, at: number, type: FieldType): number {
   switch (type) {
-    case 'u8': return view.getUint8(at);
-    case 'u16': return view.getUint16(at, true);
-    case 'u32': return view.getUint32(at, true);
-    case 'i32': return view.getInt32(at, true);
-    default: return view.getFloat64(at, true);
+    case 'u8':
+      return view.getUint8(at);
+    case 'u16':
+      return view.getUint16(at, true);
+    case 'u32':
+      return view.getUint32(at, true);
+    case 'i32':
+      return view.getInt32(at, true);
+    default:
+      return view.getFloat64(at, true);
   }
 }

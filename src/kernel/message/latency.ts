@@ -9,9 +9,16 @@ import type { ResolvedPlan } from '../boot/parameters.ts';
 import type { CoreId, Cycles } from '../types.ts';
 
 /** @returns latency[from][to] in cycles */
-export function latencyTable(_topology: Topology, plan: ResolvedPlan, ipiDelivery: Cycles, lineTransfer: (from: CoreId, to: CoreId) => Cycles): Cycles[][] {
-  const firsts = plan.partitions.map((partition) => partition.cores[0] as CoreId);
-  const table = firsts.map((from) => firsts.map((to) => (from === to ? 0 : ipiDelivery + Math.round((lineTransfer(from, to) + lineTransfer(to, from)) / 2))));
+export function latencyTable(
+  _topology: Topology,
+  plan: ResolvedPlan,
+  ipiDelivery: Cycles,
+  lineTransfer: (from: CoreId, to: CoreId) => Cycles,
+): Cycles[][] {
+  const firsts = plan.partitions.map(partition => partition.cores[0] as CoreId);
+  const table = firsts.map(from =>
+    firsts.map(to => (from === to ? 0 : ipiDelivery + Math.round((lineTransfer(from, to) + lineTransfer(to, from)) / 2))),
+  );
   for (const via of firsts.keys()) {
     for (const row of table) {
       for (const to of row.keys()) row[to] = Math.min(row[to] as number, (row[via] as number) + (table[via]?.[to] as number));

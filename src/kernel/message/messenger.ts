@@ -64,7 +64,7 @@ export class Messenger {
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
     const count = kernel.plan.partitions.length;
-    this.#windows = kernel.plan.partitions.map((partition) => new Window(kernel.memory, kernel.plan, partition.kernel));
+    this.#windows = kernel.plan.partitions.map(partition => new Window(kernel.memory, kernel.plan, partition.kernel));
     this.#nextSend = new Array<number>(count).fill(0);
     this.#nextReceive = new Array<number>(count).fill(0);
     this.#lastArrival = new Array<number>(count).fill(0);
@@ -91,7 +91,16 @@ export class Messenger {
     for (let fragment = 0; fragment < count; fragment++) {
       const part = bytes.subarray(fragment * FRAGMENT_BYTES, (fragment + 1) * FRAGMENT_BYTES);
       const flags = (fragment === 0 ? FLAG.First : 0) | (fragment === count - 1 ? FLAG.Last : 0);
-      const header: Header = { type: kind.type, from: this.#kernel.id, to, flags, sequence: 0, length: part.length, fragment, cause: this.cause };
+      const header: Header = {
+        type: kind.type,
+        from: this.#kernel.id,
+        to,
+        flags,
+        sequence: 0,
+        length: part.length,
+        fragment,
+        cause: this.cause,
+      };
       this.#put(to, { header, payload: part });
     }
   }
@@ -114,7 +123,11 @@ export class Messenger {
    * @throws Errno EHOSTDOWN
    */
   *call<Q extends Fields, A extends Fields>(
-    to: KernelId, request: MessageKind<Q>, payload: Omit<Payload<Q>, 'request'>, _answer: MessageKind<A>, interruptible = false,
+    to: KernelId,
+    request: MessageKind<Q>,
+    payload: Omit<Payload<Q>, 'request'>,
+    _answer: MessageKind<A>,
+    interruptible = false,
   ): Blocking<Payload<A>> {
     if (!this.#kernel.isPeer(to)) throw new Errno(E.HOSTDOWN);
     const id = this.#open(to);
@@ -188,7 +201,13 @@ export class Messenger {
     const words = kernel.memory.u32;
     for (let i = 0; i < MESSAGE_BYTES / 4; i += 4) {
       const word = (at >>> 2) + i;
-      kernel.trace(TraceKind.MessageBytes, words[word] as number, words[word + 1] as number, words[word + 2] as number, words[word + 3] as number);
+      kernel.trace(
+        TraceKind.MessageBytes,
+        words[word] as number,
+        words[word + 1] as number,
+        words[word + 2] as number,
+        words[word + 3] as number,
+      );
     }
     // Cores of one kernel are apart by less than a cell: what is sent later does not arrive earlier.
     const arrival = Math.max(kernel.now + kernel.latencyTo(to), this.#lastArrival[to] as number);
@@ -234,7 +253,13 @@ export class Messenger {
     kernel.charge(kernel.cost('messageDispatch'));
     own.free(sender, sequence, kernel.now + kernel.latencyTo(sender));
     this.receivedCount++;
-    kernel.trace(TraceKind.MessageReceive, (sender << 16) | header.type, sequence, Math.min(0xffffffff, Math.round(kernel.now - arrival)), 0);
+    kernel.trace(
+      TraceKind.MessageReceive,
+      (sender << 16) | header.type,
+      sequence,
+      Math.min(0xffffffff, Math.round(kernel.now - arrival)),
+      0,
+    );
     if (!kernel.accepts(sender, header.type)) return;
     const parts = header.flags & FLAG.First ? [] : (this.#partial.get(sender) ?? []);
     parts.push(payload);

@@ -56,7 +56,10 @@ export class Window {
   isFree(sender: KernelId, sequence: number, now: Cycles): boolean {
     if (sequence < LANE_SLOTS) return true;
     const stamp = this.#stamp(sender, sequence);
-    return Atomics.load(this.#memory.i32, (stamp + 4) >>> 2) === ((sequence - LANE_SLOTS + 1) | 0) && this.view.getFloat64(stamp + 16, true) <= now;
+    return (
+      Atomics.load(this.#memory.i32, (stamp + 4) >>> 2) === ((sequence - LANE_SLOTS + 1) | 0) &&
+      this.view.getFloat64(stamp + 16, true) <= now
+    );
   }
 
   /** Publishes the slot, whose bytes have been written, and rings. */

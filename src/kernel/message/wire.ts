@@ -41,7 +41,13 @@ export function writeHeader(slot: DataView, at: number, header: Header): void {
 
 export function readHeader(slot: DataView, at: number): Header {
   return {
-    type: slot.getUint8(at), from: slot.getUint8(at + 1), to: slot.getUint8(at + 2), flags: slot.getUint8(at + 3), sequence: slot.getUint32(at + 4, true),
-    length: slot.getUint16(at + 8, true), fragment: slot.getUint16(at + 10, true), cause: slot.getUint32(at + 12, true),
+    type: slot.getUint8(at),
+    from: slot.getUint8(at + 1),
+    to: slot.getUint8(at + 2),
+    flags: slot.getUint8(at + 3),
+    sequence: slot.getUint32(at + 4, true),
+    length: slot.getUint16(at + 8, true),
+    fragment: slot.getUint16(at + 10, true),
+    cause: slot.getUint32(at + 12, true),
   };
 }

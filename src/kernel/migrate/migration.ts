@@ -47,7 +47,20 @@ interface Travelling {
   readonly root: string;
   readonly umask: number;
   readonly files: readonly { readonly ref: FileRef; readonly fds: readonly (readonly [fd: number, closeOnExec: boolean])[] }[];
-  readonly space: Pick<AddressSpace, 'brkStart' | 'brk' | 'argStart' | 'argEnd' | 'envStart' | 'envEnd' | 'stackStart' | 'codeStart' | 'codeEnd' | 'stackLimit' | 'minorFaults'>;
+  readonly space: Pick<
+    AddressSpace,
+    | 'brkStart'
+    | 'brk'
+    | 'argStart'
+    | 'argEnd'
+    | 'envStart'
+    | 'envEnd'
+    | 'stackStart'
+    | 'codeStart'
+    | 'codeEnd'
+    | 'stackLimit'
+    | 'minorFaults'
+  >;
   readonly task: {
     readonly blocked: readonly [number, number];
     readonly savedBlocked: readonly [number, number] | null;
@@ -150,7 +163,7 @@ export class Migration {
       if (kernel.processes.get(process.pid) !== process || process.exitStatus !== null) return;
       const up = [kernel.id, ...kernel.peers()].sort((a, b) => a - b);
       const next = up[(up.indexOf(kernel.id) + 1) % up.length] as KernelId;
-      const hasRun = [...process.threads].some((task) => task.usedUser + task.usedSystem > 0);
+      const hasRun = [...process.threads].some(task => task.usedUser + task.usedSystem > 0);
       if (next !== kernel.id && hasRun && this.mayLeave(process)) this.ask(process, next, []);
       this.keepMoving(process);
     });
@@ -158,8 +171,14 @@ export class Migration {
 
   /** Threads, memory lent by vfork and memory shared for writing keep a process where it is. */
   mayLeave(process: Process): boolean {
-    return process.threads.size === 1 && process.mm.users === 1 && process.files.users === 1
-      && !process.mm.areas.list.some((area) => area.shared && (area.backing === null || backingFile(area.backing) === null || (area.protection & PROT.WRITE) !== 0));
+    return (
+      process.threads.size === 1 &&
+      process.mm.users === 1 &&
+      process.files.users === 1 &&
+      !process.mm.areas.list.some(
+        area => area.shared && (area.backing === null || backingFile(area.backing) === null || (area.protection & PROT.WRITE) !== 0),
+      )
+    );
   }
 
   /** The task, about to go on in user mode, leaves instead. Returns whether it does. */
@@ -204,15 +223,27 @@ export class Migration {
         const flags = (area.shared ? AREA.Shared : 0) | (area.growsDown ? AREA.GrowsDown : 0) | (ref === null ? 0 : AREA.File);
         const { start, end, protection, backingPage } = area;
         const path = ref === null ? area.label : JSON.stringify(ref);
-        messages.send(to, M.VMA_TRANSFER, { clone, start, end, protection, flags, page: backingPage, owner: ref?.owner ?? 0, handle: ref?.handle ?? 0, path });
+        messages.send(to, M.VMA_TRANSFER, {
+          clone,
+          start,
+          end,
+          protection,
+          flags,
+          page: backingPage,
+          owner: ref?.owner ?? 0,
+          handle: ref?.handle ?? 0,
+          path,
+        });
       }
       step(MigrateStep.AreasSent, mm.areas.list.length);
       const entries = this.#entries(mm);
-      for (let at = 0; at < entries.length; at += 3 * ENTRIES_PER_MESSAGE) messages.send(to, M.PTE_TRANSFER, { clone, entries: entries.slice(at, at + 3 * ENTRIES_PER_MESSAGE) });
+      for (let at = 0; at < entries.length; at += 3 * ENTRIES_PER_MESSAGE)
+        messages.send(to, M.PTE_TRANSFER, { clone, entries: entries.slice(at, at + 3 * ENTRIES_PER_MESSAGE) });
       kernel.charge((entries.length / 3) * kernel.cost('migratePage'));
       step(MigrateStep.PagesSent, entries.length / 3);
       const pairing: Pairing = {
-        errno: null, queue: new WaitQueue(),
+        errno: null,
+        queue: new WaitQueue(),
         letGo: () => {
           this.#letGo(task, entries, captured);
           step(MigrateStep.ShadowLeft, entries.length / 3);
@@ -274,7 +305,8 @@ export class Migration {
     const entries: number[] = [];
     for (const area of mm.areas.list) {
       mm.table.forEach(area.start, area.end, (address, pfn, flags) => {
-        if (area.backing === null || (!area.shared && !mm.isFilePage(area, address, pfn))) entries.push(address / 4096, pfn, flags & ~PTE.COW);
+        if (area.backing === null || (!area.shared && !mm.isFilePage(area, address, pfn)))
+          entries.push(address / 4096, pfn, flags & ~PTE.COW);
       });
     }
     return entries;
@@ -286,17 +318,37 @@ export class Migration {
     const { brkStart, brk, argStart, argEnd, envStart, envEnd, stackStart, codeStart, codeEnd, stackLimit, minorFaults } = mm;
     const { blocked, savedBlocked, altStack, nice, policy, clearChildTid, robustList, restart, restartDeadline } = task;
     return {
-      origin, name, executable, credentials, startTime, migrateEvery, files,
-      actions: process.actions.flatMap((action, signal) => (action.handler === 0 && action.flags === 0 ? [] : [[signal, action.handler, action.flags, action.mask] as const])),
-      pending: [...process.pending.all], taskPending: [...task.pending.all],
+      origin,
+      name,
+      executable,
+      credentials,
+      startTime,
+      migrateEvery,
+      files,
+      actions: process.actions.flatMap((action, signal) =>
+        action.handler === 0 && action.flags === 0 ? [] : [[signal, action.handler, action.flags, action.mask] as const],
+      ),
+      pending: [...process.pending.all],
+      taskPending: [...task.pending.all],
       rlimits: [...process.rlimits].map(([resource, [soft, hard]]) => [resource, finite(soft), finite(hard)] as const),
       used: [process.usedUser + task.usedUser, process.usedSystem + task.usedSystem],
       timer: process.itimer === null ? null : [Math.max(1, process.itimer.time - this.#kernel.now), process.itimerInterval],
-      cwd: process.fs.cwd.path(), root: process.fs.root.path(), umask: process.fs.umask,
+      cwd: process.fs.cwd.path(),
+      root: process.fs.root.path(),
+      umask: process.fs.umask,
       space: { brkStart, brk, argStart, argEnd, envStart, envEnd, stackStart, codeStart, codeEnd, stackLimit, minorFaults },
       task: {
-        blocked, savedBlocked, altStack, nice, policy, clearChildTid, robustList, restart, restartDeadline: Number.isNaN(restartDeadline) ? null : restartDeadline,
-        wanted: task.wantedCores, switches: [task.voluntarySwitches, task.involuntarySwitches],
+        blocked,
+        savedBlocked,
+        altStack,
+        nice,
+        policy,
+        clearChildTid,
+        robustList,
+        restart,
+        restartDeadline: Number.isNaN(restartDeadline) ? null : restartDeadline,
+        wanted: task.wantedCores,
+        switches: [task.voluntarySwitches, task.involuntarySwitches],
       },
     };
   }
@@ -306,7 +358,7 @@ export class Migration {
     const kernel = this.#kernel;
     const { process } = task;
     const { mm } = process;
-    const late = [...process.pending.all, ...task.pending.all].filter((info) => !captured.has(info));
+    const late = [...process.pending.all, ...task.pending.all].filter(info => !captured.has(info));
     for (let i = 0; i < entries.length; i += 3) {
       mm.table.clear((entries[i] as number) * 4096);
       kernel.frames.disown(entries[i + 1] as number);
@@ -360,7 +412,12 @@ export class Migration {
       } else pairing.queue.wakeAll();
     });
     messages.on(M.MIGRATE_REQUEST, ({ request, pid, to }, { from }) => {
-      this.#kernel.image.serve(from, request, () => this.request(pid, to), (errno) => messages.send(from, M.MIGRATE_RESPONSE, { request, errno }));
+      this.#kernel.image.serve(
+        from,
+        request,
+        () => this.request(pid, to),
+        errno => messages.send(from, M.MIGRATE_RESPONSE, { request, errno }),
+      );
     });
     messages.on(M.MIGRATE_RESPONSE, ({ request, errno }) => messages.answered(request, errno === 0 ? {} : new Errno(errno)));
   }
@@ -418,12 +475,17 @@ export class Migration {
   }
 
   /** The address space and the place in the tree. The references of `entries` are taken over last, when nothing can fail any more. */
-  *#build(state: Travelling, areas: readonly ArrivedArea[], entries: readonly number[], files: FileTable): Blocking<{ space: AddressSpace; user: UserMemory; cwd: Dentry; root: Dentry }> {
+  *#build(
+    state: Travelling,
+    areas: readonly ArrivedArea[],
+    entries: readonly number[],
+    files: FileTable,
+  ): Blocking<{ space: AddressSpace; user: UserMemory; cwd: Dentry; root: Dentry }> {
     const kernel = this.#kernel;
     const space = new AddressSpace(kernel.mm);
     const user = new UserMemory(space, kernel.memory, kernel.processor);
     Object.assign(space, state.space);
-    const refs = areas.map((area) => (area.flags & AREA.File ? (JSON.parse(area.path) as FileRef) : null));
+    const refs = areas.map(area => (area.flags & AREA.File ? (JSON.parse(area.path) as FileRef) : null));
     try {
       for (const [i, area] of areas.entries()) {
         const ref = refs[i] ?? null;
@@ -432,21 +494,28 @@ export class Migration {
           const file = kernel.image.files.import(ref);
           refs[i] = null;
           try {
-            backing = yield* fileBacking(file, area.page, (area.end - area.start) / 4096, (work) => kernel.detach(work));
+            backing = yield* fileBacking(file, area.page, (area.end - area.start) / 4096, work => kernel.detach(work));
           } finally {
             kernel.detach(file.release());
           }
         }
         space.areas.insert({
-          start: area.start, end: area.end, protection: area.protection, shared: (area.flags & AREA.Shared) !== 0, growsDown: (area.flags & AREA.GrowsDown) !== 0,
-          backing, backingPage: area.page, label: ref === null ? area.path : '',
+          start: area.start,
+          end: area.end,
+          protection: area.protection,
+          shared: (area.flags & AREA.Shared) !== 0,
+          growsDown: (area.flags & AREA.GrowsDown) !== 0,
+          backing,
+          backingPage: area.page,
+          label: ref === null ? area.path : '',
         });
       }
       const caller = kernel.files.kernelCaller();
       const cwd = yield* settle(kernel.vfs.walk(caller, kernel.vfs.root, state.cwd));
       const root = state.root === '/' ? kernel.vfs.root : yield* settle(kernel.vfs.walk(caller, kernel.vfs.root, state.root));
       for (const [, { file }] of files.list()) {
-        if (file.kind === 'directory' && file.dentry === null && file.label.startsWith('/')) file.dentry = yield* settle(kernel.vfs.walk(caller, kernel.vfs.root, file.label));
+        if (file.kind === 'directory' && file.dentry === null && file.label.startsWith('/'))
+          file.dentry = yield* settle(kernel.vfs.walk(caller, kernel.vfs.root, file.label));
       }
       this.#install(space, entries);
       return { space, user, cwd, root };
@@ -478,7 +547,13 @@ export class Migration {
     }
   }
 
-  #makeTask(pid: Pid, state: Travelling, registers: Uint8Array, files: FileTable, built: { space: AddressSpace; user: UserMemory; cwd: Dentry; root: Dentry }): Task {
+  #makeTask(
+    pid: Pid,
+    state: Travelling,
+    registers: Uint8Array,
+    files: FileTable,
+    built: { space: AddressSpace; user: UserMemory; cwd: Dentry; root: Dentry },
+  ): Task {
     const kernel = this.#kernel;
     const actions = defaultActions();
     for (const [signal, handler, flags, mask] of state.actions) actions[signal] = { handler, flags, mask: [mask[0], mask[1]] };
@@ -486,15 +561,32 @@ export class Migration {
     for (const info of state.pending) pending.add(info);
     const infinite = (value: number): number => (value < 0 ? Infinity : value);
     const process: Process = {
-      pid, origin: state.origin, mm: built.space, user: built.user, files, fs: { root: built.root, cwd: built.cwd, umask: state.umask }, actions, pending,
-      threads: new Set(), credentials: state.credentials, name: state.name, executable: state.executable,
+      pid,
+      origin: state.origin,
+      mm: built.space,
+      user: built.user,
+      files,
+      fs: { root: built.root, cwd: built.cwd, umask: state.umask },
+      actions,
+      pending,
+      threads: new Set(),
+      credentials: state.credentials,
+      name: state.name,
+      executable: state.executable,
       rlimits: new Map(state.rlimits.map(([resource, soft, hard]) => [resource, [infinite(soft), infinite(hard)]])),
-      startTime: state.startTime, usedUser: state.used[0], usedSystem: state.used[1], itimer: null, itimerInterval: 0, exitStatus: null, vforkDone: null,
-      migrateEvery: state.migrateEvery, dumpable: 1,
+      startTime: state.startTime,
+      usedUser: state.used[0],
+      usedSystem: state.used[1],
+      itimer: null,
+      itimerInterval: 0,
+      exitStatus: null,
+      vforkDone: null,
+      migrateEvery: state.migrateEvery,
+      dumpable: 1,
     };
-    const own = kernel.cores.map((core) => core.id);
-    const wanted = state.task.wanted.filter((id) => own.includes(id));
-    const task = kernel.newTask(pid, process, (wanted[0] ?? this.#leastLoaded()), wanted.length > 0 ? wanted : own);
+    const own = kernel.cores.map(core => core.id);
+    const wanted = state.task.wanted.filter(id => own.includes(id));
+    const task = kernel.newTask(pid, process, wanted[0] ?? this.#leastLoaded(), wanted.length > 0 ? wanted : own);
     kernel.forks--;
     task.registers.set(registers);
     task.blocked = [state.task.blocked[0], state.task.blocked[1]];

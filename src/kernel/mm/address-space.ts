@@ -16,7 +16,9 @@ import { MAP, PROT, type VmArea, VmAreas, type Backing } from './vm-area.ts';
 export type Access = 'read' | 'write' | 'execute';
 
 /** How a fault ended: served, or the signal that the program gets. */
-export type FaultResult = { readonly served: 'anonymous' | 'file' | 'copy' | 'none'; readonly pfn: Pfn } | { readonly signal: number; readonly code: number };
+export type FaultResult =
+  | { readonly served: 'anonymous' | 'file' | 'copy' | 'none'; readonly pfn: Pfn }
+  | { readonly signal: number; readonly code: number };
 
 /** What an address space needs from its kernel. */
 export interface MmServices {
@@ -137,7 +139,16 @@ export class AddressSpace {
     const shared = (flags & MAP.SHARED) !== 0;
     const object = backing ?? (shared ? new AnonymousObject(this.#services) : null);
     const growsDown = (flags & MAP.GROWSDOWN) !== 0;
-    this.insertArea({ start, end: start + bytes, protection, shared, growsDown, backing: object, backingPage: offset / PAGE_SIZE, label: '' });
+    this.insertArea({
+      start,
+      end: start + bytes,
+      protection,
+      shared,
+      growsDown,
+      backing: object,
+      backingPage: offset / PAGE_SIZE,
+      label: '',
+    });
     return start;
   }
 
@@ -186,7 +197,16 @@ export class AddressSpace {
     if (newEnd < oldEnd) this.unmap(newEnd, oldEnd - newEnd);
     if (newEnd > oldEnd) {
       if (this.areas.overlapping(oldEnd, newEnd).length > 0) return this.brk;
-      this.insertArea({ start: oldEnd, end: newEnd, protection: PROT.READ | PROT.WRITE, shared: false, growsDown: false, backing: null, backingPage: 0, label: '[heap]' });
+      this.insertArea({
+        start: oldEnd,
+        end: newEnd,
+        protection: PROT.READ | PROT.WRITE,
+        shared: false,
+        growsDown: false,
+        backing: null,
+        backingPage: 0,
+        label: '[heap]',
+      });
     }
     this.brk = wanted;
     return wanted;
@@ -207,7 +227,10 @@ export class AddressSpace {
         if (newBytes < oldBytes) this.unmap(oldStart + newBytes, oldBytes - newBytes);
         return oldStart;
       }
-      const room = oldStart + oldBytes === area.end && oldStart + newBytes <= MMAP_TOP && this.areas.overlapping(area.end, oldStart + newBytes).length === 0;
+      const room =
+        oldStart + oldBytes === area.end &&
+        oldStart + newBytes <= MMAP_TOP &&
+        this.areas.overlapping(area.end, oldStart + newBytes).length === 0;
       if (room) {
         area.end = oldStart + newBytes;
         return oldStart;

@@ -97,7 +97,7 @@ export class FrameAllocator {
 
   /** @param ranges the memory that this kernel may hand out (frame-aligned bytes) */
   constructor(ranges: readonly MemoryRange[]) {
-    this.#zones = ranges.map((range) => new Zone(range));
+    this.#zones = ranges.map(range => new Zone(range));
   }
 
   get total(): number {
@@ -110,12 +110,12 @@ export class FrameAllocator {
 
   /** Free and total frames by node. */
   byNode(): { node: number; free: number; total: number }[] {
-    return this.#zones.map((zone) => ({ node: zone.node, free: zone.free, total: zone.frames }));
+    return this.#zones.map(zone => ({ node: zone.node, free: zone.free, total: zone.frames }));
   }
 
   /** Allocations prefer this node from now on (the node of the core that asks). */
   prefer(node: number): void {
-    const index = this.#zones.findIndex((zone) => zone.node === node);
+    const index = this.#zones.findIndex(zone => zone.node === node);
     this.#preferred = index < 0 ? 0 : index;
   }
 

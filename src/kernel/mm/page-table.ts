@@ -14,7 +14,17 @@ import type { PhysicalMemory } from '../../machine/memory.ts';
 import { PAGE_SHIFT, PAGE_SIZE, type Pfn, type VirtAddr } from '../types.ts';
 import type { FrameAllocator } from './frames.ts';
 
-export const PTE = { V: 1, R: 2, W: 4, X: 8, U: 16, G: 32, A: 64, D: 128, /** Software: the page is shared and copied when written. */ COW: 256 } as const;
+export const PTE = {
+  V: 1,
+  R: 2,
+  W: 4,
+  X: 8,
+  U: 16,
+  G: 32,
+  A: 64,
+  D: 128,
+  /** Software: the page is shared and copied when written. */ COW: 256,
+} as const;
 const FLAGS = 0x3ff;
 /** First address past the user half of Sv39. */
 export const USER_END = 2 ** 38;
@@ -74,7 +84,14 @@ export class PageTable {
     this.tables.length = 0;
   }
 
-  #walk(table: Pfn, level: number, base: number, start: number, end: number, visit: (address: VirtAddr, pfn: Pfn, flags: number) => void): void {
+  #walk(
+    table: Pfn,
+    level: number,
+    base: number,
+    start: number,
+    end: number,
+    visit: (address: VirtAddr, pfn: Pfn, flags: number) => void,
+  ): void {
     const span = PAGE_SIZE * 512 ** level;
     const first = Math.max(0, Math.floor((start - base) / span));
     const last = Math.min(511, Math.ceil((end - base) / span) - 1);

@@ -3,8 +3,16 @@ import type { Pfn, VirtAddr } from '../types.ts';
 
 export const PROT = { READ: 1, WRITE: 2, EXEC: 4 } as const;
 export const MAP = {
-  SHARED: 1, PRIVATE: 2, SHARED_VALIDATE: 3, FIXED: 0x10, ANONYMOUS: 0x20, GROWSDOWN: 0x100, NORESERVE: 0x4000,
-  POPULATE: 0x8000, STACK: 0x20000, FIXED_NOREPLACE: 0x100000,
+  SHARED: 1,
+  PRIVATE: 2,
+  SHARED_VALIDATE: 3,
+  FIXED: 0x10,
+  ANONYMOUS: 0x20,
+  GROWSDOWN: 0x100,
+  NORESERVE: 0x4000,
+  POPULATE: 0x8000,
+  STACK: 0x20000,
+  FIXED_NOREPLACE: 0x100000,
 } as const;
 
 /** What can stand behind an area: an open file, or the anonymous object of a shared mapping. */
@@ -121,7 +129,12 @@ export class VmAreas {
 
 function mergeable(a: VmArea, b: VmArea): boolean {
   return (
-    a.end === b.start && a.protection === b.protection && a.shared === b.shared && a.growsDown === b.growsDown && a.label === b.label &&
-    a.backing === b.backing && (a.backing === null || a.backingPage + (a.end - a.start) / 4096 === b.backingPage)
+    a.end === b.start &&
+    a.protection === b.protection &&
+    a.shared === b.shared &&
+    a.growsDown === b.growsDown &&
+    a.label === b.label &&
+    a.backing === b.backing &&
+    (a.backing === null || a.backingPage + (a.end - a.start) / 4096 === b.backingPage)
   );
 }

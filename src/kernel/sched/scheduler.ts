@@ -232,10 +232,10 @@ export class Scheduler {
     let victim: Core | null = null;
     for (const other of this.#kernel.cores) {
       if (other === core || other.current === null || other.queue.length <= (victim?.queue.length ?? 0)) continue;
-      if (other.queue.some((task) => task.affinity.includes(core.id))) victim = other;
+      if (other.queue.some(task => task.affinity.includes(core.id))) victim = other;
     }
     if (victim === null) return null;
-    const index = victim.queue.findIndex((task) => task.affinity.includes(core.id));
+    const index = victim.queue.findIndex(task => task.affinity.includes(core.id));
     const task = victim.queue.splice(index, 1)[0] as Task;
     task.vruntime += core.minVruntime - victim.minVruntime;
     return task;

@@ -47,7 +47,7 @@ export function signalTask(kernel: Kernel, task: Task, info: SignalInfo): void {
 }
 
 /** A fault of the running task: delivered even if blocked or ignored, and then fatal. */
-export function forceSignal(kernel: Kernel, task: Task, signal: number, code: number, address: number): void {
+export function forceSignal(task: Task, signal: number, code: number, address: number): void {
   const action = task.process.actions[signal];
   if (action !== undefined && (isBlocked(task.blocked, signal) || action.handler === SIG_IGN)) {
     action.handler = SIG_DFL;
@@ -83,7 +83,12 @@ export function deliverSignals(kernel: Kernel, task: Task): void {
     }
     const first = process.pid === ((kernel.id << 15) | 1);
     const doing = defaultAction(info.signal);
-    if (doing === 'ignore' || doing === 'continue' || (first && info.code <= SI.KERNEL && info.code !== SI.KERNEL && info.signal !== SIG.KILL)) continue;
+    if (
+      doing === 'ignore' ||
+      doing === 'continue' ||
+      (first && info.code <= SI.KERNEL && info.code !== SI.KERNEL && info.signal !== SIG.KILL)
+    )
+      continue;
     kernel.trace(TraceKind.Signal, process.pid, info.signal, 0, 0);
     if (doing === 'stop') {
       if (info.signal !== SIG.STOP && kernel.origins.isOrphanedNow(process)) continue;
@@ -137,7 +142,9 @@ export function signalReturn(kernel: Kernel, task: Task): void {
   hart.fcsr = view.getUint32(FPSTATE + 256, true) & 0xff;
   setMask(task, [view.getUint32(UCONTEXT + 40, true), view.getUint32(UCONTEXT + 44, true)]);
   task.altStack = {
-    base: Number(view.getBigUint64(UCONTEXT + 16, true)), flags: view.getUint32(UCONTEXT + 24, true) & SS_DISABLE, size: Number(view.getBigUint64(UCONTEXT + 32, true)),
+    base: Number(view.getBigUint64(UCONTEXT + 16, true)),
+    flags: view.getUint32(UCONTEXT + 24, true) & SS_DISABLE,
+    size: Number(view.getBigUint64(UCONTEXT + 32, true)),
   };
 }
 
@@ -209,8 +216,9 @@ function accept(kernel: Kernel, process: Process, info: SignalInfo): boolean {
   }
   if (process.exitStatus !== null) return false;
   const action = process.actions[signal];
-  const ignored = action !== undefined && (action.handler === SIG_IGN || (action.handler === SIG_DFL && defaultAction(signal) === 'ignore'));
-  const blocked = [...process.threads].some((task) => isBlocked(task.blocked, signal));
+  const ignored =
+    action !== undefined && (action.handler === SIG_IGN || (action.handler === SIG_DFL && defaultAction(signal) === 'ignore'));
+  const blocked = [...process.threads].some(task => isBlocked(task.blocked, signal));
   if (signal === SIG.KILL) {
     for (const task of process.threads) {
       if (task.state === 'stopped') kernel.scheduler.enqueue(task);

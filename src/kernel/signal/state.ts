@@ -30,7 +30,7 @@ export class PendingSignals {
   #queue: SignalInfo[] = [];
 
   add(info: SignalInfo): void {
-    if (info.signal < 32 && this.#queue.some((pending) => pending.signal === info.signal)) return;
+    if (info.signal < 32 && this.#queue.some(pending => pending.signal === info.signal)) return;
     this.#queue.push(info);
   }
 
@@ -50,7 +50,7 @@ export class PendingSignals {
   }
 
   remove(signals: readonly number[]): void {
-    this.#queue = this.#queue.filter((info) => !signals.includes(info.signal));
+    this.#queue = this.#queue.filter(info => !signals.includes(info.signal));
   }
 
   get all(): readonly SignalInfo[] {

@@ -36,4 +36,3 @@ export interface CallRow {
   /** What a 'partial' one lacks, in a sentence. */
   readonly missing?: string;
 }
-

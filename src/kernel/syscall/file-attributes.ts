@@ -16,7 +16,7 @@ const STAT_FLAGS = AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT | AT.EMPTY_PATH;
 /** Attributes of what (dirfd, path) names; a descriptor without a place answers for itself. */
 function attributesAt(ctx: SyscallContext, dirfd: number, path: string, flags: number): Maybe<Attributes> {
   if (path === '' && flags & AT.EMPTY_PATH && int(dirfd) !== AT.FDCWD) return fileOf(ctx, dirfd).attributes();
-  return after(placeAt(ctx, dirfd, path, flags), (place) => place.inode.attributes());
+  return after(placeAt(ctx, dirfd, path, flags), place => place.inode.attributes());
 }
 
 export function newfstatat(ctx: SyscallContext, dirfd: number, address: number, buffer: number, flags: number): Maybe<number> {
@@ -24,7 +24,7 @@ export function newfstatat(ctx: SyscallContext, dirfd: number, address: number, 
   // With AT_EMPTY_PATH a null pointer will do for an empty path.
   const path = address === 0 && flags & AT.EMPTY_PATH ? '' : pathAt(ctx, address);
   ctx.user.check(buffer, STAT_BYTES, true);
-  return after(attributesAt(ctx, dirfd, path, flags), (attributes) => {
+  return after(attributesAt(ctx, dirfd, path, flags), attributes => {
     ctx.user.write(buffer, encodeStat(attributes));
     return 0;
   });
@@ -32,17 +32,22 @@ export function newfstatat(ctx: SyscallContext, dirfd: number, address: number, 
 
 export function fstat(ctx: SyscallContext, fd: number, buffer: number): Maybe<number> {
   ctx.user.check(buffer, STAT_BYTES, true);
-  return after(fileOf(ctx, fd).attributes(), (attributes) => {
+  return after(fileOf(ctx, fd).attributes(), attributes => {
     ctx.user.write(buffer, encodeStat(attributes));
     return 0;
   });
 }
 
 export function statx(ctx: SyscallContext, dirfd: number, address: number, flags: number, mask: number, buffer: number): Maybe<number> {
-  if (unsigned(flags) & ~(STAT_FLAGS | AT.STATX_SYNC_TYPE) || (unsigned(flags) & AT.STATX_SYNC_TYPE) === AT.STATX_SYNC_TYPE || unsigned(mask) & 0x80000000) throw new Errno(E.INVAL);
+  if (
+    unsigned(flags) & ~(STAT_FLAGS | AT.STATX_SYNC_TYPE) ||
+    (unsigned(flags) & AT.STATX_SYNC_TYPE) === AT.STATX_SYNC_TYPE ||
+    unsigned(mask) & 0x80000000
+  )
+    throw new Errno(E.INVAL);
   const path = address === 0 && flags & AT.EMPTY_PATH ? '' : pathAt(ctx, address);
   ctx.user.check(buffer, STATX_BYTES, true);
-  return after(attributesAt(ctx, dirfd, path, flags), (attributes) => {
+  return after(attributesAt(ctx, dirfd, path, flags), attributes => {
     ctx.user.write(buffer, encodeStatx(attributes, 1));
     return 0;
   });
@@ -51,16 +56,18 @@ export function statx(ctx: SyscallContext, dirfd: number, address: number, flags
 export function statfs(ctx: SyscallContext, address: number, buffer: number): Maybe<number> {
   const path = pathAt(ctx, address);
   ctx.user.check(buffer, STATFS_BYTES, true);
-  return after(placeAt(ctx, AT.FDCWD, path, 0), (place) => after(place.inode.status(), (status) => {
-    ctx.user.write(buffer, encodeStatfs(status));
-    return 0;
-  }));
+  return after(placeAt(ctx, AT.FDCWD, path, 0), place =>
+    after(place.inode.status(), status => {
+      ctx.user.write(buffer, encodeStatfs(status));
+      return 0;
+    }),
+  );
 }
 
 export function fstatfs(ctx: SyscallContext, fd: number, buffer: number): Maybe<number> {
   const file = fileOf(ctx, fd);
   ctx.user.check(buffer, STATFS_BYTES, true);
-  return after(file.inode ? file.inode.status() : file.status(), (status) => {
+  return after(file.inode ? file.inode.status() : file.status(), status => {
     ctx.user.write(buffer, encodeStatfs(status));
     return 0;
   });
@@ -74,7 +81,7 @@ export function fchmodat(ctx: SyscallContext, dirfd: number, address: number, mo
 
 export function fchmodat2(ctx: SyscallContext, dirfd: number, address: number, mode: number, flags: number): Maybe<number> {
   if (unsigned(flags) & ~(AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) throw new Errno(E.INVAL);
-  return after(placeAt(ctx, dirfd, pathAt(ctx, address), flags), (place) => {
+  return after(placeAt(ctx, dirfd, pathAt(ctx, address), flags), place => {
     if (place.inode.kind === 'symlink') throw new Errno(E.OPNOTSUPP);
     return change(ctx, place, { mode: unsigned(mode) & 0o7777 });
   });
@@ -86,7 +93,7 @@ export function fchmod(ctx: SyscallContext, fd: number, mode: number): Maybe<num
 
 export function fchownat(ctx: SyscallContext, dirfd: number, address: number, uid: number, gid: number, flags: number): Maybe<number> {
   if (unsigned(flags) & ~(AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) throw new Errno(E.INVAL);
-  return after(placeAt(ctx, dirfd, pathAt(ctx, address), flags), (place) => change(ctx, place, ownerChange(uid, gid)));
+  return after(placeAt(ctx, dirfd, pathAt(ctx, address), flags), place => change(ctx, place, ownerChange(uid, gid)));
 }
 
 export function fchown(ctx: SyscallContext, fd: number, uid: number, gid: number): Maybe<number> {
@@ -121,7 +128,7 @@ export function utimensat(ctx: SyscallContext, dirfd: number, address: number, t
   const mtime = times === 0 ? 'now' : timeAt(ctx, times + 16);
   const what: AttributeChange = { ...(atime ? { atime } : {}), ...(mtime ? { mtime } : {}) };
   if (address === 0) return int(dirfd) === AT.FDCWD ? fault() : changeOpen(ctx, dirfd, what);
-  return after(placeAt(ctx, dirfd, pathAt(ctx, address), flags), (place) => (atime || mtime ? change(ctx, place, what) : 0));
+  return after(placeAt(ctx, dirfd, pathAt(ctx, address), flags), place => (atime || mtime ? change(ctx, place, what) : 0));
 }
 
 function fault(): never {
@@ -144,11 +151,12 @@ export function faccessat(ctx: SyscallContext, dirfd: number, address: number, m
 }
 
 export function faccessat2(ctx: SyscallContext, dirfd: number, address: number, mode: number, flags: number): Maybe<number> {
-  if (unsigned(mode) & ~(ACCESS.R | ACCESS.W | ACCESS.X) || unsigned(flags) & ~(AT.EACCESS | AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) throw new Errno(E.INVAL);
+  if (unsigned(mode) & ~(ACCESS.R | ACCESS.W | ACCESS.X) || unsigned(flags) & ~(AT.EACCESS | AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH))
+    throw new Errno(E.INVAL);
   const who = (flags & AT.EACCESS ? effective : real)(ctx.process.credentials);
-  return after(placeAt(ctx, dirfd, pathAt(ctx, address), flags), (place) => {
+  return after(placeAt(ctx, dirfd, pathAt(ctx, address), flags), place => {
     if (unsigned(mode) === ACCESS.F) return 0;
-    return after(place.inode.attributes(), (attributes) => {
+    return after(place.inode.attributes(), attributes => {
       if (mode & ACCESS.W && place.inode.kind !== 'character') checkWritable(place);
       checkAccess(attributes, unsigned(mode), who);
       return 0;
@@ -158,10 +166,12 @@ export function faccessat2(ctx: SyscallContext, dirfd: number, address: number, 
 
 export function truncate(ctx: SyscallContext, address: number, size: number): Maybe<number> {
   if (size < 0) throw new Errno(E.INVAL);
-  return after(placeAt(ctx, AT.FDCWD, pathAt(ctx, address), 0), (place) => after(place.inode.attributes(), (attributes) => {
-    if (place.inode.kind !== 'file') throw new Errno(place.inode.kind === 'directory' ? E.ISDIR : E.INVAL);
-    checkWritable(place);
-    checkAccess(attributes, ACCESS.W, effective(ctx.process.credentials));
-    return after(place.inode.truncate(size), () => 0);
-  }));
+  return after(placeAt(ctx, AT.FDCWD, pathAt(ctx, address), 0), place =>
+    after(place.inode.attributes(), attributes => {
+      if (place.inode.kind !== 'file') throw new Errno(place.inode.kind === 'directory' ? E.ISDIR : E.INVAL);
+      checkWritable(place);
+      checkAccess(attributes, ACCESS.W, effective(ctx.process.credentials));
+      return after(place.inode.truncate(size), () => 0);
+    }),
+  );
 }

@@ -14,7 +14,11 @@ export const int = (value: number): number => value | 0;
 export const unsigned = (value: number): number => value >>> 0;
 
 export function ioOf(ctx: SyscallContext): IoContext {
-  return { pid: ctx.process.pid, tid: ctx.task.tid, shield: (shielded(ctx, SIG.TTIN) ? SHIELD_TTIN : 0) | (shielded(ctx, SIG.TTOU) ? SHIELD_TTOU : 0) };
+  return {
+    pid: ctx.process.pid,
+    tid: ctx.task.tid,
+    shield: (shielded(ctx, SIG.TTIN) ? SHIELD_TTIN : 0) | (shielded(ctx, SIG.TTOU) ? SHIELD_TTOU : 0),
+  };
 }
 
 function shielded(ctx: SyscallContext, signal: number): boolean {
@@ -57,7 +61,13 @@ export function startAt(ctx: SyscallContext, dirfd: number, path: string): Dentr
 }
 
 /** The place that (dirfd, path, flags) names, with AT_EMPTY_PATH and the wish not to follow a last link. */
-export function placeAt(ctx: SyscallContext, dirfd: number, path: string, flags: number, follow = !(flags & AT.SYMLINK_NOFOLLOW)): Maybe<Dentry> {
+export function placeAt(
+  ctx: SyscallContext,
+  dirfd: number,
+  path: string,
+  flags: number,
+  follow = !(flags & AT.SYMLINK_NOFOLLOW),
+): Maybe<Dentry> {
   const start = startAt(ctx, dirfd, path);
   if (path === '') {
     if (!(flags & AT.EMPTY_PATH)) throw new Errno(E.NOENT);

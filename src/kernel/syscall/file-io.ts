@@ -19,7 +19,10 @@ const PIECE_BYTES = 1 << 17;
 /** Position -1: the file's own. */
 const OWN = -1;
 
-interface Vector { readonly address: number; readonly length: number }
+interface Vector {
+  readonly address: number;
+  readonly length: number;
+}
 
 function readable(ctx: SyscallContext, fd: number): OpenFile {
   const file = fileOf(ctx, fd);
@@ -69,7 +72,11 @@ function readInto(ctx: SyscallContext, file: OpenFile, address: number, count: n
   const buffer = new Uint8Array(count);
   const io = ioOf(ctx);
   const got = position === OWN ? file.read(buffer, io) : file.pread(buffer, position, io);
-  if (isBlocking(got)) return holding(file, after(got, (bytes) => delivered(ctx, address, buffer, bytes)));
+  if (isBlocking(got))
+    return holding(
+      file,
+      after(got, bytes => delivered(ctx, address, buffer, bytes)),
+    );
   return delivered(ctx, address, buffer, got);
 }
 
@@ -203,12 +210,28 @@ export function pwritev(ctx: SyscallContext, fd: number, address: number, count:
 /** The flags that preadv2 and pwritev2 know are hints to a disk. */
 const RWF_HINTS = 0x1 | 0x2 | 0x4;
 
-export function preadv2(ctx: SyscallContext, fd: number, address: number, count: number, position: number, _high: number, flags: number): Maybe<number> {
+export function preadv2(
+  ctx: SyscallContext,
+  fd: number,
+  address: number,
+  count: number,
+  position: number,
+  _high: number,
+  flags: number,
+): Maybe<number> {
   if (unsigned(flags) & ~RWF_HINTS) throw new Errno(E.OPNOTSUPP);
   return position === -1 ? readv(ctx, fd, address, count) : preadv(ctx, fd, address, count, position);
 }
 
-export function pwritev2(ctx: SyscallContext, fd: number, address: number, count: number, position: number, _high: number, flags: number): Maybe<number> {
+export function pwritev2(
+  ctx: SyscallContext,
+  fd: number,
+  address: number,
+  count: number,
+  position: number,
+  _high: number,
+  flags: number,
+): Maybe<number> {
   if (unsigned(flags) & ~RWF_HINTS) throw new Errno(E.OPNOTSUPP);
   return position === -1 ? writev(ctx, fd, address, count) : pwritev(ctx, fd, address, count, position);
 }
@@ -216,24 +239,29 @@ export function pwritev2(ctx: SyscallContext, fd: number, address: number, count
 function scatter(ctx: SyscallContext, file: OpenFile, list: readonly Vector[], position: number): Maybe<number> {
   const total = list.reduce((sum, vector) => sum + vector.length, 0);
   if (list.length === 1 && list[0]) return readInto(ctx, file, list[0].address, list[0].length, position);
-  if (total > PIECE_BYTES) return holding(file, eager(inTurn(list, position, (vector, at) => readInto(ctx, file, vector.address, vector.length, at))));
+  if (total > PIECE_BYTES)
+    return holding(file, eager(inTurn(list, position, (vector, at) => readInto(ctx, file, vector.address, vector.length, at))));
   const buffer = new Uint8Array(total);
   const io = ioOf(ctx);
-  return holding(file, after(position === OWN ? file.read(buffer, io) : file.pread(buffer, position, io), (got) => {
-    let from = 0;
-    for (const vector of list) {
-      if (from >= got) break;
-      ctx.user.write(vector.address, buffer.subarray(from, Math.min(got, from + vector.length)));
-      from += vector.length;
-    }
-    return got;
-  }));
+  return holding(
+    file,
+    after(position === OWN ? file.read(buffer, io) : file.pread(buffer, position, io), got => {
+      let from = 0;
+      for (const vector of list) {
+        if (from >= got) break;
+        ctx.user.write(vector.address, buffer.subarray(from, Math.min(got, from + vector.length)));
+        from += vector.length;
+      }
+      return got;
+    }),
+  );
 }
 
 /** Small vectors are written in one go, which keeps lines of several writers apart. */
 function gather(ctx: SyscallContext, file: OpenFile, list: readonly Vector[], position: number): Maybe<number> {
   const total = list.reduce((sum, vector) => sum + vector.length, 0);
-  if (total > PIECE_BYTES) return holding(file, eager(inTurn(list, position, (vector, at) => writeFrom(ctx, file, vector.address, vector.length, at))));
+  if (total > PIECE_BYTES)
+    return holding(file, eager(inTurn(list, position, (vector, at) => writeFrom(ctx, file, vector.address, vector.length, at))));
   const buffer = new Uint8Array(total);
   let to = 0;
   for (const vector of list) {
@@ -296,7 +324,14 @@ export function sendfile(ctx: SyscallContext, outFd: number, inFd: number, offse
   return eager(copyBetween(ctx, from, to, offset, 0, length(count)));
 }
 
-export function splice(ctx: SyscallContext, inFd: number, inOffset: number, outFd: number, outOffset: number, count: number): Maybe<number> {
+export function splice(
+  ctx: SyscallContext,
+  inFd: number,
+  inOffset: number,
+  outFd: number,
+  outOffset: number,
+  count: number,
+): Maybe<number> {
   const from = readable(ctx, inFd);
   const to = writable(ctx, outFd);
   if (from.kind !== 'pipe' && to.kind !== 'pipe') throw new Errno(E.INVAL);
@@ -304,7 +339,15 @@ export function splice(ctx: SyscallContext, inFd: number, inOffset: number, outF
   return eager(copyBetween(ctx, from, to, inOffset, outOffset, Math.min(length(count), 65536)));
 }
 
-export function copyFileRange(ctx: SyscallContext, inFd: number, inOffset: number, outFd: number, outOffset: number, count: number, flags: number): Maybe<number> {
+export function copyFileRange(
+  ctx: SyscallContext,
+  inFd: number,
+  inOffset: number,
+  outFd: number,
+  outOffset: number,
+  count: number,
+  flags: number,
+): Maybe<number> {
   if (flags !== 0) throw new Errno(E.INVAL);
   const from = readable(ctx, inFd);
   const to = writable(ctx, outFd);
@@ -313,7 +356,14 @@ export function copyFileRange(ctx: SyscallContext, inFd: number, inOffset: numbe
 }
 
 /** `inOffset`, `outOffset`: user addresses of positions that are used and moved instead of the file's own; 0 for none. */
-function* copyBetween(ctx: SyscallContext, from: OpenFile, to: OpenFile, inOffset: number, outOffset: number, count: number): Blocking<number> {
+function* copyBetween(
+  ctx: SyscallContext,
+  from: OpenFile,
+  to: OpenFile,
+  inOffset: number,
+  outOffset: number,
+  count: number,
+): Blocking<number> {
   const io = ioOf(ctx);
   let inPosition = inOffset ? ctx.user.getI64(inOffset) : OWN;
   let outPosition = outOffset ? ctx.user.getI64(outOffset) : OWN;
@@ -331,7 +381,9 @@ function* copyBetween(ctx: SyscallContext, from: OpenFile, to: OpenFile, inOffse
       let put = 0;
       try {
         while (put < got) {
-          const more = yield* settle(outPosition === OWN ? to.write(piece.subarray(put, got), io) : to.pwrite(piece.subarray(put, got), outPosition, io));
+          const more = yield* settle(
+            outPosition === OWN ? to.write(piece.subarray(put, got), io) : to.pwrite(piece.subarray(put, got), outPosition, io),
+          );
           put += more;
           if (outPosition !== OWN) outPosition += more;
         }

@@ -18,9 +18,9 @@ export function mkdirat(ctx: SyscallContext, dirfd: number, address: number, mod
 
 export function mknodat(ctx: SyscallContext, dirfd: number, address: number, mode: number, device: number): Maybe<number> {
   const path = pathAt(ctx, address);
-  const type = (unsigned(mode) & S.IFMT) || S.IFREG;
+  const type = unsigned(mode) & S.IFMT || S.IFREG;
   if (type === S.IFDIR) throw new Errno(E.PERM);
-  if (![S.IFREG, S.IFCHR, S.IFBLK, S.IFIFO, S.IFSOCK].some((known) => known === type)) throw new Errno(E.INVAL);
+  if (![S.IFREG, S.IFCHR, S.IFBLK, S.IFIFO, S.IFSOCK].some(known => known === type)) throw new Errno(E.INVAL);
   if ((type === S.IFCHR || type === S.IFBLK) && ctx.process.credentials.euid !== 0) throw new Errno(E.PERM);
   const bits = unsigned(mode) & 0o7777 & ~ctx.process.fs.umask;
   return after(ctx.vfs.create(callerOf(ctx), startAt(ctx, dirfd, path), path, { mode: type | bits, rdev: unsigned(device) }), () => 0);
@@ -33,11 +33,18 @@ export function symlinkat(ctx: SyscallContext, targetAddress: number, dirfd: num
   return after(ctx.vfs.create(callerOf(ctx), startAt(ctx, dirfd, path), path, { mode: S.IFLNK | 0o777, target }), () => 0);
 }
 
-export function linkat(ctx: SyscallContext, fromFd: number, fromAddress: number, toFd: number, toAddress: number, flags: number): Maybe<number> {
+export function linkat(
+  ctx: SyscallContext,
+  fromFd: number,
+  fromAddress: number,
+  toFd: number,
+  toAddress: number,
+  flags: number,
+): Maybe<number> {
   if (unsigned(flags) & ~(AT.SYMLINK_FOLLOW | AT.EMPTY_PATH)) throw new Errno(E.INVAL);
   const from = pathAt(ctx, fromAddress);
   const to = pathAt(ctx, toAddress);
-  return after(placeAt(ctx, fromFd, from, flags, (flags & AT.SYMLINK_FOLLOW) !== 0), (place) =>
+  return after(placeAt(ctx, fromFd, from, flags, (flags & AT.SYMLINK_FOLLOW) !== 0), place =>
     after(ctx.vfs.link(callerOf(ctx), place, startAt(ctx, toFd, to), to), () => 0),
   );
 }
@@ -48,12 +55,24 @@ export function unlinkat(ctx: SyscallContext, dirfd: number, address: number, fl
   return after(ctx.vfs.remove(callerOf(ctx), startAt(ctx, dirfd, path), path, (flags & AT.REMOVEDIR) !== 0), () => 0);
 }
 
-export function renameat2(ctx: SyscallContext, fromFd: number, fromAddress: number, toFd: number, toAddress: number, flags: number): Maybe<number> {
+export function renameat2(
+  ctx: SyscallContext,
+  fromFd: number,
+  fromAddress: number,
+  toFd: number,
+  toAddress: number,
+  flags: number,
+): Maybe<number> {
   const how = unsigned(flags);
   if (how & ~(RENAME.NOREPLACE | RENAME.EXCHANGE) || how === (RENAME.NOREPLACE | RENAME.EXCHANGE)) throw new Errno(E.INVAL);
   const from = pathAt(ctx, fromAddress);
   const to = pathAt(ctx, toAddress);
-  const moved = ctx.vfs.rename(callerOf(ctx), { start: startAt(ctx, fromFd, from), path: from }, { start: startAt(ctx, toFd, to), path: to }, how);
+  const moved = ctx.vfs.rename(
+    callerOf(ctx),
+    { start: startAt(ctx, fromFd, from), path: from },
+    { start: startAt(ctx, toFd, to), path: to },
+    how,
+  );
   return after(moved, () => 0);
 }
 
@@ -62,7 +81,7 @@ export function readlinkat(ctx: SyscallContext, dirfd: number, address: number, 
   const path = pathAt(ctx, address);
   return after(placeAt(ctx, dirfd, path, AT.EMPTY_PATH, false), ({ inode }) => {
     if (inode.kind !== 'symlink') throw new Errno(path === '' ? E.NOENT : E.INVAL);
-    return after(inode.readlink(ioOf(ctx)), (target) => {
+    return after(inode.readlink(ioOf(ctx)), target => {
       const bytes = toBytes(target).subarray(0, int(size));
       ctx.user.write(buffer, bytes);
       return bytes.length;
@@ -81,7 +100,7 @@ export function getdents64(ctx: SyscallContext, fd: number, address: number, siz
   if (file.kind !== 'directory') throw new Errno(E.NOTDIR);
   const room = Math.min(unsigned(size), 1 << 20);
   ctx.user.check(address, room, true);
-  return after(file.readEntries(Math.max(1, Math.floor(room / DIRENT_BYTES_MIN))), (entries) => {
+  return after(file.readEntries(Math.max(1, Math.floor(room / DIRENT_BYTES_MIN))), entries => {
     const { bytes, next } = packEntries(entries, room);
     if (bytes.length === 0 && entries.length > 0) throw new Errno(E.INVAL);
     ctx.user.write(address, bytes);
@@ -113,28 +132,34 @@ function packEntries(entries: readonly DirectoryEntry[], room: number): { bytes:
 
 export function chdir(ctx: SyscallContext, address: number): Maybe<number> {
   const path = pathAt(ctx, address);
-  return after(ctx.vfs.walk(callerOf(ctx), ctx.process.fs.cwd, path), (place) => {
-    return enter(ctx, place, () => { ctx.process.fs.cwd = place; });
+  return after(ctx.vfs.walk(callerOf(ctx), ctx.process.fs.cwd, path), place => {
+    return enter(ctx, place, () => {
+      ctx.process.fs.cwd = place;
+    });
   });
 }
 
 export function fchdir(ctx: SyscallContext, fd: number): Maybe<number> {
   const { dentry } = fileOf(ctx, fd);
   if (!dentry) throw new Errno(E.NOTDIR);
-  return enter(ctx, dentry, () => { ctx.process.fs.cwd = dentry; });
+  return enter(ctx, dentry, () => {
+    ctx.process.fs.cwd = dentry;
+  });
 }
 
 export function chroot(ctx: SyscallContext, address: number): Maybe<number> {
   const path = pathAt(ctx, address);
-  return after(ctx.vfs.walk(callerOf(ctx), ctx.process.fs.cwd, path), (place) => {
+  return after(ctx.vfs.walk(callerOf(ctx), ctx.process.fs.cwd, path), place => {
     if (ctx.process.credentials.euid !== 0) throw new Errno(E.PERM);
-    return enter(ctx, place, () => { ctx.process.fs.root = place; });
+    return enter(ctx, place, () => {
+      ctx.process.fs.root = place;
+    });
   });
 }
 
 function enter(ctx: SyscallContext, place: Parameters<SyscallContext['vfs']['pathOf']>[0], then: () => void): Maybe<number> {
   if (place.inode.kind !== 'directory') throw new Errno(E.NOTDIR);
-  return after(place.inode.attributes(), (attributes) => {
+  return after(place.inode.attributes(), attributes => {
     checkAccess(attributes, ACCESS.X, effective(ctx.process.credentials));
     then();
     return 0;
@@ -161,7 +186,16 @@ export function umask(ctx: SyscallContext, mask: number): number {
 
 export function mount(ctx: SyscallContext, source: number, target: number, type: number, flags: number, data: number): Maybe<number> {
   if (ctx.process.credentials.euid !== 0) throw new Errno(E.PERM);
-  return eager(mountSteps(ctx, source ? pathAt(ctx, source) : 'none', pathAt(ctx, target), type ? pathAt(ctx, type) : '', unsigned(flags), data ? pathAt(ctx, data) : ''));
+  return eager(
+    mountSteps(
+      ctx,
+      source ? pathAt(ctx, source) : 'none',
+      pathAt(ctx, target),
+      type ? pathAt(ctx, type) : '',
+      unsigned(flags),
+      data ? pathAt(ctx, data) : '',
+    ),
+  );
 }
 
 function* mountSteps(ctx: SyscallContext, source: string, target: string, type: string, flags: number, data: string): Blocking<number> {
@@ -183,7 +217,7 @@ export function umount2(ctx: SyscallContext, target: number, flags: number): May
   if (ctx.process.credentials.euid !== 0) throw new Errno(E.PERM);
   if (unsigned(flags) & ~0xf) throw new Errno(E.INVAL);
   const path = pathAt(ctx, target);
-  return after(ctx.vfs.walk(callerOf(ctx), ctx.process.fs.cwd, path), (place) => {
+  return after(ctx.vfs.walk(callerOf(ctx), ctx.process.fs.cwd, path), place => {
     ctx.vfs.unmount(place);
     return 0;
   });

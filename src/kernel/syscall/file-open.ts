@@ -23,7 +23,7 @@ function openPath(ctx: SyscallContext, dirfd: number, path: string, flags: numbe
   ctx.process.files.checkRoom(descriptorLimit(ctx));
   const start = startAt(ctx, dirfd, path);
   const made = mode & 0o7777 & ~ctx.process.fs.umask;
-  return after(ctx.vfs.open(callerOf(ctx), start, path, flags, made), (file) => addFile(ctx, file, (flags & O.CLOEXEC) !== 0));
+  return after(ctx.vfs.open(callerOf(ctx), start, path, flags, made), file => addFile(ctx, file, (flags & O.CLOEXEC) !== 0));
 }
 
 const OPEN_HOW_BYTES = 24;
@@ -34,7 +34,8 @@ export function openat2(ctx: SyscallContext, dirfd: number, path: number, how: n
   const mode = ctx.user.getU64(how + 8);
   const resolve = ctx.user.getU64(how + 16);
   if (flags > 0x7fffffff || mode > 0o7777) throw new Errno(E.INVAL);
-  if (resolve & ~(RESOLVE.NO_XDEV | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_SYMLINKS | RESOLVE.BENEATH | RESOLVE.IN_ROOT | RESOLVE.CACHED)) throw new Errno(E.INVAL);
+  if (resolve & ~(RESOLVE.NO_XDEV | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_SYMLINKS | RESOLVE.BENEATH | RESOLVE.IN_ROOT | RESOLVE.CACHED))
+    throw new Errno(E.INVAL);
   // Restricted resolution isn't there; a program that asks for it must not get the unrestricted kind.
   if (resolve !== 0) throw new Errno(E.OPNOTSUPP);
   return openPath(ctx, dirfd, pathAt(ctx, path), flags, mode);
@@ -54,7 +55,12 @@ export function closeRange(ctx: SyscallContext, first: number, last: number, fla
     for (const [, descriptor] of chosen) descriptor.closeOnExec = true;
     return 0;
   }
-  return eager(closeAll(ctx, chosen.map(([fd]) => fd)));
+  return eager(
+    closeAll(
+      ctx,
+      chosen.map(([fd]) => fd),
+    ),
+  );
 }
 
 function* closeAll(ctx: SyscallContext, fds: readonly number[]): Blocking<number> {
@@ -102,19 +108,25 @@ export function fcntl(ctx: SyscallContext, fd: number, command: number, argument
       return file.flags;
     case F.SETFL:
       return after(file.setFlags((file.flags & ~SETTABLE_FLAGS) | (unsigned(argument) & SETTABLE_FLAGS)), () => 0);
-    case F.GETLK: case F.OFD_GETLK: {
+    case F.GETLK:
+    case F.OFD_GETLK: {
       ctx.user.check(argument, 32, true);
       const lock = ctx.user.read(argument, 2);
       lock.set([F_UNLCK, 0]);
       ctx.user.write(argument, lock);
       return 0;
     }
-    case F.SETLK: case F.SETLKW: case F.OFD_SETLK: case F.OFD_SETLKW:
+    case F.SETLK:
+    case F.SETLKW:
+    case F.OFD_SETLK:
+    case F.OFD_SETLKW:
       ctx.user.check(argument, 32, false);
       return 0;
-    case F.SETOWN: case F.SETSIG:
+    case F.SETOWN:
+    case F.SETSIG:
       return 0;
-    case F.GETOWN: case F.GETSIG:
+    case F.GETOWN:
+    case F.GETSIG:
       return 0;
     case F.GETPIPE_SZ:
       if (file.kind !== 'pipe') throw new Errno(E.BADF);
@@ -145,21 +157,29 @@ export function ioctl(ctx: SyscallContext, fd: number, command: number, argument
   const number = unsigned(command);
   if (file.flags & O.PATH) throw new Errno(E.BADF);
   switch (number) {
-    case IOCTL.FIOCLEX: descriptor.closeOnExec = true; return 0;
-    case IOCTL.FIONCLEX: descriptor.closeOnExec = false; return 0;
+    case IOCTL.FIOCLEX:
+      descriptor.closeOnExec = true;
+      return 0;
+    case IOCTL.FIONCLEX:
+      descriptor.closeOnExec = false;
+      return 0;
     case IOCTL.FIONBIO: {
       const on = u32At(ctx.user.read(argument, 4)) !== 0;
       return after(file.setFlags(on ? file.flags | O.NONBLOCK : file.flags & ~O.NONBLOCK), () => 0);
     }
-    case IOCTL.FIOASYNC: return 0;
+    case IOCTL.FIOASYNC:
+      return 0;
   }
   const shape = IOCTLS.get(number);
   if (!shape) throw new Errno(E.NOTTY);
   const data = shape.direction === 'in' ? ctx.user.read(argument, shape.bytes) : new Uint8Array(shape.bytes);
-  return holding(file, after(file.ioctl(number, int(argument), data, ioOf(ctx)), (result) => {
-    if (shape.direction === 'out') ctx.user.write(argument, data);
-    return result;
-  }));
+  return holding(
+    file,
+    after(file.ioctl(number, int(argument), data, ioOf(ctx)), result => {
+      if (shape.direction === 'out') ctx.user.write(argument, data);
+      return result;
+    }),
+  );
 }
 
 export function pipe2(ctx: SyscallContext, address: number, flags: number): Maybe<number> {

@@ -28,8 +28,8 @@ class Notice implements Sleeper {
 
 /** Calls `look` until it gives more than 0, the deadline is over, or a signal comes. */
 function* waitFor(ctx: SyscallContext, files: readonly OpenFile[], deadline: Cycles, look: () => Maybe<number>): Blocking<number> {
-  const queues = [...new Set(files.flatMap((file) => [...file.queues]))];
-  const remote = files.some((file) => file.owner !== ctx.services.kernel);
+  const queues = [...new Set(files.flatMap(file => [...file.queues]))];
+  const remote = files.some(file => file.owner !== ctx.services.kernel);
   for (;;) {
     const notice = new Notice();
     const count = yield* remote ? noticing(queues, notice, look) : settle(look());
@@ -140,24 +140,39 @@ const SELECT_MASKS = [
   POLL.PRI,
 ] as const;
 
-export function pselect6(ctx: SyscallContext, count: number, reads: number, writes: number, exceptions: number, timeout: number, maskArgument: number): Maybe<number> {
+export function pselect6(
+  ctx: SyscallContext,
+  count: number,
+  reads: number,
+  writes: number,
+  exceptions: number,
+  timeout: number,
+  maskArgument: number,
+): Maybe<number> {
   const n = int(count);
   if (n < 0 || n > POLL_MAX) throw new Errno(E.INVAL);
   const bytes = Math.ceil(n / 64) * 8;
   const addresses = [reads, writes, exceptions];
   for (const address of addresses) if (address !== 0) ctx.user.check(address, bytes, true);
-  const wanted = addresses.map((address) => (address === 0 ? new Uint8Array(bytes) : ctx.user.read(address, bytes)));
+  const wanted = addresses.map(address => (address === 0 ? new Uint8Array(bytes) : ctx.user.read(address, bytes)));
   const deadline = deadlineAt(ctx, timeout);
   if (timeout !== 0) ctx.user.check(timeout, TIMESPEC_BYTES, true);
   const [mask, maskSize] = maskArgument === 0 ? [0, 0] : [ctx.user.getU64(maskArgument), ctx.user.getU64(maskArgument + 8)];
   return withMask(ctx, mask, maskSize, () => eager(selectSteps(ctx, n, addresses, wanted, timeout, deadline)));
 }
 
-function* selectSteps(ctx: SyscallContext, n: number, addresses: readonly number[], wanted: readonly Uint8Array[], timeout: number, deadline: Cycles): Blocking<number> {
+function* selectSteps(
+  ctx: SyscallContext,
+  n: number,
+  addresses: readonly number[],
+  wanted: readonly Uint8Array[],
+  timeout: number,
+  deadline: Cycles,
+): Blocking<number> {
   const files = new Map<number, OpenFile>();
   const isSet = (set: Uint8Array, fd: number): boolean => (((set[fd >> 3] as number) >> (fd & 7)) & 1) === 1;
-  for (let fd = 0; fd < n; fd++) if (wanted.some((set) => isSet(set, fd))) files.set(fd, fileOf(ctx, fd));
-  const found = wanted.map((set) => new Uint8Array(set.length));
+  for (let fd = 0; fd < n; fd++) if (wanted.some(set => isSet(set, fd))) files.set(fd, fileOf(ctx, fd));
+  const found = wanted.map(set => new Uint8Array(set.length));
   const look = function* (): Blocking<number> {
     let count = 0;
     for (const set of found) set.fill(0);
@@ -193,10 +208,17 @@ export function epollCtl(ctx: SyscallContext, epollFd: number, operation: number
   const file = fileOf(ctx, fd);
   const epoll = epollOf(ctx, epollFd);
   switch (int(operation)) {
-    case EPOLL.CTL_ADD: epoll.add(int(fd), file, event); return 0;
-    case EPOLL.CTL_DEL: epoll.remove(int(fd), file); return 0;
-    case EPOLL.CTL_MOD: epoll.modify(int(fd), file, event); return 0;
-    default: throw new Errno(E.INVAL);
+    case EPOLL.CTL_ADD:
+      epoll.add(int(fd), file, event);
+      return 0;
+    case EPOLL.CTL_DEL:
+      epoll.remove(int(fd), file);
+      return 0;
+    case EPOLL.CTL_MOD:
+      epoll.modify(int(fd), file, event);
+      return 0;
+    default:
+      throw new Errno(E.INVAL);
   }
 }
 
@@ -214,17 +236,41 @@ function packEvents(events: readonly EpollEvent[]): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
-export function epollPwait(ctx: SyscallContext, epollFd: number, address: number, countMax: number, timeout: number, mask: number, maskSize: number): Maybe<number> {
+export function epollPwait(
+  ctx: SyscallContext,
+  epollFd: number,
+  address: number,
+  countMax: number,
+  timeout: number,
+  mask: number,
+  maskSize: number,
+): Maybe<number> {
   const milliseconds = int(timeout);
   const deadline = milliseconds < 0 ? Number.POSITIVE_INFINITY : ctx.services.now() + cyclesOf(0, milliseconds * 1e6, ctx.services.hertz);
   return waitEpoll(ctx, epollFd, address, countMax, deadline, mask, maskSize);
 }
 
-export function epollPwait2(ctx: SyscallContext, epollFd: number, address: number, countMax: number, timeout: number, mask: number, maskSize: number): Maybe<number> {
+export function epollPwait2(
+  ctx: SyscallContext,
+  epollFd: number,
+  address: number,
+  countMax: number,
+  timeout: number,
+  mask: number,
+  maskSize: number,
+): Maybe<number> {
   return waitEpoll(ctx, epollFd, address, countMax, deadlineAt(ctx, timeout), mask, maskSize);
 }
 
-function waitEpoll(ctx: SyscallContext, epollFd: number, address: number, countMax: number, deadline: Cycles, mask: number, maskSize: number): Maybe<number> {
+function waitEpoll(
+  ctx: SyscallContext,
+  epollFd: number,
+  address: number,
+  countMax: number,
+  deadline: Cycles,
+  mask: number,
+  maskSize: number,
+): Maybe<number> {
   const n = int(countMax);
   if (n <= 0 || n > POLL_MAX) throw new Errno(E.INVAL);
   const epoll = epollOf(ctx, epollFd);

@@ -8,7 +8,12 @@ describe('calls on files', () => {
     const ctx = lab.process();
     expect(lab.call(ctx, 'newfstatat', -100, '/f', BUFFER, 0)).toBe(0);
     const view = new DataView(lab.memory.buffer, BUFFER);
-    expect([view.getUint32(16, true).toString(8), view.getUint32(20, true), view.getBigInt64(48, true), view.getInt32(56, true)]).toEqual(['100755', 1, 5n, 4096]);
+    expect([view.getUint32(16, true).toString(8), view.getUint32(20, true), view.getBigInt64(48, true), view.getInt32(56, true)]).toEqual([
+      '100755',
+      1,
+      5n,
+      4096,
+    ]);
     expect(lab.call(ctx, 'statx', -100, '/f', 0, 0x7ff, BUFFER)).toBe(0);
     expect([view.getUint16(28, true).toString(8), view.getBigUint64(40, true)]).toEqual(['100755', 5n]);
     expect(lab.call(ctx, 'newfstatat', -100, '/f', 1, 0)).toBe(-E.FAULT);
@@ -74,7 +79,40 @@ describe('calls on files', () => {
     const wild = [0, 1, -1, -100, 4096, BUFFER, 2 ** 31, -(2 ** 31), 2 ** 37, 2 ** 53 - 1, -(2 ** 53), 2 ** 63, -(2 ** 63)];
     let seed = 7;
     const pick = (): number => wild[(seed = (seed * 1103515245 + 12345) % 2 ** 31) % wild.length] as number;
-    const names = ['read', 'write', 'pread64', 'pwrite64', 'readv', 'writev', 'lseek', 'ftruncate', 'fallocate', 'fcntl', 'ioctl', 'openat', 'getdents64', 'newfstatat', 'statx', 'ppoll', 'pselect6', 'epoll_ctl', 'epoll_pwait', 'sendfile', 'splice', 'utimensat', 'readlinkat', 'dup3', 'close_range', 'pipe2', 'getrandom', 'mknodat', 'mount', 'getcwd', 'renameat2', 'copy_file_range'];
+    const names = [
+      'read',
+      'write',
+      'pread64',
+      'pwrite64',
+      'readv',
+      'writev',
+      'lseek',
+      'ftruncate',
+      'fallocate',
+      'fcntl',
+      'ioctl',
+      'openat',
+      'getdents64',
+      'newfstatat',
+      'statx',
+      'ppoll',
+      'pselect6',
+      'epoll_ctl',
+      'epoll_pwait',
+      'sendfile',
+      'splice',
+      'utimensat',
+      'readlinkat',
+      'dup3',
+      'close_range',
+      'pipe2',
+      'getrandom',
+      'mknodat',
+      'mount',
+      'getcwd',
+      'renameat2',
+      'copy_file_range',
+    ];
     for (let round = 0; round < 400; round++) {
       for (const name of names) {
         const fiber = lab.start(ctx, name, pick(), pick(), pick(), pick(), pick(), pick());

@@ -25,10 +25,18 @@ const namelessOf = (ctx: SyscallContext): TmpFs => {
 const XATTRS = 'There are no extended attributes: EOPNOTSUPP.';
 
 export const FILE_CALLS: Readonly<Record<number, CallRow>> = {
-  5: partial('setxattr', noAttributes, XATTRS), 6: partial('lsetxattr', noAttributes, XATTRS), 7: partial('fsetxattr', noAttributes, XATTRS),
-  8: partial('getxattr', noAttributes, XATTRS), 9: partial('lgetxattr', noAttributes, XATTRS), 10: partial('fgetxattr', noAttributes, XATTRS),
-  11: partial('listxattr', noAttributes, XATTRS), 12: partial('llistxattr', noAttributes, XATTRS), 13: partial('flistxattr', noAttributes, XATTRS),
-  14: partial('removexattr', noAttributes, XATTRS), 15: partial('lremovexattr', noAttributes, XATTRS), 16: partial('fremovexattr', noAttributes, XATTRS),
+  5: partial('setxattr', noAttributes, XATTRS),
+  6: partial('lsetxattr', noAttributes, XATTRS),
+  7: partial('fsetxattr', noAttributes, XATTRS),
+  8: partial('getxattr', noAttributes, XATTRS),
+  9: partial('lgetxattr', noAttributes, XATTRS),
+  10: partial('fgetxattr', noAttributes, XATTRS),
+  11: partial('listxattr', noAttributes, XATTRS),
+  12: partial('llistxattr', noAttributes, XATTRS),
+  13: partial('flistxattr', noAttributes, XATTRS),
+  14: partial('removexattr', noAttributes, XATTRS),
+  15: partial('lremovexattr', noAttributes, XATTRS),
+  16: partial('fremovexattr', noAttributes, XATTRS),
   17: full('getcwd', names.getcwd),
   19: full('eventfd2', open.eventfd2),
   20: full('epoll_create1', open.epollCreate1),

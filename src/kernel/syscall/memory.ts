@@ -24,7 +24,15 @@ export function memoryCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
     if (!(address >= 0 && length >= 0 && address + roundUpToPage(length) <= USER_END)) throw new Errno(E.NOMEM);
   };
 
-  function* mmap(ctx: SyscallContext, hint: number, length: number, protection: number, flags: number, fd: number, offset: number): Blocking<number> {
+  function* mmap(
+    ctx: SyscallContext,
+    hint: number,
+    length: number,
+    protection: number,
+    flags: number,
+    fd: number,
+    offset: number,
+  ): Blocking<number> {
     const { mm } = ctx.process;
     const type = flags & 3;
     if (type === 0 || !(length > 0) || offset % PAGE_SIZE !== 0 || offset < 0) throw new Errno(E.INVAL);
@@ -43,7 +51,7 @@ export function memoryCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
         throw new Errno(E.RESTARTSYS);
       }
       if (file.kind !== 'file' && file.kind !== 'character') throw new Errno(E.NODEV);
-      backing = yield* fileBacking(file, offset / PAGE_SIZE, roundUpToPage(length) / PAGE_SIZE, (work) => kernel.detach(work));
+      backing = yield* fileBacking(file, offset / PAGE_SIZE, roundUpToPage(length) / PAGE_SIZE, work => kernel.detach(work));
     }
     try {
       return mm.map(wanted, length, protection & 7, space, backing, backing === null ? 0 : offset);
@@ -79,21 +87,33 @@ export function memoryCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
     229: full('munlock', () => 0),
     230: full('mlockall', () => 0),
     231: full('munlockall', () => 0),
-    232: partial('mincore', (ctx, address, length, vector) => {
-      range(address, length);
-      const bytes = new Uint8Array(roundUpToPage(length) / PAGE_SIZE);
-      for (let i = 0; i < bytes.length; i++) bytes[i] = ctx.process.mm.table.get(address + i * PAGE_SIZE) & 1;
-      ctx.user.write(vector, bytes);
-      return 0;
-    }, 'Pages of files count once they are mapped.'),
-    233: partial('madvise', (ctx, address, length, advice) => {
-      range(address, length);
-      if (advice < 0 || advice > MADV_LAST) throw new Errno(E.INVAL);
-      const end = address + roundUpToPage(length);
-      if (advice === MADV_DONTNEED) ctx.process.mm.dropPages(address, end);
-      return 0;
-    }, 'Advice other than MADV_DONTNEED changes nothing.'),
-    283: partial('membarrier', (_ctx, command) => (command === 0 ? 0 : fail(E.INVAL)), 'Cores of a kernel are interleaved: nothing to order.'),
+    232: partial(
+      'mincore',
+      (ctx, address, length, vector) => {
+        range(address, length);
+        const bytes = new Uint8Array(roundUpToPage(length) / PAGE_SIZE);
+        for (let i = 0; i < bytes.length; i++) bytes[i] = ctx.process.mm.table.get(address + i * PAGE_SIZE) & 1;
+        ctx.user.write(vector, bytes);
+        return 0;
+      },
+      'Pages of files count once they are mapped.',
+    ),
+    233: partial(
+      'madvise',
+      (ctx, address, length, advice) => {
+        range(address, length);
+        if (advice < 0 || advice > MADV_LAST) throw new Errno(E.INVAL);
+        const end = address + roundUpToPage(length);
+        if (advice === MADV_DONTNEED) ctx.process.mm.dropPages(address, end);
+        return 0;
+      },
+      'Advice other than MADV_DONTNEED changes nothing.',
+    ),
+    283: partial(
+      'membarrier',
+      (_ctx, command) => (command === 0 ? 0 : fail(E.INVAL)),
+      'Cores of a kernel are interleaved: nothing to order.',
+    ),
     259: full('riscv_flush_icache', () => 0),
   };
 }

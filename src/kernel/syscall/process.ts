@@ -21,7 +21,16 @@ const partial = (name: string, handler: SyscallHandler, missing: string): CallRo
 
 const STRINGS_MAX = 0x20000;
 const FUTEX = { WAIT: 0, WAKE: 1, REQUEUE: 3, CMP_REQUEUE: 4, WAIT_BITSET: 9, WAKE_BITSET: 10, MASK: 0x7f, CLOCK_REALTIME: 256 } as const;
-const PR = { SET_PDEATHSIG: 1, GET_DUMPABLE: 3, SET_DUMPABLE: 4, GET_KEEPCAPS: 7, SET_NAME: 15, GET_NAME: 16, SET_NO_NEW_PRIVS: 38, GET_NO_NEW_PRIVS: 39 } as const;
+const PR = {
+  SET_PDEATHSIG: 1,
+  GET_DUMPABLE: 3,
+  SET_DUMPABLE: 4,
+  GET_KEEPCAPS: 7,
+  SET_NAME: 15,
+  GET_NAME: 16,
+  SET_NO_NEW_PRIVS: 38,
+  GET_NO_NEW_PRIVS: 39,
+} as const;
 const P = { ALL: 0, PID: 1, PGID: 2 } as const;
 const RLIMITS = 16;
 const UNLIMITED = [0xffffffff, 0xffffffff] as const;
@@ -39,7 +48,16 @@ function stringsAt(user: SyscallContext['user'], address: number): string[] {
 }
 
 /** struct rusage: times, then counts (resident maximum in KiB at 32, faults at 64, switches at 128 and 136). */
-function writeUsage(user: UserMemory, address: number, userCycles: Cycles, systemCycles: Cycles, hertz: number, faults = 0, voluntary = 0, involuntary = 0): void {
+function writeUsage(
+  user: UserMemory,
+  address: number,
+  userCycles: Cycles,
+  systemCycles: Cycles,
+  hertz: number,
+  faults = 0,
+  voluntary = 0,
+  involuntary = 0,
+): void {
   const bytes = new Uint8Array(144);
   const timeval = (cycles: Cycles, at: number): void => {
     const micros = Math.floor((cycles * 1e6) / hertz);
@@ -55,9 +73,16 @@ function writeUsage(user: UserMemory, address: number, userCycles: Cycles, syste
 }
 
 export function processCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
-  const relations = (ctx: SyscallContext, pid: number): Maybe<readonly number[]> => kernel.origins.ask(pid === 0 ? ctx.process.pid : pid, 'relations');
-  const relation = (index: number): SyscallHandler => (ctx, pid) => after(relations(ctx, int(pid)), (list) => list[index] as number);
-  const credential = (name: 'uid' | 'euid' | 'gid' | 'egid'): SyscallHandler => (ctx) => ctx.process.credentials[name];
+  const relations = (ctx: SyscallContext, pid: number): Maybe<readonly number[]> =>
+    kernel.origins.ask(pid === 0 ? ctx.process.pid : pid, 'relations');
+  const relation =
+    (index: number): SyscallHandler =>
+    (ctx, pid) =>
+      after(relations(ctx, int(pid)), list => list[index] as number);
+  const credential =
+    (name: 'uid' | 'euid' | 'gid' | 'egid'): SyscallHandler =>
+    ctx =>
+      ctx.process.credentials[name];
 
   function* wait(ctx: SyscallContext, which: number, options: number): Blocking<readonly number[]> {
     return yield* settle(kernel.origins.ask(ctx.process.pid, 'wait', which, options));
@@ -81,7 +106,16 @@ export function processCalls(kernel: Kernel): Readonly<Record<number, CallRow>> 
     if (pid !== 0) {
       const signal = status & 0x7f;
       const stopped = signal === 0x7f;
-      const code = status === 0xffff ? SI.CLD_CONTINUED : stopped ? SI.CLD_STOPPED : signal === 0 ? SI.CLD_EXITED : status & 0x80 ? SI.CLD_DUMPED : SI.CLD_KILLED;
+      const code =
+        status === 0xffff
+          ? SI.CLD_CONTINUED
+          : stopped
+            ? SI.CLD_STOPPED
+            : signal === 0
+              ? SI.CLD_EXITED
+              : status & 0x80
+                ? SI.CLD_DUMPED
+                : SI.CLD_KILLED;
       view.setInt32(0, 17, true);
       view.setInt32(8, code, true);
       view.setInt32(16, pid, true);
@@ -97,22 +131,36 @@ export function processCalls(kernel: Kernel): Readonly<Record<number, CallRow>> 
     return yield* exec(kernel, ctx.task, path, stringsAt(ctx.user, argvAt), stringsAt(ctx.user, envAt));
   }
 
-  function futex(ctx: SyscallContext, address: number, operation: number, value: number, timeout: number, address2: number, value3: number): Maybe<number> {
+  function futex(
+    ctx: SyscallContext,
+    address: number,
+    operation: number,
+    value: number,
+    timeout: number,
+    address2: number,
+    value3: number,
+  ): Maybe<number> {
     if (address % 4 !== 0) throw new Errno(E.INVAL);
     const deadline = (absolute: boolean): Cycles => {
       if (timeout === 0) return Number.POSITIVE_INFINITY;
       return durationOf(kernel, ctx.user, timeout, absolute, (operation & FUTEX.CLOCK_REALTIME) !== 0);
     };
     switch (operation & FUTEX.MASK) {
-      case FUTEX.WAIT: return futexWait(kernel, ctx.task, address, value, 0xffffffff, deadline(false));
-      case FUTEX.WAIT_BITSET: return futexWait(kernel, ctx.task, address, value, value3, deadline(true));
-      case FUTEX.WAKE: return futexWake(kernel, ctx.process, address, int(value), 0xffffffff);
-      case FUTEX.WAKE_BITSET: return futexWake(kernel, ctx.process, address, int(value), value3);
-      case FUTEX.REQUEUE: return futexRequeue(kernel, ctx.process, address, address2, int(value), int(timeout));
+      case FUTEX.WAIT:
+        return futexWait(kernel, ctx.task, address, value, 0xffffffff, deadline(false));
+      case FUTEX.WAIT_BITSET:
+        return futexWait(kernel, ctx.task, address, value, value3, deadline(true));
+      case FUTEX.WAKE:
+        return futexWake(kernel, ctx.process, address, int(value), 0xffffffff);
+      case FUTEX.WAKE_BITSET:
+        return futexWake(kernel, ctx.process, address, int(value), value3);
+      case FUTEX.REQUEUE:
+        return futexRequeue(kernel, ctx.process, address, address2, int(value), int(timeout));
       case FUTEX.CMP_REQUEUE:
         if (ctx.user.getU32(address) !== unsigned(value3)) throw new Errno(E.AGAIN);
         return futexRequeue(kernel, ctx.process, address, address2, int(value), int(timeout));
-      default: throw new Errno(E.NOSYS);
+      default:
+        throw new Errno(E.NOSYS);
     }
   }
 
@@ -131,12 +179,18 @@ export function processCalls(kernel: Kernel): Readonly<Record<number, CallRow>> 
       case PR.GET_NAME:
         ctx.user.write(argument, latin1(ctx.process.name.padEnd(16, '\0')));
         return 0;
-      case PR.GET_DUMPABLE: return ctx.process.dumpable;
+      case PR.GET_DUMPABLE:
+        return ctx.process.dumpable;
       case PR.SET_DUMPABLE:
         ctx.process.dumpable = argument & 1;
         return 0;
-      case PR.SET_PDEATHSIG: case PR.SET_NO_NEW_PRIVS: case PR.GET_KEEPCAPS: case PR.GET_NO_NEW_PRIVS: return 0;
-      default: throw new Errno(E.INVAL);
+      case PR.SET_PDEATHSIG:
+      case PR.SET_NO_NEW_PRIVS:
+      case PR.GET_KEEPCAPS:
+      case PR.GET_NO_NEW_PRIVS:
+        return 0;
+      default:
+        throw new Errno(E.INVAL);
     }
   }
 
@@ -176,37 +230,48 @@ export function processCalls(kernel: Kernel): Readonly<Record<number, CallRow>> 
   function* times(ctx: SyscallContext, address: number): Blocking<number> {
     const [, , , , childrenUser = 0, childrenSystem = 0] = yield* settle(relations(ctx, 0));
     const tick = (cycles: Cycles): number => Math.floor((cycles * 100) / kernel.hertz);
-    if (address !== 0) [...usedBy(ctx.process), childrenUser, childrenSystem].forEach((cycles, i) => ctx.user.setI64(address + 8 * i, tick(cycles)));
+    if (address !== 0)
+      [...usedBy(ctx.process), childrenUser, childrenSystem].forEach((cycles, i) => ctx.user.setI64(address + 8 * i, tick(cycles)));
     return tick(kernel.now);
   }
 
   /** setuid and its kin: -1 leaves a value; without privilege only values one has already. */
-  const setIds = (ids: readonly ('uid' | 'euid' | 'suid' | 'gid' | 'egid' | 'sgid')[]): SyscallHandler => (ctx, ...values) => {
-    const { credentials } = ctx.process;
-    const wanted = ids.map((_, i) => int(values[i] as number));
-    if (credentials.euid !== 0) {
-      const group = (ids[0] as string).includes('g');
-      const own = group ? [credentials.gid, credentials.egid, credentials.sgid] : [credentials.uid, credentials.euid, credentials.suid];
-      if (wanted.some((id) => id !== -1 && !own.includes(id))) throw new Errno(E.PERM);
-    }
-    ids.forEach((name, i) => {
-      if (wanted[i] !== -1) credentials[name] = wanted[i] as number;
-    });
-    return 0;
-  };
-  const setOne = (privileged: readonly ('uid' | 'euid' | 'suid' | 'gid' | 'egid' | 'sgid')[], plain: readonly ('euid' | 'egid')[]): SyscallHandler => (ctx, id) =>
-    setIds(ctx.process.credentials.euid === 0 ? privileged : plain)(ctx, id, id, id, 0, 0, 0);
-  const threeIds = (names: readonly ('uid' | 'euid' | 'suid' | 'gid' | 'egid' | 'sgid')[]): SyscallHandler => (ctx, ...at) => {
-    names.forEach((name, i) => ctx.user.setU32(at[i] as number, ctx.process.credentials[name]));
-    return 0;
-  };
+  const setIds =
+    (ids: readonly ('uid' | 'euid' | 'suid' | 'gid' | 'egid' | 'sgid')[]): SyscallHandler =>
+    (ctx, ...values) => {
+      const { credentials } = ctx.process;
+      const wanted = ids.map((_, i) => int(values[i] as number));
+      if (credentials.euid !== 0) {
+        const group = (ids[0] as string).includes('g');
+        const own = group ? [credentials.gid, credentials.egid, credentials.sgid] : [credentials.uid, credentials.euid, credentials.suid];
+        if (wanted.some(id => id !== -1 && !own.includes(id))) throw new Errno(E.PERM);
+      }
+      ids.forEach((name, i) => {
+        if (wanted[i] !== -1) credentials[name] = wanted[i] as number;
+      });
+      return 0;
+    };
+  const setOne =
+    (privileged: readonly ('uid' | 'euid' | 'suid' | 'gid' | 'egid' | 'sgid')[], plain: readonly ('euid' | 'egid')[]): SyscallHandler =>
+    (ctx, id) =>
+      setIds(ctx.process.credentials.euid === 0 ? privileged : plain)(ctx, id, id, id, 0, 0, 0);
+  const threeIds =
+    (names: readonly ('uid' | 'euid' | 'suid' | 'gid' | 'egid' | 'sgid')[]): SyscallHandler =>
+    (ctx, ...at) => {
+      names.forEach((name, i) => ctx.user.setU32(at[i] as number, ctx.process.credentials[name]));
+      return 0;
+    };
 
   return {
-    90: partial('capget', (ctx, header, data) => {
-      ctx.user.setU32(header, 0x20080522);
-      if (data !== 0) ctx.user.write(data, new Uint8Array(24).fill(ctx.process.credentials.euid === 0 ? 0xff : 0));
-      return 0;
-    }, 'All capabilities for user 0, none for others.'),
+    90: partial(
+      'capget',
+      (ctx, header, data) => {
+        ctx.user.setU32(header, 0x20080522);
+        if (data !== 0) ctx.user.write(data, new Uint8Array(24).fill(ctx.process.credentials.euid === 0 ? 0xff : 0));
+        return 0;
+      },
+      'All capabilities for user 0, none for others.',
+    ),
     92: partial('personality', () => 0, 'Only the one of Linux.'),
     93: full('exit', (ctx, code) => {
       exitTask(kernel, ctx.task, (code & 0xff) << 8);
@@ -222,10 +287,14 @@ export function processCalls(kernel: Kernel): Readonly<Record<number, CallRow>> 
       return ctx.task.tid;
     }),
     98: partial('futex', futex, 'No priority inheritance, no wake-op.'),
-    99: partial('set_robust_list', (ctx, head) => {
-      ctx.task.robustList = head;
-      return 0;
-    }, 'The list is kept but not walked when the thread ends.'),
+    99: partial(
+      'set_robust_list',
+      (ctx, head) => {
+        ctx.task.robustList = head;
+        return 0;
+      },
+      'The list is kept but not walked when the thread ends.',
+    ),
     100: full('get_robust_list', (ctx, _pid, headAt, lengthAt) => {
       ctx.user.setI64(headAt, ctx.task.robustList);
       ctx.user.setI64(lengthAt, 24);
@@ -243,7 +312,7 @@ export function processCalls(kernel: Kernel): Readonly<Record<number, CallRow>> 
     154: full('setpgid', (ctx, pid, group) => after(kernel.origins.ask(ctx.process.pid, 'setGroup', int(pid), int(group)), () => 0)),
     155: full('getpgid', relation(2)),
     156: full('getsid', relation(3)),
-    157: full('setsid', (ctx) => after(kernel.origins.ask(ctx.process.pid, 'newSession'), ([session = 0]) => session)),
+    157: full('setsid', ctx => after(kernel.origins.ask(ctx.process.pid, 'newSession'), ([session = 0]) => session)),
     158: full('getgroups', (ctx, size, address) => {
       const { groups } = ctx.process.credentials;
       if (size === 0) return groups.length;
@@ -261,13 +330,13 @@ export function processCalls(kernel: Kernel): Readonly<Record<number, CallRow>> 
     164: full('setrlimit', (ctx, resource, address) => rlimit(ctx, 0, resource, address, 0)),
     165: full('getrusage', usage),
     167: partial('prctl', prctl, 'Names, dumpable, and what can be ignored.'),
-    172: full('getpid', (ctx) => ctx.process.pid),
-    173: full('getppid', (ctx) => after(relations(ctx, 0), (list) => list[1] as number)),
+    172: full('getpid', ctx => ctx.process.pid),
+    173: full('getppid', ctx => after(relations(ctx, 0), list => list[1] as number)),
     174: full('getuid', credential('uid')),
     175: full('geteuid', credential('euid')),
     176: full('getgid', credential('gid')),
     177: full('getegid', credential('egid')),
-    178: full('gettid', (ctx) => ctx.task.tid),
+    178: full('gettid', ctx => ctx.task.tid),
     220: full('clone', (ctx, flags, stack, parentTid, tls, childTid) => clone(kernel, ctx.task, flags, stack, parentTid, tls, childTid)),
     221: full('execve', execve),
     129: full('kill', (ctx, pid, signal) => kill(kernel, ctx.process, int(pid), int(signal))),

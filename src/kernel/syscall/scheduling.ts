@@ -26,12 +26,12 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
   /** A mask of cores of this kernel stays here; one of cores of another kernel is a wish to move there (as in Popcorn). */
   function setAffinity(ctx: SyscallContext, pid: number, size: number, address: number): Maybe<number> {
     const bytes = ctx.user.read(address, Math.min(size, 1024));
-    const wanted = kernel.topology.cores.map((core) => core.id).filter((id) => ((bytes[id >> 3] ?? 0) >> (id & 7)) & 1);
+    const wanted = kernel.topology.cores.map(core => core.id).filter(id => ((bytes[id >> 3] ?? 0) >> (id & 7)) & 1);
     if (wanted.length === 0) throw new Errno(E.INVAL);
-    const here = wanted.filter((id) => kernel.cores.some((core) => core.id === id));
+    const here = wanted.filter(id => kernel.cores.some(core => core.id === id));
     const task = kernel.tasks.get(int(pid) === 0 ? ctx.task.tid : int(pid));
     if (task === undefined) {
-      const target = kernel.plan.partitions.find((partition) => partition.cores.includes(wanted[0] as number));
+      const target = kernel.plan.partitions.find(partition => partition.cores.includes(wanted[0] as number));
       if (target === undefined) throw new Errno(E.INVAL);
       return moveElsewhere(int(pid), target.kernel);
     }
@@ -49,7 +49,9 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
       }
       return 0;
     }
-    const target = kernel.plan.partitions.find((partition) => partition.cores.some((id) => wanted.includes(id)) && kernel.isPeer(partition.kernel));
+    const target = kernel.plan.partitions.find(
+      partition => partition.cores.some(id => wanted.includes(id)) && kernel.isPeer(partition.kernel),
+    );
     if (target === undefined) throw new Errno(E.INVAL);
     kernel.migration.ask(task.process, target.kernel, wanted);
     return 0;
@@ -57,7 +59,7 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
 
   function getAffinity(ctx: SyscallContext, pid: number, size: number, address: number): number {
     const task = taskOf(ctx, pid);
-    const highest = Math.max(...kernel.topology.cores.map((core) => core.id));
+    const highest = Math.max(...kernel.topology.cores.map(core => core.id));
     const bytes = new Uint8Array((Math.floor(highest / 64) + 1) * 8);
     if (size < bytes.length || size % 8 !== 0) throw new Errno(E.INVAL);
     for (const id of task.affinity) bytes[id >> 3] = (bytes[id >> 3] as number) | (1 << (id & 7));
@@ -67,10 +69,14 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
 
   return {
     118: partial('sched_setparam', () => 0, 'There is one policy; parameters change nothing.'),
-    119: partial('sched_setscheduler', (ctx, pid, policy) => {
-      taskOf(ctx, pid).policy = int(policy);
-      return 0;
-    }, 'Kept and reported, but all tasks are scheduled fairly.'),
+    119: partial(
+      'sched_setscheduler',
+      (ctx, pid, policy) => {
+        taskOf(ctx, pid).policy = int(policy);
+        return 0;
+      },
+      'Kept and reported, but all tasks are scheduled fairly.',
+    ),
     120: full('sched_getscheduler', (ctx, pid) => taskOf(ctx, pid).policy),
     121: full('sched_getparam', (ctx, pid, address) => {
       taskOf(ctx, pid);
@@ -79,7 +85,7 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
     }),
     122: full('sched_setaffinity', setAffinity),
     123: full('sched_getaffinity', getAffinity),
-    124: full('sched_yield', (ctx) => {
+    124: full('sched_yield', ctx => {
       kernel.coreOf(ctx.task).resched = true;
       return 0;
     }),
@@ -91,18 +97,26 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
       ctx.user.setI64(address + 8, Math.floor((kernel.cost('schedGranularity') * 1e9) / kernel.hertz));
       return 0;
     }),
-    140: partial('setpriority', (ctx, which, who, nice) => {
-      if (int(which) !== PRIO_PROCESS) throw new Errno(E.INVAL);
-      const task = taskOf(ctx, who);
-      const wanted = Math.max(-20, Math.min(19, int(nice)));
-      if (wanted < task.nice && ctx.process.credentials.euid !== 0) throw new Errno(E.ACCES);
-      for (const thread of task.process.threads) thread.nice = wanted;
-      return 0;
-    }, 'For one process of this kernel at a time.'),
-    141: partial('getpriority', (ctx, which, who) => {
-      if (int(which) !== PRIO_PROCESS) throw new Errno(E.INVAL);
-      return 20 - taskOf(ctx, who).nice;
-    }, 'For one process of this kernel at a time.'),
+    140: partial(
+      'setpriority',
+      (ctx, which, who, nice) => {
+        if (int(which) !== PRIO_PROCESS) throw new Errno(E.INVAL);
+        const task = taskOf(ctx, who);
+        const wanted = Math.max(-20, Math.min(19, int(nice)));
+        if (wanted < task.nice && ctx.process.credentials.euid !== 0) throw new Errno(E.ACCES);
+        for (const thread of task.process.threads) thread.nice = wanted;
+        return 0;
+      },
+      'For one process of this kernel at a time.',
+    ),
+    141: partial(
+      'getpriority',
+      (ctx, which, who) => {
+        if (int(which) !== PRIO_PROCESS) throw new Errno(E.INVAL);
+        return 20 - taskOf(ctx, who).nice;
+      },
+      'For one process of this kernel at a time.',
+    ),
     168: full('getcpu', (ctx, coreAt, nodeAt) => {
       const core = kernel.coreOf(ctx.task);
       if (coreAt !== 0) ctx.user.setU32(coreAt, core.id);

@@ -99,7 +99,8 @@ export function signalCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
     const { task } = ctx;
     const on = onAlternateStack(task, kernel.coreOf(task).hart.x(2));
     const { base, size, flags } = task.altStack;
-    const wanted = newAt === 0 ? null : { base: ctx.user.getI64(newAt), flags: ctx.user.getU32(newAt + 8), size: ctx.user.getI64(newAt + 16) };
+    const wanted =
+      newAt === 0 ? null : { base: ctx.user.getI64(newAt), flags: ctx.user.getU32(newAt + 8), size: ctx.user.getI64(newAt + 16) };
     if (oldAt !== 0) {
       ctx.user.setI64(oldAt, base);
       ctx.user.setI64(oldAt + 8, flags & SS.DISABLE ? SS.DISABLE : on ? SS.ONSTACK : 0);
@@ -132,14 +133,15 @@ export function signalCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
       if (size > 8) throw new Errno(E.INVAL);
       const set = [0, 0];
       for (const info of [...ctx.task.pending.all, ...ctx.process.pending.all]) {
-        if (isBlocked(ctx.task.blocked, info.signal)) set[(info.signal - 1) >> 5] = (set[(info.signal - 1) >> 5] as number) | (1 << ((info.signal - 1) & 31));
+        if (isBlocked(ctx.task.blocked, info.signal))
+          set[(info.signal - 1) >> 5] = (set[(info.signal - 1) >> 5] as number) | (1 << ((info.signal - 1) & 31));
       }
       ctx.user.setU32(at, (set[0] as number) >>> 0);
       ctx.user.setU32(at + 4, (set[1] as number) >>> 0);
       return 0;
     }),
     137: full('rt_sigtimedwait', sigtimedwait),
-    139: full('rt_sigreturn', (ctx) => {
+    139: full('rt_sigreturn', ctx => {
       signalReturn(kernel, ctx.task);
       return REGISTERS_SET;
     }),

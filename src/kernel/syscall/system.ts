@@ -18,9 +18,17 @@ export function systemCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
   let cleared = 0;
 
   function syslog(ctx: SyscallContext, type: number, address: number, length: number): number {
-    const text = (): Uint8Array => latin1(kernel.logBook.lines.slice(Math.max(0, cleared - kernel.logBook.dropped)).map((line) => `<${line.level}>${kernel.logBook.format(line)}\n`).join(''));
+    const text = (): Uint8Array =>
+      latin1(
+        kernel.logBook.lines
+          .slice(Math.max(0, cleared - kernel.logBook.dropped))
+          .map(line => `<${line.level}>${kernel.logBook.format(line)}\n`)
+          .join(''),
+      );
     switch (type) {
-      case SYSLOG.READ: case SYSLOG.READ_ALL: case SYSLOG.READ_CLEAR: {
+      case SYSLOG.READ:
+      case SYSLOG.READ_ALL:
+      case SYSLOG.READ_CLEAR: {
         const bytes = text();
         const part = bytes.subarray(Math.max(0, bytes.length - length));
         ctx.user.write(address, part);
@@ -30,22 +38,29 @@ export function systemCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
       case SYSLOG.CLEAR:
         cleared = kernel.logBook.dropped + kernel.logBook.lines.length;
         return 0;
-      case SYSLOG.SIZE_UNREAD: return text().length;
-      case SYSLOG.SIZE_BUFFER: return LOG_BYTES;
-      default: return 0;
+      case SYSLOG.SIZE_UNREAD:
+        return text().length;
+      case SYSLOG.SIZE_BUFFER:
+        return LOG_BYTES;
+      default:
+        return 0;
     }
   }
 
   return {
     116: partial('syslog', syslog, 'READ does not wait for new lines.'),
-    142: partial('reboot', (ctx) => {
-      if (ctx.process.credentials.euid !== 0) throw new Errno(E.PERM);
-      kernel.image.halt();
-      return 0;
-    }, 'Whatever is asked, the kernel halts.'),
+    142: partial(
+      'reboot',
+      ctx => {
+        if (ctx.process.credentials.euid !== 0) throw new Errno(E.PERM);
+        kernel.image.halt();
+        return 0;
+      },
+      'Whatever is asked, the kernel halts.',
+    ),
     160: full('uname', (ctx, address) => {
       const fields = ['Linux', kernel.hostname, RELEASE, VERSION, 'riscv64', '(none)'];
-      ctx.user.write(address, latin1(fields.map((field) => field.padEnd(UTS_FIELD, '\0')).join('')));
+      ctx.user.write(address, latin1(fields.map(field => field.padEnd(UTS_FIELD, '\0')).join('')));
       return 0;
     }),
     161: full('sethostname', (ctx, address, length) => {

@@ -30,7 +30,13 @@ export class CallTable {
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
     this.rows = {
-      ...FILE_CALLS, ...processCalls(kernel), ...memoryCalls(kernel), ...signalCalls(kernel), ...timeCalls(kernel), ...schedulingCalls(kernel), ...systemCalls(kernel),
+      ...FILE_CALLS,
+      ...processCalls(kernel),
+      ...memoryCalls(kernel),
+      ...signalCalls(kernel),
+      ...timeCalls(kernel),
+      ...schedulingCalls(kernel),
+      ...systemCalls(kernel),
     };
   }
 
@@ -70,13 +76,24 @@ export class CallTable {
 class TaskContext implements SyscallContext {
   readonly #kernel: Kernel;
 
-  constructor(kernel: Kernel, readonly task: Task) {
+  constructor(
+    kernel: Kernel,
+    readonly task: Task,
+  ) {
     this.#kernel = kernel;
   }
-  get process(): SyscallContext['process'] { return this.task.process; }
-  get services(): SyscallContext['services'] { return this.#kernel.files.services; }
-  get vfs(): SyscallContext['vfs'] { return this.#kernel.vfs; }
-  get user(): SyscallContext['user'] { return this.task.process.user; }
+  get process(): SyscallContext['process'] {
+    return this.task.process;
+  }
+  get services(): SyscallContext['services'] {
+    return this.#kernel.files.services;
+  }
+  get vfs(): SyscallContext['vfs'] {
+    return this.#kernel.vfs;
+  }
+  get user(): SyscallContext['user'] {
+    return this.task.process.user;
+  }
 
   raise(signal: number): void {
     signalTask(this.#kernel, this.task, { signal, code: SI.KERNEL, pid: 0, uid: 0, status: 0, address: 0 });

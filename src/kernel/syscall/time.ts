@@ -29,13 +29,17 @@ function timespecAt(user: SyscallContext['user'], address: number): Timespec {
   return { seconds, nanoseconds };
 }
 
-const cyclesIn = (kernel: Kernel, { seconds, nanoseconds }: Timespec): Cycles => Math.ceil(seconds * kernel.hertz + (nanoseconds * kernel.hertz) / 1e9);
+const cyclesIn = (kernel: Kernel, { seconds, nanoseconds }: Timespec): Cycles =>
+  Math.ceil(seconds * kernel.hertz + (nanoseconds * kernel.hertz) / 1e9);
 
 /** The absolute virtual time that a timespec in user memory means. @throws Errno EINVAL EFAULT */
 export function durationOf(kernel: Kernel, user: SyscallContext['user'], address: number, absolute: boolean, realtime: boolean): Cycles {
   const time = timespecAt(user, address);
   if (!absolute) return kernel.now + cyclesIn(kernel, time);
-  return cyclesIn(kernel, realtime ? { seconds: Math.max(0, time.seconds - POWER_ON_SECONDS - kernel.image.clockOffset), nanoseconds: time.nanoseconds } : time);
+  return cyclesIn(
+    kernel,
+    realtime ? { seconds: Math.max(0, time.seconds - POWER_ON_SECONDS - kernel.image.clockOffset), nanoseconds: time.nanoseconds } : time,
+  );
 }
 
 export function timeCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
@@ -45,14 +49,22 @@ export function timeCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
       return { seconds: base + seconds, nanoseconds: Math.floor(((cycles - seconds * kernel.hertz) * 1e9) / kernel.hertz) };
     };
     switch (int(clock)) {
-      case CLOCK.REALTIME: case CLOCK.REALTIME_COARSE: return parts(kernel.now, POWER_ON_SECONDS + kernel.image.clockOffset);
-      case CLOCK.MONOTONIC: case CLOCK.RAW: case CLOCK.MONOTONIC_COARSE: case CLOCK.BOOTTIME: return parts(kernel.now);
+      case CLOCK.REALTIME:
+      case CLOCK.REALTIME_COARSE:
+        return parts(kernel.now, POWER_ON_SECONDS + kernel.image.clockOffset);
+      case CLOCK.MONOTONIC:
+      case CLOCK.RAW:
+      case CLOCK.MONOTONIC_COARSE:
+      case CLOCK.BOOTTIME:
+        return parts(kernel.now);
       case CLOCK.PROCESS: {
         const [user, system] = usedBy(ctx.process);
         return parts(user + system);
       }
-      case CLOCK.THREAD: return parts(ctx.task.usedUser + ctx.task.usedSystem);
-      default: throw new Errno(E.INVAL);
+      case CLOCK.THREAD:
+        return parts(ctx.task.usedUser + ctx.task.usedSystem);
+      default:
+        throw new Errno(E.INVAL);
     }
   };
   const put = (ctx: SyscallContext, address: number, { seconds, nanoseconds }: Timespec): void => {
@@ -98,16 +110,20 @@ export function timeCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
   return {
     101: full('nanosleep', (ctx, at, rest) => sleepUntil(ctx, kernel.now + cyclesIn(kernel, timespecAt(ctx.user, at)), rest)),
     102: partial('getitimer', getTimer, 'ITIMER_VIRTUAL and ITIMER_PROF never run.'),
-    103: partial('setitimer', (ctx, which, newAt, oldAt) => {
-      if (which < 0 || which > 2) throw new Errno(E.INVAL);
-      const wanted = newAt === 0 ? [0, 0] : [timeval(ctx, newAt + 16), timeval(ctx, newAt)];
-      if (oldAt !== 0) getTimer(ctx, which, oldAt);
-      if (which === 0) {
-        ctx.process.itimerInterval = wanted[1] as number;
-        kernel.alarm(ctx.process, wanted[0] as number);
-      }
-      return 0;
-    }, 'ITIMER_VIRTUAL and ITIMER_PROF never run.'),
+    103: partial(
+      'setitimer',
+      (ctx, which, newAt, oldAt) => {
+        if (which < 0 || which > 2) throw new Errno(E.INVAL);
+        const wanted = newAt === 0 ? [0, 0] : [timeval(ctx, newAt + 16), timeval(ctx, newAt)];
+        if (oldAt !== 0) getTimer(ctx, which, oldAt);
+        if (which === 0) {
+          ctx.process.itimerInterval = wanted[1] as number;
+          kernel.alarm(ctx.process, wanted[0] as number);
+        }
+        return 0;
+      },
+      'ITIMER_VIRTUAL and ITIMER_PROF never run.',
+    ),
     112: full('clock_settime', (ctx, clock, at) => {
       if (int(clock) !== CLOCK.REALTIME) throw new Errno(E.INVAL);
       if (ctx.process.credentials.euid !== 0) throw new Errno(E.PERM);

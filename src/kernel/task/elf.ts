@@ -51,7 +51,8 @@ export function headerExtent(header: Uint8Array): number {
   const view = check(header);
   const offset = Number(view.getBigUint64(32, true));
   const count = view.getUint16(56, true);
-  if (view.getUint16(54, true) !== PROGRAM_HEADER_BYTES || count === 0 || count > HEADERS_MAX) throw new NotExecutable('its program headers are malformed');
+  if (view.getUint16(54, true) !== PROGRAM_HEADER_BYTES || count === 0 || count > HEADERS_MAX)
+    throw new NotExecutable('its program headers are malformed');
   if (offset > 1 << 20) throw new NotExecutable('its program headers lie too far in the file');
   return offset + count * PROGRAM_HEADER_BYTES;
 }
@@ -82,7 +83,8 @@ export function parseElf(head: Uint8Array, fileBytes: number): Elf {
     const inMemory = Number(view.getBigUint64(at + 40, true));
     if (kind === PT_GNU_STACK) executableStack = (flags & 1) !== 0;
     if (kind === PT_INTERP) {
-      if (inFile < 2 || inFile > 4096 || fileOffset + inFile > head.length) throw new NotExecutable('the name of its interpreter is out of reach');
+      if (inFile < 2 || inFile > 4096 || fileOffset + inFile > head.length)
+        throw new NotExecutable('the name of its interpreter is out of reach');
       interpreter = String.fromCharCode(...head.subarray(fileOffset, fileOffset + inFile - 1));
     }
     if (kind !== PT_LOAD || inMemory === 0) continue;
@@ -99,11 +101,20 @@ export function parseElf(head: Uint8Array, fileBytes: number): Elf {
     if (offset >= fileOffset && end <= fileOffset + inFile) headersAddress = address + offset - fileOffset;
   }
   if (segments.length === 0) throw new NotExecutable('it has nothing to load');
-  return { relocatable: type === ET_DYN, entry: Number(view.getBigUint64(24, true)), segments, interpreter, headersAddress, headerCount: count, executableStack };
+  return {
+    relocatable: type === ET_DYN,
+    entry: Number(view.getBigUint64(24, true)),
+    segments,
+    interpreter,
+    headersAddress,
+    headerCount: count,
+    executableStack,
+  };
 }
 
 function check(head: Uint8Array): DataView {
-  if (head.length < 4 || head[0] !== 0x7f || head[1] !== 0x45 || head[2] !== 0x4c || head[3] !== 0x46) throw new NotExecutable('it is not an ELF file');
+  if (head.length < 4 || head[0] !== 0x7f || head[1] !== 0x45 || head[2] !== 0x4c || head[3] !== 0x46)
+    throw new NotExecutable('it is not an ELF file');
   if (head.length < ELF_HEADER_BYTES) throw new NotExecutable('it is cut off in its ELF header');
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   if (head[4] !== 2 || head[5] !== 1) throw new NotExecutable('it is not a 64-bit little-endian ELF file');

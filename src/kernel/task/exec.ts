@@ -30,7 +30,24 @@ const STRINGS_MAX = 2 << 20;
 const STRING_MAX = 128 * 1024;
 const SCRIPT_DEPTH_MAX = 4;
 
-const AT = { PHDR: 3, PHENT: 4, PHNUM: 5, PAGESZ: 6, BASE: 7, FLAGS: 8, ENTRY: 9, UID: 11, EUID: 12, GID: 13, EGID: 14, HWCAP: 16, CLKTCK: 17, SECURE: 23, RANDOM: 25, EXECFN: 31 } as const;
+const AT = {
+  PHDR: 3,
+  PHENT: 4,
+  PHNUM: 5,
+  PAGESZ: 6,
+  BASE: 7,
+  FLAGS: 8,
+  ENTRY: 9,
+  UID: 11,
+  EUID: 12,
+  GID: 13,
+  EGID: 14,
+  HWCAP: 16,
+  CLKTCK: 17,
+  SECURE: 23,
+  RANDOM: 25,
+  EXECFN: 31,
+} as const;
 /** Letters of the ISA string as bits: I M A F D C. */
 const HWCAP = [...'IMAFDC'].reduce((bits, letter) => bits | (1 << (letter.charCodeAt(0) - 65)), 0);
 
@@ -55,7 +72,7 @@ export interface LoadedProgram {
  */
 export function* exec(kernel: Kernel, task: Task, path: string, argv: readonly string[], env: readonly string[]): Blocking<number> {
   const total = [...argv, ...env].reduce((sum, text) => sum + text.length + 9, 0);
-  if (total > STRINGS_MAX || [...argv, ...env].some((text) => text.length >= STRING_MAX)) throw new Errno(E.TOOBIG);
+  if (total > STRINGS_MAX || [...argv, ...env].some(text => text.length >= STRING_MAX)) throw new Errno(E.TOOBIG);
   const process = task.process;
   const loaded = yield* load(kernel, task, path, argv, env);
 
@@ -67,7 +84,9 @@ export function* exec(kernel: Kernel, task: Task, path: string, argv: readonly s
   process.user = loaded.user;
   for (const file of process.files.closeOnExec()) kernel.detach(file.release());
   const old = process.actions;
-  process.actions = defaultActions().map((action, signal) => (old[signal]?.handler === SIG_IGN ? { ...action, handler: SIG_IGN } : { ...action, handler: SIG_DFL }));
+  process.actions = defaultActions().map((action, signal) =>
+    old[signal]?.handler === SIG_IGN ? { ...action, handler: SIG_IGN } : { ...action, handler: SIG_DFL },
+  );
   task.altStack = { base: 0, size: 0, flags: 2 };
   task.clearChildTid = 0;
   task.robustList = 0;
@@ -113,7 +132,16 @@ export function* load(kernel: Kernel, task: Task, path: string, argv: readonly s
     space.brk = end;
     mapVdso(space, user);
     const protection = PROT.READ | PROT.WRITE | (image.elf.executableStack ? PROT.EXEC : 0);
-    space.insertArea({ start: STACK_TOP - STACK_BYTES, end: STACK_TOP, protection, shared: false, growsDown: true, backing: null, backingPage: 0, label: '[stack]' });
+    space.insertArea({
+      start: STACK_TOP - STACK_BYTES,
+      end: STACK_TOP,
+      protection,
+      shared: false,
+      growsDown: true,
+      backing: null,
+      backingPage: 0,
+      label: '[stack]',
+    });
     const sp = buildStack(kernel, task, space, user, image, base, interpreterBase, path, env);
     return { space, user, pc, sp };
   } catch (error) {
@@ -137,8 +165,9 @@ function* openImage(kernel: Kernel, task: Task, path: string, argv: readonly str
       const interpreter = space < 0 ? line : line.slice(0, space);
       if (interpreter === '') throw new NotExecutable('its interpreter line is empty');
       const optional = space < 0 ? [] : [line.slice(space).trim()];
+      const image = yield* openImage(kernel, task, interpreter, [interpreter, ...optional, path, ...argv.slice(1)], io, depth + 1);
       kernel.detach(file.release());
-      return yield* openImage(kernel, task, interpreter, [interpreter, ...optional, path, ...argv.slice(1)], io, depth + 1);
+      return image;
     }
     const extent = head.length < ELF_HEADER_BYTES ? head.length : Math.min(size, headerExtent(head));
     const headers = new Uint8Array(Math.max(extent, head.length));
@@ -170,27 +199,57 @@ function* mapSegments(kernel: Kernel, space: AddressSpace, user: UserMemory, fil
     const memoryEnd = roundUpToPage(start + segment.memoryBytes);
     if (segment.fileBytes > 0) {
       const page = (segment.fileOffset - (segment.fileOffset % 4096)) / 4096;
-      const backing = yield* fileBacking(file, page, mapped / 4096, (work) => kernel.detach(work));
-      space.insertArea({ start: pageStart, end: pageStart + mapped, protection: segment.protection, shared: false, growsDown: false, backing, backingPage: page, label: '' });
+      const backing = yield* fileBacking(file, page, mapped / 4096, work => kernel.detach(work));
+      space.insertArea({
+        start: pageStart,
+        end: pageStart + mapped,
+        protection: segment.protection,
+        shared: false,
+        growsDown: false,
+        backing,
+        backingPage: page,
+        label: '',
+      });
     }
     const zeroStart = segment.fileBytes > 0 ? pageStart + mapped : pageStart;
     if (memoryEnd > zeroStart) {
-      space.insertArea({ start: zeroStart, end: memoryEnd, protection: segment.protection, shared: false, growsDown: false, backing: null, backingPage: 0, label: '' });
+      space.insertArea({
+        start: zeroStart,
+        end: memoryEnd,
+        protection: segment.protection,
+        shared: false,
+        growsDown: false,
+        backing: null,
+        backingPage: 0,
+        label: '',
+      });
     }
     const tail = Math.min(roundUpToPage(fileEnd), memoryEnd) - fileEnd;
-    if (segment.memoryBytes > segment.fileBytes && segment.fileBytes > 0 && tail > 0 && segment.protection & PROT.WRITE) user.write(fileEnd, new Uint8Array(tail));
+    if (segment.memoryBytes > segment.fileBytes && segment.fileBytes > 0 && tail > 0 && segment.protection & PROT.WRITE)
+      user.write(fileEnd, new Uint8Array(tail));
     end = Math.max(end, start + segment.memoryBytes);
   }
   return end;
 }
 
 function buildStack(
-  kernel: Kernel, task: Task, space: AddressSpace, user: UserMemory, image: Image, base: number, interpreterBase: number, path: string, env: readonly string[],
+  kernel: Kernel,
+  task: Task,
+  space: AddressSpace,
+  user: UserMemory,
+  image: Image,
+  base: number,
+  interpreterBase: number,
+  path: string,
+  env: readonly string[],
 ): number {
   let at = STACK_TOP - 8;
   const push = (text: string): number => {
     at -= text.length + 1;
-    user.write(at, Uint8Array.from([...text, '\0'], (c) => c.charCodeAt(0)));
+    user.write(
+      at,
+      Uint8Array.from([...text, '\0'], c => c.charCodeAt(0)),
+    );
     return at;
   };
   const pathAt = push(path);
@@ -207,9 +266,23 @@ function buildStack(
   user.write(randomAt, random);
   const { uid, euid, gid, egid } = task.process.credentials;
   const aux: [number, number][] = [
-    [AT.HWCAP, HWCAP], [AT.PAGESZ, 4096], [AT.CLKTCK, 100], [AT.PHDR, image.elf.headersAddress === 0 ? 0 : base + image.elf.headersAddress], [AT.PHENT, 56],
-    [AT.PHNUM, image.elf.headerCount], [AT.BASE, interpreterBase], [AT.FLAGS, 0], [AT.ENTRY, base + image.elf.entry], [AT.UID, uid], [AT.EUID, euid],
-    [AT.GID, gid], [AT.EGID, egid], [AT.SECURE, 0], [AT.RANDOM, randomAt], [AT.EXECFN, pathAt], [0, 0],
+    [AT.HWCAP, HWCAP],
+    [AT.PAGESZ, 4096],
+    [AT.CLKTCK, 100],
+    [AT.PHDR, image.elf.headersAddress === 0 ? 0 : base + image.elf.headersAddress],
+    [AT.PHENT, 56],
+    [AT.PHNUM, image.elf.headerCount],
+    [AT.BASE, interpreterBase],
+    [AT.FLAGS, 0],
+    [AT.ENTRY, base + image.elf.entry],
+    [AT.UID, uid],
+    [AT.EUID, euid],
+    [AT.GID, gid],
+    [AT.EGID, egid],
+    [AT.SECURE, 0],
+    [AT.RANDOM, randomAt],
+    [AT.EXECFN, pathAt],
+    [0, 0],
   ];
   const words = [argAt.length, ...argAt, 0, ...envAt, 0, ...aux.flat()];
   const sp = Math.floor((at - words.length * 8) / 16) * 16;

@@ -6,11 +6,22 @@ import { PendingSignals } from '../signal/state.ts';
 import { TraceKind } from '../trace.ts';
 import { type Blocking, settle, sleep, WaitQueue } from '../types.ts';
 import { traceName } from './exec.ts';
-import { type Process, Task } from './task.ts';
+import type { Process, Task } from './task.ts';
 
 export const CLONE = {
-  VM: 0x100, FS: 0x200, FILES: 0x400, SIGHAND: 0x800, VFORK: 0x4000, PARENT: 0x8000, THREAD: 0x10000, SYSVSEM: 0x40000,
-  SETTLS: 0x80000, PARENT_SETTID: 0x100000, CHILD_CLEARTID: 0x200000, CHILD_SETTID: 0x1000000, NEW_ANY: 0x7e020080,
+  VM: 0x100,
+  FS: 0x200,
+  FILES: 0x400,
+  SIGHAND: 0x800,
+  VFORK: 0x4000,
+  PARENT: 0x8000,
+  THREAD: 0x10000,
+  SYSVSEM: 0x40000,
+  SETTLS: 0x80000,
+  PARENT_SETTID: 0x100000,
+  CHILD_CLEARTID: 0x200000,
+  CHILD_SETTID: 0x1000000,
+  NEW_ANY: 0x7e020080,
 } as const;
 
 /**
@@ -18,7 +29,15 @@ export const CLONE = {
  * @returns the child's id
  * @throws Errno EINVAL, EAGAIN (too many processes), ENOMEM
  */
-export function* clone(kernel: Kernel, parent: Task, flags: number, stack: number, parentTid: number, tls: number, childTid: number): Blocking<number> {
+export function* clone(
+  kernel: Kernel,
+  parent: Task,
+  flags: number,
+  stack: number,
+  parentTid: number,
+  tls: number,
+  childTid: number,
+): Blocking<number> {
   if (flags & CLONE.NEW_ANY) throw new Errno(E.INVAL);
   if (flags & CLONE.THREAD && !(flags & CLONE.SIGHAND)) throw new Errno(E.INVAL);
   if (flags & CLONE.SIGHAND && !(flags & CLONE.VM)) throw new Errno(E.INVAL);
@@ -31,7 +50,9 @@ export function* clone(kernel: Kernel, parent: Task, flags: number, stack: numbe
   if (flags & CLONE.VM) mm.users++;
   let tid: number;
   try {
-    tid = thread ? yield* settle(kernel.origins.allocateTid(process)) : yield* settle(kernel.origins.forked(process, flags & 0xff, (flags & CLONE.PARENT) !== 0));
+    tid = thread
+      ? yield* settle(kernel.origins.allocateTid(process))
+      : yield* settle(kernel.origins.forked(process, flags & 0xff, (flags & CLONE.PARENT) !== 0));
   } catch (error) {
     if (--mm.users === 0) mm.destroy();
     throw error;
@@ -40,12 +61,24 @@ export function* clone(kernel: Kernel, parent: Task, flags: number, stack: numbe
     ? process
     : {
         ...process,
-        pid: tid, mm, user: flags & CLONE.VM ? process.user : new UserMemory(mm, kernel.memory, kernel.processor),
+        pid: tid,
+        mm,
+        user: flags & CLONE.VM ? process.user : new UserMemory(mm, kernel.memory, kernel.processor),
         files: flags & CLONE.FILES ? process.files : process.files.clone(),
         fs: flags & CLONE.FS ? process.fs : { ...process.fs },
-        actions: flags & CLONE.SIGHAND ? process.actions : process.actions.map((action) => ({ ...action, mask: [action.mask[0], action.mask[1]] })),
-        pending: new PendingSignals(), threads: new Set(), credentials: { ...process.credentials, groups: [...process.credentials.groups] },
-        rlimits: new Map(process.rlimits), startTime: kernel.now, usedUser: 0, usedSystem: 0, itimer: null, itimerInterval: 0, exitStatus: null, vforkDone: null,
+        actions:
+          flags & CLONE.SIGHAND ? process.actions : process.actions.map(action => ({ ...action, mask: [action.mask[0], action.mask[1]] })),
+        pending: new PendingSignals(),
+        threads: new Set(),
+        credentials: { ...process.credentials, groups: [...process.credentials.groups] },
+        rlimits: new Map(process.rlimits),
+        startTime: kernel.now,
+        usedUser: 0,
+        usedSystem: 0,
+        itimer: null,
+        itimerInterval: 0,
+        exitStatus: null,
+        vforkDone: null,
       };
   if (flags & CLONE.FILES && !thread) kernel.shareFiles(process.files);
   const child = kernel.newTask(tid, childProcess, parent.core, [...parent.affinity]);
@@ -78,4 +111,3 @@ export function* clone(kernel: Kernel, parent: Task, flags: number, stack: numbe
   while (done !== null && childProcess.vforkDone === done) yield* sleep([done], { interruptible: false });
   return tid;
 }
-

@@ -23,7 +23,14 @@ export class Futexes {
  * FUTEX_WAIT[_BITSET].
  * @throws Errno EAGAIN the word has another value, ETIMEDOUT, ERESTARTSYS
  */
-export function* futexWait(kernel: Kernel, task: Task, address: number, expected: number, bits: number, deadline: Cycles): Blocking<number> {
+export function* futexWait(
+  kernel: Kernel,
+  task: Task,
+  address: number,
+  expected: number,
+  bits: number,
+  deadline: Cycles,
+): Blocking<number> {
   if (bits === 0) throw new Errno(E.INVAL);
   const user = task.process.user;
   if (user.getU32(address) !== expected >>> 0) throw new Errno(E.AGAIN);
@@ -68,7 +75,7 @@ export function futexRequeue(kernel: Kernel, process: Process, from: number, to:
 
 function forget(kernel: Kernel, waiter: Waiter): void {
   const table = kernel.futexes.waiters;
-  const left = (table.get(waiter.key) ?? []).filter((other) => other !== waiter);
+  const left = (table.get(waiter.key) ?? []).filter(other => other !== waiter);
   if (left.length === 0) table.delete(waiter.key);
   else table.set(waiter.key, left);
 }

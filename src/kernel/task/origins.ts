@@ -21,9 +21,11 @@ type Operation = (kernel: Kernel, record: ProcessRecord, args: readonly number[]
 /** Index = number in the message. */
 export const OPERATIONS = {
   /** args: exit signal, 1 for a sibling, location → pid */
-  fork: (kernel, record, [signal = 0, sibling = 0, location = 0]) => [kernel.records.create(sibling ? record.parent : record, location, signal).pid],
+  fork: (kernel, record, [signal = 0, sibling = 0, location = 0]) => [
+    kernel.records.create(sibling ? record.parent : record, location, signal).pid,
+  ],
   /** → an unused id for a thread */
-  allocate: (kernel) => [kernel.records.allocatePid()],
+  allocate: kernel => [kernel.records.allocatePid()],
   /** args: status, user cycles, system cycles */
   exit: (kernel, record, [status = 0, user = 0, system = 0]) => {
     kernel.records.exited(record, status, user, system);
@@ -57,8 +59,16 @@ export const OPERATIONS = {
   relations: (kernel, record) => {
     const terminal = kernel.files.terminals.ofSession(record.session);
     return [
-      record.pid, record.parent?.pid ?? 0, record.group, record.session, record.childrenUser, record.childrenSystem,
-      terminal?.device ?? 0, terminal?.foreground ?? -1, record.location, record.exitSignal,
+      record.pid,
+      record.parent?.pid ?? 0,
+      record.group,
+      record.session,
+      record.childrenUser,
+      record.childrenSystem,
+      terminal?.device ?? 0,
+      terminal?.foreground ?? -1,
+      record.location,
+      record.exitSignal,
     ];
   },
   /** args: 1 when SIGCHLD is ignored */
@@ -194,7 +204,15 @@ export function* kill(kernel: Kernel, sender: Process, target: number, signal: n
     if (count === 0) throw new Errno(E.SRCH);
     return 0;
   }
-  const [members = 0] = yield* settle(kernel.origins.ask(target === 0 ? sender.pid : firstOfGroup(kernel, sender, -target), 'signalGroup', target === 0 ? 0 : -target, signal, ...from));
+  const [members = 0] = yield* settle(
+    kernel.origins.ask(
+      target === 0 ? sender.pid : firstOfGroup(kernel, sender, -target),
+      'signalGroup',
+      target === 0 ? 0 : -target,
+      signal,
+      ...from,
+    ),
+  );
   if (members === 0) throw new Errno(E.SRCH);
   return 0;
 }
@@ -207,7 +225,8 @@ export function* killThread(kernel: Kernel, sender: Process, group: Pid, tid: Pi
     if (group > 0 && group !== tid) throw new Errno(E.SRCH);
     return yield* kill(kernel, sender, tid, signal);
   }
-  if (signal !== 0) signalTask(kernel, task, { signal, code: SI.TKILL, pid: sender.pid, uid: sender.credentials.uid, status: 0, address: 0 });
+  if (signal !== 0)
+    signalTask(kernel, task, { signal, code: SI.TKILL, pid: sender.pid, uid: sender.credentials.uid, status: 0, address: 0 });
   return 0;
 }
 

@@ -95,9 +95,26 @@ export class Records {
   create(parent: ProcessRecord | null, location: KernelId, exitSignal: number = SIG.CHLD): ProcessRecord {
     const pid = this.allocatePid();
     const record: ProcessRecord = {
-      pid, parent, children: new Set(), group: parent?.group ?? pid, session: parent?.session ?? pid, state: 'running', status: 0, location,
-      undelivered: [], unreported: null, ignoresChildren: false, exitSignal, usedUser: 0, usedSystem: 0, childrenUser: 0, childrenSystem: 0,
-      childChanged: new WaitQueue(), hasExecuted: false, hasStarted: true, name: '',
+      pid,
+      parent,
+      children: new Set(),
+      group: parent?.group ?? pid,
+      session: parent?.session ?? pid,
+      state: 'running',
+      status: 0,
+      location,
+      undelivered: [],
+      unreported: null,
+      ignoresChildren: false,
+      exitSignal,
+      usedUser: 0,
+      usedSystem: 0,
+      childrenUser: 0,
+      childrenSystem: 0,
+      childChanged: new WaitQueue(),
+      hasExecuted: false,
+      hasStarted: true,
+      name: '',
     };
     this.all.set(pid, record);
     parent?.children.add(record);
@@ -165,7 +182,7 @@ export class Records {
     const wanted = group === 0 ? target.pid : group;
     if (target.session === target.pid || target.session !== caller.session) throw new Errno(E.PERM);
     if (target !== caller && target.hasExecuted) throw new Errno(E.ACCES);
-    if (wanted !== target.pid && !this.members(wanted).some((member) => member.session === caller.session)) throw new Errno(E.PERM);
+    if (wanted !== target.pid && !this.members(wanted).some(member => member.session === caller.session)) throw new Errno(E.PERM);
     target.group = wanted;
   }
 
@@ -177,12 +194,14 @@ export class Records {
   }
 
   members(group: Pid): ProcessRecord[] {
-    return [...this.all.values()].filter((record) => record.group === group && record.state !== 'zombie');
+    return [...this.all.values()].filter(record => record.group === group && record.state !== 'zombie');
   }
 
   /** Whether no member of the group has a parent in the same session but another group. */
   isOrphaned(group: Pid): boolean {
-    return !this.members(group).some((record) => record.parent !== null && record.parent.session === record.session && record.parent.group !== group);
+    return !this.members(group).some(
+      record => record.parent !== null && record.parent.session === record.session && record.parent.group !== group,
+    );
   }
 
   #report(child: ProcessRecord, options: number): Reaped | null {
@@ -223,7 +242,12 @@ export class Records {
     if (parent.ignoresChildren) this.#reap(record);
     else if (record.exitSignal > 0) {
       this.#services.deliver(parent, {
-        signal: record.exitSignal, code, pid: record.pid, uid: 0, status: signal === 0 ? record.status >> 8 : signal, address: 0,
+        signal: record.exitSignal,
+        code,
+        pid: record.pid,
+        uid: 0,
+        status: signal === 0 ? record.status >> 8 : signal,
+        address: 0,
       });
     }
     parent.childChanged.wakeAll();
@@ -244,15 +268,16 @@ export class Records {
   #groupsOfChildren(record: ProcessRecord): Pid[] {
     const groups = new Set<Pid>();
     for (const child of record.children) if (child.session === record.session && child.group !== record.group) groups.add(child.group);
-    return [...groups].filter((group) => !this.isOrphaned(group));
+    return [...groups].filter(group => !this.isOrphaned(group));
   }
 
   /** A group that became an orphan with a stopped member gets SIGHUP and SIGCONT (POSIX). */
   #releaseOrphans(group: Pid): void {
     const members = this.members(group);
-    if (!this.isOrphaned(group) || !members.some((record) => record.state === 'stopped')) return;
+    if (!this.isOrphaned(group) || !members.some(record => record.state === 'stopped')) return;
     for (const record of members) {
-      for (const signal of [SIG.HUP, SIG.CONT]) this.#services.deliver(record, { signal, code: SI.KERNEL, pid: 0, uid: 0, status: 0, address: 0 });
+      for (const signal of [SIG.HUP, SIG.CONT])
+        this.#services.deliver(record, { signal, code: SI.KERNEL, pid: 0, uid: 0, status: 0, address: 0 });
     }
   }
 }

@@ -11,7 +11,16 @@ export const VDSO_SIGRETURN = VDSO_BASE;
 const CODE = new Uint8Array(new Uint32Array([0x08b00893, 0x00000073]).buffer);
 
 export function mapVdso(space: AddressSpace, user: UserMemory): void {
-  const area = { start: VDSO_BASE, end: VDSO_BASE + 0x1000, protection: PROT.READ | PROT.WRITE, shared: false, growsDown: false, backing: null, backingPage: 0, label: '[vdso]' };
+  const area = {
+    start: VDSO_BASE,
+    end: VDSO_BASE + 0x1000,
+    protection: PROT.READ | PROT.WRITE,
+    shared: false,
+    growsDown: false,
+    backing: null,
+    backingPage: 0,
+    label: '[vdso]',
+  };
   space.insertArea(area);
   user.write(VDSO_BASE, CODE);
   space.protect(VDSO_BASE, 0x1000, PROT.READ | PROT.EXEC);

@@ -168,7 +168,8 @@ export class MessageTable extends Table {
     this.bytes = resized(this.bytes, room * MESSAGE_BYTES);
   }
   protected override shift(from: number, to: number): void {
-    for (const column of [this.sent, this.received, this.sequence, this.cause, this.length16, this.to, this.type, this.fragment]) column.copyWithin(0, from, to);
+    for (const column of [this.sent, this.received, this.sequence, this.cause, this.length16, this.to, this.type, this.fragment])
+      column.copyWithin(0, from, to);
     this.bytes.copyWithin(0, from * MESSAGE_BYTES, to * MESSAGE_BYTES);
   }
 }

@@ -62,7 +62,7 @@ describe('no instruction', () => {
     const bench = new Bench();
     const code = bench.map(CODE) * 4096;
     const { hart } = bench;
-    for (const row of instructions.filter((each) => each.hasRounding)) {
+    for (const row of instructions.filter(each => each.hasRounding)) {
       for (const fcsr of [0xa0, 0xc1, 0xff]) {
         bench.code(code, [encode(row, { rm: 7 })]);
         hart.pc = CODE;
@@ -76,27 +76,45 @@ describe('no instruction', () => {
 
 /** A valid immediate of the format out of any integer. */
 const immediateOf: Record<Format, (n: number) => number> = {
-  R: () => 0, R4: () => 0, none: () => 0,
-  I: (n) => (n << 20) >> 20, S: (n) => (n << 20) >> 20,
-  B: (n) => ((n << 19) >> 19) & ~1, J: (n) => ((n << 11) >> 11) & ~1, U: (n) => n & ~4095,
-  shift6: (n) => n & 63, shift5: (n) => n & 31, csr: (n) => n & 4095,
+  R: () => 0,
+  R4: () => 0,
+  none: () => 0,
+  I: n => (n << 20) >> 20,
+  S: n => (n << 20) >> 20,
+  B: n => ((n << 19) >> 19) & ~1,
+  J: n => ((n << 11) >> 11) & ~1,
+  U: n => n & ~4095,
+  shift6: n => n & 63,
+  shift5: n => n & 31,
+  csr: n => n & 4095,
 };
 
 test('what encode writes, decode reads', () => {
   const register = fc.nat(31);
-  fc.assert(fc.property(fc.constantFrom(...instructions), register, register, register, register, fc.integer(), fc.constantFrom(0, 1, 2, 3, 4, 7),
-    (row, rd, rs1, rs2, rs3, any, rm) => {
-      const imm = immediateOf[row.format](any);
-      const word = encode(row, { rd, rs1, rs2, rs3, imm, rm });
-      const decoded = decode(word);
-      expect(decoded?.row.name).toBe(row.name);
-      expect(decoded?.imm).toBe(imm);
-      if (row.operands.some((each) => each === 'rd' || each === 'fd')) expect(decoded?.rd).toBe(rd);
-      if (row.operands.some((each) => each.includes('rs1') || each === 'fs1')) expect(decoded?.rs1).toBe(rs1);
-      if (row.operands.some((each) => each === 'rs2' || each === 'fs2')) expect(decoded?.rs2).toBe(rs2);
-      if (row.operands.includes('fs3')) expect(decoded?.rs3).toBe(rs3);
-      if (row.hasRounding) expect(decoded?.rm).toBe(rm);
-    }), { numRuns: 3000 });
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...instructions),
+      register,
+      register,
+      register,
+      register,
+      fc.integer(),
+      fc.constantFrom(0, 1, 2, 3, 4, 7),
+      (row, rd, rs1, rs2, rs3, any, rm) => {
+        const imm = immediateOf[row.format](any);
+        const word = encode(row, { rd, rs1, rs2, rs3, imm, rm });
+        const decoded = decode(word);
+        expect(decoded?.row.name).toBe(row.name);
+        expect(decoded?.imm).toBe(imm);
+        if (row.operands.some(each => each === 'rd' || each === 'fd')) expect(decoded?.rd).toBe(rd);
+        if (row.operands.some(each => each.includes('rs1') || each === 'fs1')) expect(decoded?.rs1).toBe(rs1);
+        if (row.operands.some(each => each === 'rs2' || each === 'fs2')) expect(decoded?.rs2).toBe(rs2);
+        if (row.operands.includes('fs3')) expect(decoded?.rs3).toBe(rs3);
+        if (row.hasRounding) expect(decoded?.rm).toBe(rm);
+      },
+    ),
+    { numRuns: 3000 },
+  );
 });
 
 test('no word is two instructions', () => {

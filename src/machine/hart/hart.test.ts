@@ -25,15 +25,23 @@ interface Program {
  */
 function programFrom(seed: number): Program {
   const dice = new Dice(seed);
-  const pool = instructions.filter((row) => row.operands.length > 0 && !['J', 'B', 'csr'].includes(row.format) && row.name !== 'jalr');
+  const pool = instructions.filter(row => row.operands.length > 0 && !['J', 'B', 'csr'].includes(row.format) && row.name !== 'jalr');
   const words: number[] = [];
   // x8 and x9 point at the window and are put back before each use; x31 counts; no other instruction writes them.
   const untouched = (rd: number) => (rd === 8 || rd === 9 || rd === LOOP ? 5 : rd);
   for (let i = 0; i < 40; i++) {
-    if (dice.below(6) === 0) words.push(encode(dice.of(['beq', 'bne', 'blt', 'bgeu']), { rs1: dice.below(32), rs2: dice.below(32), imm: 8 }));
+    if (dice.below(6) === 0)
+      words.push(encode(dice.of(['beq', 'bne', 'blt', 'bgeu']), { rs1: dice.below(32), rs2: dice.below(32), imm: 8 }));
     if (dice.below(12) === 0) words.push(encode('csrrs', { rd: untouched(dice.below(32)), imm: dice.of([1, 2, 3, 0xc00, 0xc02]) }));
     const row = dice.of(pool);
-    const fields = { rd: untouched(dice.below(32)), rs1: dice.below(32), rs2: dice.below(32), rs3: dice.below(32), rm: dice.below(5), imm: dice.below(2 ** 31) };
+    const fields = {
+      rd: untouched(dice.below(32)),
+      rs1: dice.below(32),
+      rs2: dice.below(32),
+      rs3: dice.below(32),
+      rm: dice.below(5),
+      imm: dice.below(2 ** 31),
+    };
     if (row.format === 'U') fields.imm = dice.below(2 ** 32) & ~4095;
     else if (row.operands.includes('imm(rs1)')) {
       fields.rs1 = 8;
@@ -90,8 +98,14 @@ class Runner {
         continue;
       }
       return {
-        kind, cycles, count, regs: hart.regs.slice(),
-        memory: [...bench.bytes.slice(this.#lower + 4096 - WINDOW, this.#lower + 4096), ...bench.bytes.slice(this.#upper, this.#upper + WINDOW)].join(),
+        kind,
+        cycles,
+        count,
+        regs: hart.regs.slice(),
+        memory: [
+          ...bench.bytes.slice(this.#lower + 4096 - WINDOW, this.#lower + 4096),
+          ...bench.bytes.slice(this.#upper, this.#upper + WINDOW),
+        ].join(),
       };
     }
   }
@@ -100,24 +114,34 @@ class Runner {
 describe('fuel', () => {
   const runner = new Runner();
   test('pieces of any size lead to the same state after the same cycles as one piece', () => {
-    fc.assert(fc.property(fc.integer(), fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 20 }), (seed, fuels) => {
-      const program = programFrom(seed);
-      const whole = runner.finish(program, () => 2 ** 31 - 1);
-      expect(whole.kind).toBe(ExitKind.Ebreak);
-      let i = 0;
-      expect(runner.finish(program, () => fuels[i++ % fuels.length] ?? 1)).toEqual(whole);
-    }), { numRuns: 1000 });
+    fc.assert(
+      fc.property(fc.integer(), fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 20 }), (seed, fuels) => {
+        const program = programFrom(seed);
+        const whole = runner.finish(program, () => 2 ** 31 - 1);
+        expect(whole.kind).toBe(ExitKind.Ebreak);
+        let i = 0;
+        expect(runner.finish(program, () => fuels[i++ % fuels.length] ?? 1)).toEqual(whole);
+      }),
+      { numRuns: 1000 },
+    );
   });
   test('nor does it matter when caches are lost', () => {
-    fc.assert(fc.property(fc.integer(), fc.integer({ min: 1, max: 60 }), (seed, fuel) => {
-      const program = programFrom(seed);
-      const whole = runner.finish(program, () => 2 ** 31 - 1);
-      const pieces = runner.finish(program, () => fuel, (bench) => {
-        bench.hart.flushTlb();
-        for (let frame = 0; frame < bench.bytes.length / 4096; frame++) bench.processor.invalidateFrame(frame);
-      });
-      expect(pieces).toEqual(whole);
-    }), { numRuns: 200 });
+    fc.assert(
+      fc.property(fc.integer(), fc.integer({ min: 1, max: 60 }), (seed, fuel) => {
+        const program = programFrom(seed);
+        const whole = runner.finish(program, () => 2 ** 31 - 1);
+        const pieces = runner.finish(
+          program,
+          () => fuel,
+          bench => {
+            bench.hart.flushTlb();
+            for (let frame = 0; frame < bench.bytes.length / 4096; frame++) bench.processor.invalidateFrame(frame);
+          },
+        );
+        expect(pieces).toEqual(whole);
+      }),
+      { numRuns: 200 },
+    );
   });
   test('the last instruction is done to its end; no fuel, no instruction', () => {
     const bench = new Bench();
@@ -154,7 +178,13 @@ describe('with a page of code', () => {
 
   test('the counters tell time and instructions as of the beginning of the instruction that reads them', () => {
     hart.setTime(5_000_000_000);
-    run(hart, encode('mul'), encode('csrrs', { rd: A0, imm: 0xc00 }), encode('csrrs', { rd: A1, imm: 0xc02 }), encode('csrrs', { rd: A2, imm: 0xc01 }));
+    run(
+      hart,
+      encode('mul'),
+      encode('csrrs', { rd: A0, imm: 0xc00 }),
+      encode('csrrs', { rd: A1, imm: 0xc02 }),
+      encode('csrrs', { rd: A2, imm: 0xc01 }),
+    );
     expect([hart.x(A0), hart.x(A1), hart.x(A2)]).toEqual([5_000_000_003, 2, 5_000_000_011]);
     run(hart, encode('csrrs', { rd: A0, imm: 0xc00 }));
     expect(hart.x(A0)).toBe(5_000_000_015);
@@ -235,7 +265,15 @@ describe('with a page of code', () => {
       expect(succeeded()).toBe(true);
     });
     test('another hart’s store into the line ends it; one beside it does not', () => {
-      for (const [offset, ends] of [[0, true], [56, true], [60, true], [-4, true], [-8, false], [64, false], [1024, false]] as const) {
+      for (const [offset, ends] of [
+        [0, true],
+        [56, true],
+        [60, true],
+        [-4, true],
+        [-8, false],
+        [64, false],
+        [1024, false],
+      ] as const) {
         hart.setX(A0, BOUNDARY + 2048);
         other.setX(A0, BOUNDARY + 2048);
         // The other hart has the page in its TLB already.
@@ -269,11 +307,7 @@ describe('with a page of code', () => {
       expect(succeeded()).toBe(true);
     });
     test('the kernel ends it: for one hart, for all, by another task’s registers', () => {
-      const ends = [
-        () => hart.breakReservation(),
-        () => bench.processor.breakReservations(),
-        () => hart.restoreFrom(hart.regs.slice()),
-      ];
+      const ends = [() => hart.breakReservation(), () => bench.processor.breakReservations(), () => hart.restoreFrom(hart.regs.slice())];
       for (const end of ends) {
         run(hart, lr);
         end();

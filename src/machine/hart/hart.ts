@@ -6,142 +6,182 @@
  * What always holds: what a hart computes, and the cycles that it counts, follow from its architectural state, its page tables and the
  * bytes of memory alone. Caches, TLBs and which harts share a host decide only how fast it goes.
  */
-import { type CsrState, readCsr, writeCsr } from './csr.ts'
-import { exactOperations } from './fpu.ts'
-import { EXACT, ILLEGAL, type RunFunction, createInterpreter } from './interpreter.ts'
-import { type Decoded, decode, lengthOf } from './isa/decode.ts'
-import type { InstructionCosts } from './isa/instruction.ts'
-import { instructions } from './isa/table.ts'
+import { type CsrState, readCsr, writeCsr } from './csr.ts';
+import { exactOperations } from './fpu.ts';
+import { EXACT, ILLEGAL, type RunFunction, createInterpreter } from './interpreter.ts';
+import { type Decoded, decode, lengthOf } from './isa/decode.ts';
+import type { InstructionCosts } from './isa/instruction.ts';
+import { instructions } from './isa/table.ts';
 import {
-  Access, type AccessKind, ARCH_STATE_BYTES, ENTRY_BYTES, type ExitKind, HART_STATE_BYTES, TLB_ENTRIES, TLB_ENTRY_BYTES,
-  entry as field, floatImm, state,
-} from './layout.ts'
-import { PageWalker } from './mmu.ts'
+  Access,
+  type AccessKind,
+  ARCH_STATE_BYTES,
+  ENTRY_BYTES,
+  type ExitKind,
+  HART_STATE_BYTES,
+  TLB_ENTRIES,
+  TLB_ENTRY_BYTES,
+  entry as field,
+  floatImm,
+  state,
+} from './layout.ts';
+import { PageWalker } from './mmu.ts';
 import {
-  DECLINED, quickAdd, quickDivide, quickFused, quickMultiply, quickResult, quickRoot, quickSingleAdd, quickSingleDivide, quickSingleFused,
-  quickSingleMultiply, quickSingleRoot, quickSingleSubtract, quickSubtract,
-} from './quick.ts'
-import { Rounding } from './softfloat.ts'
-import type { Memory } from './wasm/engine.ts'
+  DECLINED,
+  quickAdd,
+  quickDivide,
+  quickFused,
+  quickMultiply,
+  quickResult,
+  quickRoot,
+  quickSingleAdd,
+  quickSingleDivide,
+  quickSingleFused,
+  quickSingleMultiply,
+  quickSingleRoot,
+  quickSingleSubtract,
+  quickSubtract,
+} from './quick.ts';
+import { Rounding } from './softfloat.ts';
+import type { Memory } from './wasm/engine.ts';
 
-export { Access, type AccessKind, ARCH_STATE_BYTES, ExitKind, HART_STATE_BYTES } from './layout.ts'
-export type { CostClass, InstructionCosts } from './isa/instruction.ts'
+export { Access, type AccessKind, ARCH_STATE_BYTES, ExitKind, HART_STATE_BYTES } from './layout.ts';
+export type { CostClass, InstructionCosts } from './isa/instruction.ts';
 
 export interface ProcessorOptions {
-  readonly memory: Memory
+  readonly memory: Memory;
   /** Where this host's decoded instructions lie, below `lowLimit`; the size is a power of two, at least 64 KiB. */
-  readonly decodeCacheBase: number
-  readonly decodeCacheBytes: number
+  readonly decodeCacheBase: number;
+  readonly decodeCacheBytes: number;
   /** The first byte that guests may have: no page table reaches below it. */
-  readonly lowLimit: number
-  readonly costs: InstructionCosts
+  readonly lowLimit: number;
+  readonly costs: InstructionCosts;
 }
 
 /** A reservation covers a cache line. */
-const RESERVATION_BYTES = 64
-const TLBS = [state.tlbRead, state.tlbWrite, state.tlbFetch] as const
+const RESERVATION_BYTES = 64;
+const TLBS = [state.tlbRead, state.tlbWrite, state.tlbFetch] as const;
 const TLB_OF: Readonly<Record<AccessKind, number>> = {
-  [Access.Fetch]: state.tlbFetch, [Access.Load]: state.tlbRead, [Access.Store]: state.tlbWrite,
-}
+  [Access.Fetch]: state.tlbFetch,
+  [Access.Load]: state.tlbRead,
+  [Access.Store]: state.tlbWrite,
+};
 
 /** Rows that the host's own doubles can often do even before the inexact flag stands. */
-type Quick = (a: number, b: number, c: number) => number
+type Quick = (a: number, b: number, c: number) => number;
 interface QuickArithmetic {
-  readonly add: Quick
-  readonly subtract: Quick
-  readonly multiply: Quick
-  readonly divide: Quick
-  readonly root: Quick
-  readonly fused: Quick
+  readonly add: Quick;
+  readonly subtract: Quick;
+  readonly multiply: Quick;
+  readonly divide: Quick;
+  readonly root: Quick;
+  readonly fused: Quick;
 }
 const quickRows = (p: 's' | 'd', { add, subtract, multiply, divide, root, fused }: QuickArithmetic): Readonly<Record<string, Quick>> => ({
-  [`fadd.${p}`]: add, [`fsub.${p}`]: subtract, [`fmul.${p}`]: multiply, [`fdiv.${p}`]: divide, [`fsqrt.${p}`]: root,
+  [`fadd.${p}`]: add,
+  [`fsub.${p}`]: subtract,
+  [`fmul.${p}`]: multiply,
+  [`fdiv.${p}`]: divide,
+  [`fsqrt.${p}`]: root,
   [`fmadd.${p}`]: fused,
   [`fmsub.${p}`]: (a, b, c) => fused(a, b, -c),
   [`fnmsub.${p}`]: (a, b, c) => fused(-a, b, c),
   [`fnmadd.${p}`]: (a, b, c) => fused(-a, b, -c),
-})
+});
 const quickByName = {
-  ...quickRows('d', { add: quickAdd, subtract: quickSubtract, multiply: quickMultiply, divide: quickDivide, root: quickRoot, fused: quickFused }),
+  ...quickRows('d', {
+    add: quickAdd,
+    subtract: quickSubtract,
+    multiply: quickMultiply,
+    divide: quickDivide,
+    root: quickRoot,
+    fused: quickFused,
+  }),
   ...quickRows('s', {
-    add: quickSingleAdd, subtract: quickSingleSubtract, multiply: quickSingleMultiply, divide: quickSingleDivide, root: quickSingleRoot,
+    add: quickSingleAdd,
+    subtract: quickSingleSubtract,
+    multiply: quickSingleMultiply,
+    divide: quickSingleDivide,
+    root: quickSingleRoot,
     fused: quickSingleFused,
   }),
-}
-const quickOperations = instructions.map((row) => quickByName[row.name])
+};
+const quickOperations = instructions.map(row => quickByName[row.name]);
 /** How many of the sources must be well boxed singles. */
-const singleSources = instructions.map((row) => (row.name.endsWith('.s') ? row.operands.filter((operand) => operand.startsWith('fs')).length : 0))
+const singleSources = instructions.map(row =>
+  row.name.endsWith('.s') ? row.operands.filter(operand => operand.startsWith('fs')).length : 0,
+);
 
 export class Processor {
-  readonly u8: Uint8Array
-  readonly u16: Uint16Array
-  readonly i32: Int32Array
-  readonly f32: Float32Array
-  readonly f64: Float64Array
-  readonly u64: BigUint64Array
-  readonly lowLimit: number
-  readonly walker: PageWalker
-  readonly run: RunFunction
-  readonly #harts = new Map<number, Hart>()
-  readonly #cacheBase: number
-  readonly #cacheMask: number
+  readonly u8: Uint8Array;
+  readonly u16: Uint16Array;
+  readonly i32: Int32Array;
+  readonly f32: Float32Array;
+  readonly f64: Float64Array;
+  readonly u64: BigUint64Array;
+  readonly lowLimit: number;
+  readonly walker: PageWalker;
+  readonly run: RunFunction;
+  readonly #harts = new Map<number, Hart>();
+  readonly #cacheBase: number;
+  readonly #cacheMask: number;
   /** Cost of each row. */
-  readonly #costs: readonly number[]
+  readonly #costs: readonly number[];
   /** 1 for a frame of which something decoded may lie in the cache. Such a frame is in no TLB for writing. */
-  readonly #hasCode: Uint8Array
+  readonly #hasCode: Uint8Array;
   /** Harts that stopped while they held a reservation. */
-  readonly #reserving = new Set<Hart>()
+  readonly #reserving = new Set<Hart>();
 
   constructor({ memory, decodeCacheBase, decodeCacheBytes, lowLimit, costs }: ProcessorOptions) {
-    const { buffer } = memory
+    const { buffer } = memory;
     if (decodeCacheBytes < 65536 || (decodeCacheBytes & (decodeCacheBytes - 1)) !== 0) {
-      throw new Error(`a cache of decoded instructions of ${decodeCacheBytes} bytes: not a power of two, or less than 64 KiB`)
+      throw new Error(`a cache of decoded instructions of ${decodeCacheBytes} bytes: not a power of two, or less than 64 KiB`);
     }
     if (decodeCacheBase % ENTRY_BYTES !== 0 || decodeCacheBase + decodeCacheBytes > lowLimit) {
-      throw new Error('the cache of decoded instructions must lie, aligned, below the memory that guests may have')
+      throw new Error('the cache of decoded instructions must lie, aligned, below the memory that guests may have');
     }
-    this.u8 = new Uint8Array(buffer)
-    this.u16 = new Uint16Array(buffer)
-    this.i32 = new Int32Array(buffer)
-    this.f32 = new Float32Array(buffer)
-    this.f64 = new Float64Array(buffer)
-    this.u64 = new BigUint64Array(buffer)
-    this.lowLimit = lowLimit
-    this.walker = new PageWalker(buffer, lowLimit)
-    this.#cacheBase = decodeCacheBase
-    this.#cacheMask = decodeCacheBytes - ENTRY_BYTES
-    this.#hasCode = new Uint8Array(buffer.byteLength / 4096)
-    this.#costs = instructions.map((row) => {
-      const cost = costs[row.cost]
-      if (!Number.isInteger(cost) || cost < 1 || cost > 255) throw new Error(`the cost of ${row.cost} is ${cost}: not 1…255 cycles`)
-      return cost
-    })
-    this.u8.fill(0, decodeCacheBase, decodeCacheBase + decodeCacheBytes)
+    this.u8 = new Uint8Array(buffer);
+    this.u16 = new Uint16Array(buffer);
+    this.i32 = new Int32Array(buffer);
+    this.f32 = new Float32Array(buffer);
+    this.f64 = new Float64Array(buffer);
+    this.u64 = new BigUint64Array(buffer);
+    this.lowLimit = lowLimit;
+    this.walker = new PageWalker(buffer, lowLimit);
+    this.#cacheBase = decodeCacheBase;
+    this.#cacheMask = decodeCacheBytes - ENTRY_BYTES;
+    this.#hasCode = new Uint8Array(buffer.byteLength / 4096);
+    this.#costs = instructions.map(row => {
+      const cost = costs[row.cost];
+      if (!Number.isInteger(cost) || cost < 1 || cost > 255) throw new Error(`the cost of ${row.cost} is ${cost}: not 1…255 cycles`);
+      return cost;
+    });
+    this.u8.fill(0, decodeCacheBase, decodeCacheBase + decodeCacheBytes);
     this.run = createInterpreter(memory, decodeCacheBase, decodeCacheBytes, {
-      fetch: (hart) => (this.#at(hart).translateFetch() ? 1 : 0),
+      fetch: hart => (this.#at(hart).translateFetch() ? 1 : 0),
       decode: (hart, physical) => this.#decode(this.#at(hart), physical >>> 0),
       data: (hart, access, size) => this.#at(hart).locateData(access === Access.Store ? Access.Store : Access.Load, size),
       exact: (hart, entry) => (this.#at(hart).exact(entry) ? 1 : 0),
       csr: (hart, entry) => (this.#at(hart).csr(entry) ? 1 : 0),
-    })
+    });
   }
 
   /** The hart whose state block lies there; made, all zero, when first asked for. */
   hart(stateBase: number): Hart {
-    let hart = this.#harts.get(stateBase)
+    let hart = this.#harts.get(stateBase);
     if (!hart) {
       if (stateBase % 8 !== 0 || stateBase + HART_STATE_BYTES > this.lowLimit) {
-        throw new Error('a hart\'s state block must lie, aligned, below the memory that guests may have')
+        throw new Error("a hart's state block must lie, aligned, below the memory that guests may have");
       }
-      hart = new Hart(this, stateBase)
-      this.#harts.set(stateBase, hart)
+      hart = new Hart(this, stateBase);
+      this.#harts.set(stateBase, hart);
     }
-    return hart
+    return hart;
   }
   #at(base: number): Hart {
-    const hart = this.#harts.get(base >>> 0)
-    if (!hart) throw new Error(`no hart has its state at ${base >>> 0}`)
-    return hart
+    const hart = this.#harts.get(base >>> 0);
+    if (!hart) throw new Error(`no hart has its state at ${base >>> 0}`);
+    return hart;
   }
 
   /**
@@ -149,424 +189,454 @@ export class Processor {
    * (a frame of another kernel's, mapped here) whenever such a frame comes into use anew.
    */
   invalidateFrame(frame: number): void {
-    if (this.#hasCode[frame] !== 1) return
-    this.#hasCode[frame] = 0
-    const { i32 } = this
+    if (this.#hasCode[frame] !== 1) return;
+    this.#hasCode[frame] = 0;
+    const { i32 } = this;
     for (let at = frame * 4096; at < (frame + 1) * 4096; at += 2) {
-      const tag = (this.#entryFor(at) + field.tag) >>> 2
-      if (i32[tag] === (at | 1)) i32[tag] = 0
+      const tag = (this.#entryFor(at) + field.tag) >>> 2;
+      if (i32[tag] === (at | 1)) i32[tag] = 0;
     }
   }
 
   hasCode(frame: number): boolean {
-    return this.#hasCode[frame] === 1
+    return this.#hasCode[frame] === 1;
   }
 
   /** Ends the reservations of all harts, as after a kernel's own writes to user memory. */
   breakReservations(): void {
-    for (const hart of this.#reserving) hart.clearReservation()
-    this.#reserving.clear()
+    for (const hart of this.#reserving) hart.clearReservation();
+    this.#reserving.clear();
   }
 
   noteReservation(hart: Hart, holds: boolean): void {
-    if (holds) this.#reserving.add(hart)
-    else this.#reserving.delete(hart)
+    if (holds) this.#reserving.add(hart);
+    else this.#reserving.delete(hart);
   }
   othersReserve(hart: Hart): boolean {
-    return this.#reserving.size > (this.#reserving.has(hart) ? 1 : 0)
+    return this.#reserving.size > (this.#reserving.has(hart) ? 1 : 0);
   }
   /** A store by `by` to [physical, physical + size). Returns whether some other hart still reserves part of that frame. */
   storeWhileReserved(by: Hart, physical: number, size: number): boolean {
-    let watched = false
+    let watched = false;
     for (const hart of this.#reserving) {
-      if (hart === by) continue
-      const line = hart.reservationPhysical - (hart.reservationPhysical % RESERVATION_BYTES)
+      if (hart === by) continue;
+      const line = hart.reservationPhysical - (hart.reservationPhysical % RESERVATION_BYTES);
       if (physical < line + RESERVATION_BYTES && physical + size > line) {
-        hart.clearReservation()
-        this.#reserving.delete(hart)
+        hart.clearReservation();
+        this.#reserving.delete(hart);
       } else if (Math.floor(line / 4096) === Math.floor(physical / 4096)) {
-        watched = true
+        watched = true;
       }
     }
-    return watched
+    return watched;
   }
 
   #entryFor(physical: number): number {
-    return this.#cacheBase + ((physical << 3) & this.#cacheMask)
+    return this.#cacheBase + ((physical << 3) & this.#cacheMask);
   }
 
   #decode(hart: Hart, physical: number): number {
-    const half = this.u16[physical >>> 1] ?? 0
+    const half = this.u16[physical >>> 1] ?? 0;
     if (lengthOf(half) === 4 && (physical & 4095) === 4094) {
-      const second = hart.secondHalf()
-      if (second < 0) return 0
-      const at = hart.base + state.crossing
-      this.#fill(at, 0, decode(half | ((this.u16[second >>> 1] ?? 0) << 16)))
-      return at
+      const second = hart.secondHalf();
+      if (second < 0) return 0;
+      const at = hart.base + state.crossing;
+      this.#fill(at, 0, decode(half | ((this.u16[second >>> 1] ?? 0) << 16)));
+      return at;
     }
-    const frame = physical >>> 12
+    const frame = physical >>> 12;
     if (this.#hasCode[frame] === 0) {
-      this.#hasCode[frame] = 1
-      for (const each of this.#harts.values()) each.forbidWriting(frame)
+      this.#hasCode[frame] = 1;
+      for (const each of this.#harts.values()) each.forbidWriting(frame);
     }
-    const at = this.#entryFor(physical)
-    const bits = lengthOf(half) === 4 ? half | ((this.u16[(physical >>> 1) + 1] ?? 0) << 16) : half
-    this.#fill(at, physical | 1, decode(bits))
-    return at
+    const at = this.#entryFor(physical);
+    const bits = lengthOf(half) === 4 ? half | ((this.u16[(physical >>> 1) + 1] ?? 0) << 16) : half;
+    this.#fill(at, physical | 1, decode(bits));
+    return at;
   }
 
   #fill(at: number, tag: number, decoded: Decoded | undefined): void {
-    const { u8, u16, i32 } = this
-    let op = ILLEGAL
-    let imm = 0
-    let rd: number = state.sink
+    const { u8, u16, i32 } = this;
+    let op = ILLEGAL;
+    let imm = 0;
+    let rd: number = state.sink;
     if (decoded) {
-      const { row, number } = decoded
-      const [destination] = row.operands
-      op = row.exact && row.hasRounding && !row.fastRounding.includes(decoded.rm) ? EXACT : number
-      imm = row.exact ? floatImm(decoded.rm, decoded.rs3, number) : decoded.imm
-      if (destination === 'fd') rd = state.f + decoded.rd * 8
-      else if (destination === 'rd' && decoded.rd !== 0) rd = state.x + decoded.rd * 8
+      const { row, number } = decoded;
+      const [destination] = row.operands;
+      op = row.exact && row.hasRounding && !row.fastRounding.includes(decoded.rm) ? EXACT : number;
+      imm = row.exact ? floatImm(decoded.rm, decoded.rs3, number) : decoded.imm;
+      if (destination === 'fd') rd = state.f + decoded.rd * 8;
+      else if (destination === 'rd' && decoded.rd !== 0) rd = state.x + decoded.rd * 8;
     }
-    i32[(at + field.tag) >>> 2] = tag
-    i32[(at + field.imm) >>> 2] = imm
-    u16[(at + field.rd) >>> 1] = rd
-    u8[at + field.rs1] = (decoded?.rs1 ?? 0) * 8
-    u8[at + field.rs2] = (decoded?.rs2 ?? 0) * 8
-    u16[(at + field.op) >>> 1] = op
-    u8[at + field.length] = decoded?.length ?? 2
-    u8[at + field.cost] = decoded ? this.#costs[decoded.number] ?? 1 : 1
+    i32[(at + field.tag) >>> 2] = tag;
+    i32[(at + field.imm) >>> 2] = imm;
+    u16[(at + field.rd) >>> 1] = rd;
+    u8[at + field.rs1] = (decoded?.rs1 ?? 0) * 8;
+    u8[at + field.rs2] = (decoded?.rs2 ?? 0) * 8;
+    u16[(at + field.op) >>> 1] = op;
+    u8[at + field.length] = decoded?.length ?? 2;
+    u8[at + field.cost] = decoded ? (this.#costs[decoded.number] ?? 1) : 1;
   }
 }
 
 export class Hart {
-  readonly base: number
+  readonly base: number;
   /** The architectural state: x0…x31, f0…f31, pc, fcsr. */
-  readonly regs: Uint8Array
+  readonly regs: Uint8Array;
   /** Of the last run: cycles used and instructions executed. */
-  consumed = 0
-  retired = 0
-  readonly #processor: Processor
-  readonly #i32: Int32Array
-  readonly #f64: Float64Array
-  readonly #u64: BigUint64Array
-  readonly #word: number
-  readonly #context = { rounding: 0, flags: 0 }
-  readonly #csr: { fcsr: number; cycles: number; instructions: number } = { fcsr: 0, cycles: 0, instructions: 0 }
-  #root = -1
+  consumed = 0;
+  retired = 0;
+  readonly #processor: Processor;
+  readonly #i32: Int32Array;
+  readonly #f64: Float64Array;
+  readonly #u64: BigUint64Array;
+  readonly #word: number;
+  readonly #context = { rounding: 0, flags: 0 };
+  readonly #csr: { fcsr: number; cycles: number; instructions: number } = { fcsr: 0, cycles: 0, instructions: 0 };
+  #root = -1;
   /** A store by this hart may break another's reservation, or meet a frame that holds one. */
-  #watched = false
+  #watched = false;
 
   constructor(processor: Processor, base: number) {
-    this.#processor = processor
-    this.base = base
-    this.#word = base >>> 2
-    this.#i32 = processor.i32
-    this.#f64 = processor.f64
-    this.#u64 = processor.u64
-    processor.u8.fill(0, base, base + HART_STATE_BYTES)
-    this.regs = processor.u8.subarray(base, base + ARCH_STATE_BYTES)
-    this.clearReservation()
-    this.flushTlb()
+    this.#processor = processor;
+    this.base = base;
+    this.#word = base >>> 2;
+    this.#i32 = processor.i32;
+    this.#f64 = processor.f64;
+    this.#u64 = processor.u64;
+    processor.u8.fill(0, base, base + HART_STATE_BYTES);
+    this.regs = processor.u8.subarray(base, base + ARCH_STATE_BYTES);
+    this.clearReservation();
+    this.flushTlb();
   }
 
-  get pc(): number { return this.#number(state.pc) }
-  set pc(value: number) { this.#setNumber(state.pc, value) }
-  get fcsr(): number { return this.#i32[this.#word + (state.fcsr >>> 2)] ?? 0 }
-  set fcsr(value: number) { this.#i32[this.#word + (state.fcsr >>> 2)] = value & 0xff }
+  get pc(): number {
+    return this.#number(state.pc);
+  }
+  set pc(value: number) {
+    this.#setNumber(state.pc, value);
+  }
+  get fcsr(): number {
+    return this.#i32[this.#word + (state.fcsr >>> 2)] ?? 0;
+  }
+  set fcsr(value: number) {
+    this.#i32[this.#word + (state.fcsr >>> 2)] = value & 0xff;
+  }
 
   /** A register as a signed number; exact below 2^53. */
-  x(index: number): number { return this.#number(state.x + index * 8) }
+  x(index: number): number {
+    return this.#number(state.x + index * 8);
+  }
   /** `value` is an integer, exact as a double. */
   setX(index: number, value: number): void {
-    if (index !== 0) this.#setNumber(state.x + index * 8, value)
+    if (index !== 0) this.#setNumber(state.x + index * 8, value);
   }
-  xBig(index: number): bigint { return BigInt.asIntN(64, this.#u64[(this.base + state.x + index * 8) / 8] ?? 0n) }
+  xBig(index: number): bigint {
+    return BigInt.asIntN(64, this.#u64[(this.base + state.x + index * 8) / 8] ?? 0n);
+  }
   setXBig(index: number, value: bigint): void {
-    if (index !== 0) this.#u64[(this.base + state.x + index * 8) / 8] = BigInt.asUintN(64, value)
+    if (index !== 0) this.#u64[(this.base + state.x + index * 8) / 8] = BigInt.asUintN(64, value);
   }
   /** Raw bits of a floating-point register. */
-  f(index: number): bigint { return this.#u64[(this.base + state.f + index * 8) / 8] ?? 0n }
-  setF(index: number, bits: bigint): void { this.#u64[(this.base + state.f + index * 8) / 8] = BigInt.asUintN(64, bits) }
+  f(index: number): bigint {
+    return this.#u64[(this.base + state.f + index * 8) / 8] ?? 0n;
+  }
+  setF(index: number, bits: bigint): void {
+    this.#u64[(this.base + state.f + index * 8) / 8] = BigInt.asUintN(64, bits);
+  }
 
-  saveTo(target: Uint8Array): void { target.set(this.regs) }
+  saveTo(target: Uint8Array): void {
+    target.set(this.regs);
+  }
   /** Another task's registers: its predecessor's reservation ends. */
   restoreFrom(source: Uint8Array): void {
-    this.regs.set(source.subarray(0, ARCH_STATE_BYTES))
-    this.#setNumber(state.x, 0)
-    this.fcsr &= 0xff
-    this.breakReservation()
+    this.regs.set(source.subarray(0, ARCH_STATE_BYTES));
+    this.#setNumber(state.x, 0);
+    this.fcsr &= 0xff;
+    this.breakReservation();
   }
 
   /** Frame of the root page table. */
   setAddressSpace(rootFrame: number): void {
-    if (rootFrame === this.#root) return
-    this.#root = rootFrame
-    this.flushTlb()
+    if (rootFrame === this.#root) return;
+    this.#root = rootFrame;
+    this.flushTlb();
   }
 
   /** Forgets translations: of one page (an entry of a superpage: of that 4 KiB of it), or all. After any change to a page table. */
   flushTlb(va?: number): void {
     for (const tlb of TLBS) {
       if (va === undefined) {
-        const from = this.#word + (tlb >>> 2)
-        this.#i32.fill(-1, from, from + (TLB_ENTRIES * TLB_ENTRY_BYTES) / 4)
+        const from = this.#word + (tlb >>> 2);
+        this.#i32.fill(-1, from, from + (TLB_ENTRIES * TLB_ENTRY_BYTES) / 4);
       } else {
-        const slot = this.#slot(tlb, va | 0)
-        this.#i32[slot] = -1
-        this.#i32[slot + 1] = -1
+        const slot = this.#slot(tlb, va | 0);
+        this.#i32[slot] = -1;
+        this.#i32[slot + 1] = -1;
       }
     }
   }
 
   /** Physical address for a virtual one as user mode may use it, or −1. Sets accessed and dirty bits as the access itself would. */
   physical(va: number, access: AccessKind): number {
-    const frame = this.#processor.walker.frame(this.#root, va | 0, Math.floor(va / 4294967296) | 0, access)
-    return frame < 0 ? -1 : frame * 4096 + (va & 4095)
+    const frame = this.#processor.walker.frame(this.#root, va | 0, Math.floor(va / 4294967296) | 0, access);
+    return frame < 0 ? -1 : frame * 4096 + (va & 4095);
   }
 
   /** The virtual time, and count of instructions, from which the next run counts on. Both go on by themselves from run to run. */
-  setTime(now: number): void { this.#f64[(this.base + state.now) / 8] = now }
-  setInstructions(count: number): void { this.#f64[(this.base + state.instret) / 8] = count }
+  setTime(now: number): void {
+    this.#f64[(this.base + state.now) / 8] = now;
+  }
+  setInstructions(count: number): void {
+    this.#f64[(this.base + state.instret) / 8] = count;
+  }
 
   /** Runs until `fuel` cycles (at most 2^31 − 1) are used up, to the end of the instruction that uses the last, or something happens. */
   run(fuel: number): ExitKind {
-    const processor = this.#processor
-    const word = this.#word
-    const i32 = this.#i32
-    const given = fuel > 0x7fffffff ? 0x7fffffff : fuel | 0
-    i32[word + (state.fuel >>> 2)] = given
-    const watched = processor.othersReserve(this)
-    if (watched) this.#flush(state.tlbWrite)
-    this.#watched = watched
-    const kind = processor.run(this.base, given)
-    this.consumed = given - (i32[word + (state.left >>> 2)] ?? 0)
-    this.retired = i32[word + (state.retired >>> 2)] ?? 0
-    const f64 = this.#f64
-    const now = (this.base + state.now) / 8
-    f64[now] = (f64[now] ?? 0) + this.consumed
-    f64[now + 1] = (f64[now + 1] ?? 0) + this.retired
-    processor.noteReservation(this, (i32[word + (state.reservationVirtual >>> 2)] ?? -1) !== -1)
-    return kind
+    const processor = this.#processor;
+    const word = this.#word;
+    const i32 = this.#i32;
+    const given = fuel > 0x7fffffff ? 0x7fffffff : fuel | 0;
+    i32[word + (state.fuel >>> 2)] = given;
+    const watched = processor.othersReserve(this);
+    if (watched) this.#flush(state.tlbWrite);
+    this.#watched = watched;
+    const kind = processor.run(this.base, given);
+    this.consumed = given - (i32[word + (state.left >>> 2)] ?? 0);
+    this.retired = i32[word + (state.retired >>> 2)] ?? 0;
+    const f64 = this.#f64;
+    const now = (this.base + state.now) / 8;
+    f64[now] = (f64[now] ?? 0) + this.consumed;
+    f64[now + 1] = (f64[now + 1] ?? 0) + this.retired;
+    processor.noteReservation(this, (i32[word + (state.reservationVirtual >>> 2)] ?? -1) !== -1);
+    return kind;
   }
 
   /** For PageFault and Misaligned; exact for every canonical user address. */
-  get faultAddress(): number { return this.#number(state.faultAddress) }
+  get faultAddress(): number {
+    return this.#number(state.faultAddress);
+  }
   get faultAccess(): AccessKind {
-    const access = this.#i32[this.#word + (state.faultAccess >>> 2)]
-    return access === Access.Fetch ? Access.Fetch : access === Access.Load ? Access.Load : Access.Store
+    const access = this.#i32[this.#word + (state.faultAccess >>> 2)];
+    return access === Access.Fetch ? Access.Fetch : access === Access.Load ? Access.Load : Access.Store;
   }
 
   /** Ends this hart's reservation: after a trap that another task may use. */
   breakReservation(): void {
-    this.clearReservation()
-    this.#processor.noteReservation(this, false)
+    this.clearReservation();
+    this.#processor.noteReservation(this, false);
   }
   clearReservation(): void {
-    const at = this.#word + (state.reservationVirtual >>> 2)
-    this.#i32[at] = -1
-    this.#i32[at + 1] = -1
+    const at = this.#word + (state.reservationVirtual >>> 2);
+    this.#i32[at] = -1;
+    this.#i32[at + 1] = -1;
   }
-  get reservationPhysical(): number { return (this.#i32[this.#word + (state.reservationPhysical >>> 2)] ?? 0) >>> 0 }
+  get reservationPhysical(): number {
+    return (this.#i32[this.#word + (state.reservationPhysical >>> 2)] ?? 0) >>> 0;
+  }
 
   // What follows is for the interpreter's slow ways only.
 
   /** Fills the fetch TLB for the fault address. */
   translateFetch(): boolean {
-    const low = this.#faultLow()
-    const frame = this.#walk(low, this.#faultHigh(), Access.Fetch)
-    if (frame < 0) return false
-    this.#enter(state.tlbFetch, low, this.#faultHigh(), frame)
-    return true
+    const low = this.#faultLow();
+    const frame = this.#walk(low, this.#faultHigh(), Access.Fetch);
+    if (frame < 0) return false;
+    this.#enter(state.tlbFetch, low, this.#faultHigh(), frame);
+    return true;
   }
 
   /** Physical address of the half of an instruction that lies behind the end of pc's page, or −1 after noting the fault. */
   secondHalf(): number {
-    const at = this.#word + (state.pc >>> 2)
-    const low = this.#i32[at] ?? 0
-    const next = (low + 2) | 0
-    const high = ((this.#i32[at + 1] ?? 0) + (next === 0 ? 1 : 0)) | 0
-    this.#setFault(next, high)
-    const frame = this.#walk(next, high, Access.Fetch)
-    return frame < 0 ? -1 : frame * 4096
+    const at = this.#word + (state.pc >>> 2);
+    const low = this.#i32[at] ?? 0;
+    const next = (low + 2) | 0;
+    const high = ((this.#i32[at + 1] ?? 0) + (next === 0 ? 1 : 0)) | 0;
+    this.#setFault(next, high);
+    const frame = this.#walk(next, high, Access.Fetch);
+    return frame < 0 ? -1 : frame * 4096;
   }
 
   /** Where to load from or store to; 0 after noting the fault. */
   locateData(access: 1 | 2, size: number): number {
-    const low = this.#faultLow()
-    const high = this.#faultHigh()
-    if ((low & 4095) + size > 4096) return this.#locateCrossing(low, high, access, size)
-    const physical = this.#translate(low, high, access)
-    if (physical < 0) return 0
-    if (access === Access.Store) this.#beforeStore(low, high, physical, size)
-    return physical | 0
+    const low = this.#faultLow();
+    const high = this.#faultHigh();
+    if ((low & 4095) + size > 4096) return this.#locateCrossing(low, high, access, size);
+    const physical = this.#translate(low, high, access);
+    if (physical < 0) return 0;
+    if (access === Access.Store) this.#beforeStore(low, high, physical, size);
+    return physical | 0;
   }
 
   /** Loads are gathered, and stores are carried out, here; what the caller then does lands in the state block. */
   #locateCrossing(low: number, high: number, access: 1 | 2, size: number): number {
-    const first = this.#translate(low, high, access)
-    if (first < 0) return 0
-    const inFirst = 4096 - (low & 4095)
-    const nextLow = (low + inFirst) | 0
-    const nextHigh = (high + (nextLow === 0 ? 1 : 0)) | 0
-    this.#setFault(nextLow, nextHigh)
-    const second = this.#translate(nextLow, nextHigh, access)
-    if (second < 0) return 0
-    const { u8 } = this.#processor
-    const value = this.base + state.value
+    const first = this.#translate(low, high, access);
+    if (first < 0) return 0;
+    const inFirst = 4096 - (low & 4095);
+    const nextLow = (low + inFirst) | 0;
+    const nextHigh = (high + (nextLow === 0 ? 1 : 0)) | 0;
+    this.#setFault(nextLow, nextHigh);
+    const second = this.#translate(nextLow, nextHigh, access);
+    if (second < 0) return 0;
+    const { u8 } = this.#processor;
+    const value = this.base + state.value;
     if (access === Access.Store) {
-      this.#beforeStore(low, high, first, inFirst)
-      this.#beforeStore(nextLow, nextHigh, second, size - inFirst)
-      u8.copyWithin(first, value, value + inFirst)
-      u8.copyWithin(second, value + inFirst, value + size)
+      this.#beforeStore(low, high, first, inFirst);
+      this.#beforeStore(nextLow, nextHigh, second, size - inFirst);
+      u8.copyWithin(first, value, value + inFirst);
+      u8.copyWithin(second, value + inFirst, value + size);
     } else {
-      u8.copyWithin(value, first, first + inFirst)
-      u8.copyWithin(value + inFirst, second, second + size - inFirst)
+      u8.copyWithin(value, first, first + inFirst);
+      u8.copyWithin(value + inFirst, second, second + size - inFirst);
     }
-    return value
+    return value;
   }
 
   /** By TLB or walk; −1 after noting the fault. Reads enter the TLB here, writes only once `#beforeStore` has seen the frame. */
   #translate(low: number, high: number, access: 1 | 2): number {
-    const slot = this.#slot(TLB_OF[access], low)
-    if (this.#i32[slot] === (low & ~4095) && this.#i32[slot + 1] === high) return (low + (this.#i32[slot + 2] ?? 0)) >>> 0
-    const frame = this.#walk(low, high, access)
-    if (frame < 0) return -1
-    if (access === Access.Load) this.#enter(state.tlbRead, low, high, frame)
-    return frame * 4096 + (low & 4095)
+    const slot = this.#slot(TLB_OF[access], low);
+    if (this.#i32[slot] === (low & ~4095) && this.#i32[slot + 1] === high) return (low + (this.#i32[slot + 2] ?? 0)) >>> 0;
+    const frame = this.#walk(low, high, access);
+    if (frame < 0) return -1;
+    if (access === Access.Load) this.#enter(state.tlbRead, low, high, frame);
+    return frame * 4096 + (low & 4095);
   }
 
   #beforeStore(low: number, high: number, physical: number, size: number): void {
-    const frame = physical >>> 12
-    this.#processor.invalidateFrame(frame)
-    if (this.#watched && this.#processor.storeWhileReserved(this, physical, size)) return
-    this.#enter(state.tlbWrite, low, high, frame)
+    const frame = physical >>> 12;
+    this.#processor.invalidateFrame(frame);
+    if (this.#watched && this.#processor.storeWhileReserved(this, physical, size)) return;
+    this.#enter(state.tlbWrite, low, high, frame);
   }
 
   /** Takes a frame out of the TLB for writing. */
   forbidWriting(frame: number): void {
-    const i32 = this.#i32
-    const from = this.#word + (state.tlbWrite >>> 2)
+    const i32 = this.#i32;
+    const from = this.#word + (state.tlbWrite >>> 2);
     for (let slot = from; slot < from + TLB_ENTRIES * 4; slot += 4) {
       if (i32[slot] !== -1 && ((i32[slot] ?? 0) + (i32[slot + 2] ?? 0)) >>> 12 === frame) {
-        i32[slot] = -1
-        i32[slot + 1] = -1
+        i32[slot] = -1;
+        i32[slot + 1] = -1;
       }
     }
   }
 
   /** The floating-point instruction of this entry, exactly. False: its rounding mode is no mode. */
   exact(entryAt: number): boolean {
-    const { u8, u16 } = this.#processor
-    const i32 = this.#i32
-    const imm = i32[(entryAt + field.imm) >>> 2] ?? 0
-    const row = imm >>> 16
-    const fcsr = this.fcsr
-    let rounding = imm & 7
+    const { u8, u16 } = this.#processor;
+    const i32 = this.#i32;
+    const imm = i32[(entryAt + field.imm) >>> 2] ?? 0;
+    const row = imm >>> 16;
+    const fcsr = this.fcsr;
+    let rounding = imm & 7;
     if (instructions[row]?.hasRounding) {
-      if (rounding === 7) rounding = fcsr >>> 5
-      if (rounding > 4) return false
+      if (rounding === 7) rounding = fcsr >>> 5;
+      if (rounding > 4) return false;
     }
-    const floats = (this.base + state.f) >>> 3
-    const f1 = floats + ((u8[entryAt + field.rs1] ?? 0) >>> 3)
-    const f2 = floats + ((u8[entryAt + field.rs2] ?? 0) >>> 3)
-    const f3 = floats + ((u8[entryAt + field.imm + 1] ?? 0) >>> 3)
-    const target = (this.base + (u16[(entryAt + field.rd) >>> 1] ?? 0)) >>> 3
-    const quick = quickOperations[row]
+    const floats = (this.base + state.f) >>> 3;
+    const f1 = floats + ((u8[entryAt + field.rs1] ?? 0) >>> 3);
+    const f2 = floats + ((u8[entryAt + field.rs2] ?? 0) >>> 3);
+    const f3 = floats + ((u8[entryAt + field.imm + 1] ?? 0) >>> 3);
+    const target = (this.base + (u16[(entryAt + field.rd) >>> 1] ?? 0)) >>> 3;
+    const quick = quickOperations[row];
     if (quick && rounding === Rounding.nearestEven) {
-      const { f32, f64 } = this.#processor
-      const sources = singleSources[row] ?? 0
+      const { f32, f64 } = this.#processor;
+      const sources = singleSources[row] ?? 0;
       if (sources === 0) {
-        const flags = quick(f64[f1] ?? 0, f64[f2] ?? 0, f64[f3] ?? 0)
+        const flags = quick(f64[f1] ?? 0, f64[f2] ?? 0, f64[f3] ?? 0);
         if (flags !== DECLINED) {
-          f64[target] = quickResult[0] ?? 0
-          this.fcsr = fcsr | flags
-          return true
+          f64[target] = quickResult[0] ?? 0;
+          this.fcsr = fcsr | flags;
+          return true;
         }
       } else if (i32[f1 * 2 + 1] === -1 && (sources < 2 || i32[f2 * 2 + 1] === -1) && (sources < 3 || i32[f3 * 2 + 1] === -1)) {
-        const flags = quick(f32[f1 * 2] ?? 0, f32[f2 * 2] ?? 0, f32[f3 * 2] ?? 0)
+        const flags = quick(f32[f1 * 2] ?? 0, f32[f2 * 2] ?? 0, f32[f3 * 2] ?? 0);
         if (flags !== DECLINED) {
-          f32[target * 2] = quickResult[0] ?? 0
-          i32[target * 2 + 1] = -1
-          this.fcsr = fcsr | flags
-          return true
+          f32[target * 2] = quickResult[0] ?? 0;
+          i32[target * 2 + 1] = -1;
+          this.fcsr = fcsr | flags;
+          return true;
         }
       }
     }
-    const operation = exactOperations[row]
-    if (!operation) throw new Error(`${instructions[row]?.name ?? row} has no exact counterpart`)
-    const u64 = this.#u64
-    const context = this.#context
-    context.rounding = rounding
-    context.flags = 0
-    const x1 = u64[((this.base + state.x) >>> 3) + ((u8[entryAt + field.rs1] ?? 0) >>> 3)] ?? 0n
-    u64[target] = operation({ f1: u64[f1] ?? 0n, f2: u64[f2] ?? 0n, f3: u64[f3] ?? 0n, x1 }, context)
-    this.fcsr = fcsr | context.flags
-    return true
+    const operation = exactOperations[row];
+    if (!operation) throw new Error(`${instructions[row]?.name ?? row} has no exact counterpart`);
+    const u64 = this.#u64;
+    const context = this.#context;
+    context.rounding = rounding;
+    context.flags = 0;
+    const x1 = u64[((this.base + state.x) >>> 3) + ((u8[entryAt + field.rs1] ?? 0) >>> 3)] ?? 0n;
+    u64[target] = operation({ f1: u64[f1] ?? 0n, f2: u64[f2] ?? 0n, f3: u64[f3] ?? 0n, x1 }, context);
+    this.fcsr = fcsr | context.flags;
+    return true;
   }
 
   /** The CSR instruction of this entry. False: there is no such register, or it may not be written. */
   csr(entryAt: number): boolean {
-    const { u8, u16 } = this.#processor
-    const i32 = this.#i32
-    const word = this.#word
-    const name = instructions[u16[(entryAt + field.op) >>> 1] ?? 0]?.name ?? ''
-    const number = i32[(entryAt + field.imm) >>> 2] ?? 0
-    const source = (u8[entryAt + field.rs1] ?? 0) >>> 3
-    const used = (i32[word + (state.fuel >>> 2)] ?? 0) - (i32[word + (state.left >>> 2)] ?? 0)
-    const now = (this.base + state.now) / 8
-    const registers = this.#csr
-    registers.fcsr = this.fcsr
-    registers.cycles = (this.#f64[now] ?? 0) + used
-    registers.instructions = (this.#f64[now + 1] ?? 0) + (i32[word + (state.retired >>> 2)] ?? 0)
-    const old = readCsr(number, registers satisfies CsrState)
-    if (old < 0) return false
-    const operand = name.endsWith('i') ? source : i32[word + source * 2] ?? 0
-    const sets = name.startsWith('csrrs')
-    const clears = name.startsWith('csrrc')
+    const { u8, u16 } = this.#processor;
+    const i32 = this.#i32;
+    const word = this.#word;
+    const name = instructions[u16[(entryAt + field.op) >>> 1] ?? 0]?.name ?? '';
+    const number = i32[(entryAt + field.imm) >>> 2] ?? 0;
+    const source = (u8[entryAt + field.rs1] ?? 0) >>> 3;
+    const used = (i32[word + (state.fuel >>> 2)] ?? 0) - (i32[word + (state.left >>> 2)] ?? 0);
+    const now = (this.base + state.now) / 8;
+    const registers = this.#csr;
+    registers.fcsr = this.fcsr;
+    registers.cycles = (this.#f64[now] ?? 0) + used;
+    registers.instructions = (this.#f64[now + 1] ?? 0) + (i32[word + (state.retired >>> 2)] ?? 0);
+    const old = readCsr(number, registers satisfies CsrState);
+    if (old < 0) return false;
+    const operand = name.endsWith('i') ? source : (i32[word + source * 2] ?? 0);
+    const sets = name.startsWith('csrrs');
+    const clears = name.startsWith('csrrc');
     if (!((sets || clears) && source === 0)) {
-      const value = sets ? old | operand : clears ? old & ~operand : operand
-      if (!writeCsr(number, value, registers)) return false
-      this.fcsr = registers.fcsr
+      const value = sets ? old | operand : clears ? old & ~operand : operand;
+      if (!writeCsr(number, value, registers)) return false;
+      this.fcsr = registers.fcsr;
     }
-    this.#setNumber(u16[(entryAt + field.rd) >>> 1] ?? state.sink, old)
-    return true
+    this.#setNumber(u16[(entryAt + field.rd) >>> 1] ?? state.sink, old);
+    return true;
   }
 
   #walk(low: number, high: number, access: AccessKind): number {
-    const frame = this.#processor.walker.frame(this.#root, low, high, access)
-    if (frame < 0) this.#i32[this.#word + (state.faultAccess >>> 2)] = access
-    return frame
+    const frame = this.#processor.walker.frame(this.#root, low, high, access);
+    if (frame < 0) this.#i32[this.#word + (state.faultAccess >>> 2)] = access;
+    return frame;
   }
   #enter(tlb: number, low: number, high: number, frame: number): void {
-    const page = low & ~4095
-    const slot = this.#slot(tlb, low)
-    this.#i32[slot] = page
-    this.#i32[slot + 1] = high
-    this.#i32[slot + 2] = (frame * 4096 - page) | 0
+    const page = low & ~4095;
+    const slot = this.#slot(tlb, low);
+    this.#i32[slot] = page;
+    this.#i32[slot + 1] = high;
+    this.#i32[slot + 2] = (frame * 4096 - page) | 0;
   }
   /** Index of the entry's first word. */
   #slot(tlb: number, low: number): number {
-    return this.#word + (tlb >>> 2) + ((low >>> 12) & (TLB_ENTRIES - 1)) * 4
+    return this.#word + (tlb >>> 2) + ((low >>> 12) & (TLB_ENTRIES - 1)) * 4;
   }
   #flush(tlb: number): void {
-    const from = this.#word + (tlb >>> 2)
-    this.#i32.fill(-1, from, from + (TLB_ENTRIES * TLB_ENTRY_BYTES) / 4)
+    const from = this.#word + (tlb >>> 2);
+    this.#i32.fill(-1, from, from + (TLB_ENTRIES * TLB_ENTRY_BYTES) / 4);
   }
-  #faultLow(): number { return this.#i32[this.#word + (state.faultAddress >>> 2)] ?? 0 }
-  #faultHigh(): number { return this.#i32[this.#word + (state.faultAddress >>> 2) + 1] ?? 0 }
+  #faultLow(): number {
+    return this.#i32[this.#word + (state.faultAddress >>> 2)] ?? 0;
+  }
+  #faultHigh(): number {
+    return this.#i32[this.#word + (state.faultAddress >>> 2) + 1] ?? 0;
+  }
   #setFault(low: number, high: number): void {
-    const at = this.#word + (state.faultAddress >>> 2)
-    this.#i32[at] = low
-    this.#i32[at + 1] = high
+    const at = this.#word + (state.faultAddress >>> 2);
+    this.#i32[at] = low;
+    this.#i32[at + 1] = high;
   }
   #number(offset: number): number {
-    const at = this.#word + (offset >>> 2)
-    return (this.#i32[at + 1] ?? 0) * 4294967296 + ((this.#i32[at] ?? 0) >>> 0)
+    const at = this.#word + (offset >>> 2);
+    return (this.#i32[at + 1] ?? 0) * 4294967296 + ((this.#i32[at] ?? 0) >>> 0);
   }
   #setNumber(offset: number, value: number): void {
-    const at = this.#word + (offset >>> 2)
-    this.#i32[at] = value | 0
-    this.#i32[at + 1] = Math.floor(value / 4294967296) | 0
+    const at = this.#word + (offset >>> 2);
+    this.#i32[at] = value | 0;
+    this.#i32[at + 1] = Math.floor(value / 4294967296) | 0;
   }
 }

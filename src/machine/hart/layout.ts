@@ -3,7 +3,7 @@
  * The interpreter's WebAssembly, the slow paths in TypeScript and any later translator share exactly these numbers.
  */
 
-export const PAGE_SIZE = 4096
+export const PAGE_SIZE = 4096;
 
 /** Offsets in a hart's state block. What migrates with a task is the first `ARCH_STATE_BYTES`. */
 export const state = {
@@ -33,14 +33,14 @@ export const state = {
   tlbRead: 8192,
   tlbWrite: 16384,
   tlbFetch: 24576,
-} as const
+} as const;
 
-export const ARCH_STATE_BYTES = 528
-export const HART_STATE_BYTES = 32768
+export const ARCH_STATE_BYTES = 528;
+export const HART_STATE_BYTES = 32768;
 
 /** A software TLB: direct-mapped by page number. An entry: virtual address of the page (i64, -1: none), physical minus virtual (i32). */
-export const TLB_ENTRIES = 512
-export const TLB_ENTRY_BYTES = 16
+export const TLB_ENTRIES = 512;
+export const TLB_ENTRY_BYTES = 16;
 
 /** Offsets in a decoded entry. */
 export const entry = {
@@ -55,14 +55,14 @@ export const entry = {
   op: 12,
   length: 14,
   cost: 15,
-} as const
-export const ENTRY_BYTES = 16
+} as const;
+export const ENTRY_BYTES = 16;
 
 /**
  * The immediate of a floating-point operation is no number but: rounding mode in byte 0, rs3 times eight in byte 1, and the row of
  * the table in the upper half (for the entries that go to the exact soft-float whatever they are).
  */
-export const floatImm = (rm: number, rs3: number, row: number): number => rm | (rs3 << 11) | (row << 16)
+export const floatImm = (rm: number, rs3: number, row: number): number => rm | (rs3 << 11) | (row << 16);
 
 export const ExitKind = {
   Fuel: 0,
@@ -72,8 +72,8 @@ export const ExitKind = {
   PageFault: 4,
   /** An atomic instruction on an address that is not a multiple of its size. */
   Misaligned: 5,
-} as const
-export type ExitKind = (typeof ExitKind)[keyof typeof ExitKind]
+} as const;
+export type ExitKind = (typeof ExitKind)[keyof typeof ExitKind];
 
-export const Access = { Fetch: 0, Load: 1, Store: 2 } as const
-export type AccessKind = (typeof Access)[keyof typeof Access]
+export const Access = { Fetch: 0, Load: 1, Store: 2 } as const;
+export type AccessKind = (typeof Access)[keyof typeof Access];

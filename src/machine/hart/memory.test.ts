@@ -31,13 +31,20 @@ const store = (name = 'sd', imm = 0) => encode(name, { rs2: A1, rs1: A0, imm });
 const EBREAK = encode('ebreak');
 
 function expectFault(kind: ExitKind, address: number, access: AccessKind, pc = CODE): void {
-  expect([kind, hart.faultAddress.toString(16), hart.faultAccess, hart.pc.toString(16)])
-    .toEqual([ExitKind.PageFault, address.toString(16), access, pc.toString(16)]);
+  expect([kind, hart.faultAddress.toString(16), hart.faultAccess, hart.pc.toString(16)]).toEqual([
+    ExitKind.PageFault,
+    address.toString(16),
+    access,
+    pc.toString(16),
+  ]);
   expect([hart.consumed, hart.retired]).toEqual([0, 0]);
 }
 
 describe('a page fault tells address and cause, and nothing has happened', () => {
-  const accesses = [['load', load, Access.Load], ['store', store, Access.Store]] as const;
+  const accesses = [
+    ['load', load, Access.Load],
+    ['store', store, Access.Store],
+  ] as const;
   for (const [name, instruction, access] of accesses) {
     test(`${name} where nothing is mapped`, () => {
       hart.setX(A0, DATA + 0x123);
@@ -152,7 +159,14 @@ test('memory beyond 2 GiB, where an address is negative as a signed word', () =>
   large.map(DATA, 1, USER_RWX, top - 2);
   large.map(DATA + 4096, 1, USER_RWX, top - 5);
   // A store across the pages, read back; then code that writes the instruction behind itself.
-  large.code((top - 1) * 4096, [store(), load('ld'), encode('amoadd.w', { rd: A2, rs1: 14, rs2: A2 }), encode('sw', { rs1: 13, rs2: 15 }), encode('addi'), EBREAK]);
+  large.code((top - 1) * 4096, [
+    store(),
+    load('ld'),
+    encode('amoadd.w', { rd: A2, rs1: 14, rs2: A2 }),
+    encode('sw', { rs1: 13, rs2: 15 }),
+    encode('addi'),
+    EBREAK,
+  ]);
   for (const round of [1, 2]) {
     large.hart.pc = CODE;
     large.hart.setX(A0, DATA + 4093);
@@ -198,7 +212,10 @@ describe('across a page', () => {
       for (const [name, size] of Object.entries(stores)) {
         const expected = bytesAround();
         for (let i = 0; i < size; i++) expected[16 + offset + i] = 0x80 + i * 3 + offset + 10;
-        hart.setXBig(A1, expected.slice(16 + offset, 16 + offset + 8).reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n));
+        hart.setXBig(
+          A1,
+          expected.slice(16 + offset, 16 + offset + 8).reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n),
+        );
         expect(run(store(name), EBREAK)).toBe(ExitKind.Ebreak);
         expect(bytesAround(), `${name} ${offset}`).toEqual(expected);
       }
@@ -216,7 +233,13 @@ describe('across a page', () => {
     expectFault(run(load()), DATA + 4096, Access.Load);
   });
   test('atomics ask for alignment', () => {
-    for (const [name, access] of [['lr.w', Access.Load], ['sc.w', Access.Store], ['amoswap.w', Access.Store], ['lr.d', Access.Load], ['amomaxu.d', Access.Store]] as const) {
+    for (const [name, access] of [
+      ['lr.w', Access.Load],
+      ['sc.w', Access.Store],
+      ['amoswap.w', Access.Store],
+      ['lr.d', Access.Load],
+      ['amomaxu.d', Access.Store],
+    ] as const) {
       hart.setX(A0, DATA + 4094);
       expect(run(encode(name, { rd: A1, rs1: A0 })), name).toBe(ExitKind.Misaligned);
       expect([hart.faultAddress, hart.faultAccess, hart.pc, hart.consumed]).toEqual([DATA + 4094, access, CODE, 0]);
@@ -242,7 +265,7 @@ describe('the TLB', () => {
   });
   test('tells pages apart that share an entry', () => {
     const addresses = [DATA, DATA + (512 << 12), DATA + 2 ** 32, DATA + 2 ** 33 + (1024 << 12)];
-    const frames = addresses.map((address) => bench.map(address));
+    const frames = addresses.map(address => bench.map(address));
     for (let round = 0; round < 2; round++) {
       for (const [i, address] of addresses.entries()) {
         hart.setX(A0, address);
@@ -283,8 +306,14 @@ describe('code that changes', () => {
     hart.setX(A1, encode('addi', { rd: A2, rs1: A2, imm: 100 }));
     hart.setX(A2, 0);
     hart.setX(13, 2);
-    const words = [encode('addi', { rd: A2, rs1: A2, imm: 1 }), encode('addi', { rd: 13, rs1: 13, imm: -1 }), store('sw'), encode('fence.i'),
-      encode('bne', { rs1: 13, imm: -16 }), EBREAK];
+    const words = [
+      encode('addi', { rd: A2, rs1: A2, imm: 1 }),
+      encode('addi', { rd: 13, rs1: 13, imm: -1 }),
+      store('sw'),
+      encode('fence.i'),
+      encode('bne', { rs1: 13, imm: -16 }),
+      EBREAK,
+    ];
     expect(run(...words)).toBe(ExitKind.Ebreak);
     expect(result()).toBe(101);
   });

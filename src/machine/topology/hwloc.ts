@@ -13,7 +13,21 @@ const DEPTH_MAX = 60;
 const HERTZ_DEFAULT = 2.2e9;
 
 const KEPT: ReadonlySet<string> = new Set<ObjectType>([
-  'Machine', 'Package', 'Die', 'Group', 'NUMANode', 'L5Cache', 'L4Cache', 'L3Cache', 'L2Cache', 'L1Cache', 'L3iCache', 'L2iCache', 'L1iCache', 'Core', 'PU',
+  'Machine',
+  'Package',
+  'Die',
+  'Group',
+  'NUMANode',
+  'L5Cache',
+  'L4Cache',
+  'L3Cache',
+  'L2Cache',
+  'L1Cache',
+  'L3iCache',
+  'L2iCache',
+  'L1iCache',
+  'Core',
+  'PU',
 ]);
 
 interface Draft {
@@ -61,7 +75,7 @@ function parse(text: string, name: string): { root: Draft | null; distances: Dis
   const fail = (message: string): never => {
     throw new Error(`${name}, line ${parser.line}: ${message}`);
   };
-  parser.on('error', (error) => fail(error.message.replace(/^\d+:\d+: /, '')));
+  parser.on('error', error => fail(error.message.replace(/^\d+:\d+: /, '')));
   parser.on('opentag', ({ name: tag, attributes }) => {
     const given = attributes as Record<string, string>;
     words = '';
@@ -76,16 +90,22 @@ function parse(text: string, name: string): { root: Draft | null; distances: Dis
       else if (root === null) root = draft;
       stack.push(draft);
     } else if (tag === 'info' && stack.length > 0) stack.at(-1)?.infos.push([given['name'] ?? '', given['value'] ?? '']);
-    else if (tag === 'distances2' && given['type'] === 'NUMANode') reading = { indexes: [], values: [], byOs: given['indexing'] !== 'gp', count: Number(given['nbobjs'] ?? 0) };
+    else if (tag === 'distances2' && given['type'] === 'NUMANode')
+      reading = { indexes: [], values: [], byOs: given['indexing'] !== 'gp', count: Number(given['nbobjs'] ?? 0) };
     else if (tag === 'distances' && given['nbobjs'] !== undefined) {
       reading = { indexes: [], values: [], byOs: false, count: Number(given['nbobjs']) };
     } else if (tag === 'latency' && reading !== null) reading.values.push(Number(given['value']) * 10);
   });
-  parser.on('text', (part) => {
+  parser.on('text', part => {
     words += part;
   });
   parser.on('closetag', ({ name: tag }) => {
-    const numbers = (): number[] => words.trim().split(/\s+/).filter((word) => word !== '').map(Number);
+    const numbers = (): number[] =>
+      words
+        .trim()
+        .split(/\s+/)
+        .filter(word => word !== '')
+        .map(Number);
     if (tag === 'object') stack.pop();
     else if (tag === 'indexes' && reading !== null) reading.indexes.push(...numbers());
     else if (tag === 'u64values' && reading !== null) reading.values.push(...numbers());
@@ -123,16 +143,28 @@ function convert(draft: Draft): TopologyObject | null {
   const { attributes, infos } = draft;
   const whole = (text: string | undefined): number => (text !== undefined && /^\d+$/.test(text) ? Number(text) : 0);
   return {
-    type, children, memory, infos, subtype: attributes['subtype'] ?? '',
+    type,
+    children,
+    memory,
+    infos,
+    subtype: attributes['subtype'] ?? '',
     osIndex: attributes['os_index'] !== undefined && /^\d+$/.test(attributes['os_index']) ? Number(attributes['os_index']) : -1,
-    bytes: type === 'NUMANode' ? whole(attributes['local_memory']) : whole(attributes['cache_size']), lineBytes: whole(attributes['cache_linesize']),
+    bytes: type === 'NUMANode' ? whole(attributes['local_memory']) : whole(attributes['cache_size']),
+    lineBytes: whole(attributes['cache_linesize']),
     ways: Math.max(0, Number(attributes['cache_associativity'] ?? 0) || 0),
   };
 }
 
 function typeOf({ type, attributes }: Draft): ObjectType | null {
   // Version 1: Socket, Cache with depth and type (0 unified, 1 data, 2 instruction).
-  const modern = type === 'Socket' ? 'Package' : type === 'NUMANODE' || type === 'Node' ? 'NUMANode' : type === 'Cache' ? `L${attributes['depth'] ?? '1'}${attributes['cache_type'] === '2' ? 'i' : ''}Cache` : type;
+  const modern =
+    type === 'Socket'
+      ? 'Package'
+      : type === 'NUMANODE' || type === 'Node'
+        ? 'NUMANode'
+        : type === 'Cache'
+          ? `L${attributes['depth'] ?? '1'}${attributes['cache_type'] === '2' ? 'i' : ''}Cache`
+          : type;
   return KEPT.has(modern) ? (modern as ObjectType) : null;
 }
 
@@ -151,9 +183,9 @@ function matrixOf(distances: Distances | null, root: Draft): readonly (readonly 
   if (values.length !== count * count) throw new Error(`distances: ${values.length} values for ${count} nodes`);
   const rows = Array.from({ length: count }, (_, i) => values.slice(i * count, (i + 1) * count));
   if (indexes.length !== count) return rows;
-  const ids = byOs ? indexes : indexes.map((gp) => osIndexOf(root, String(gp)));
+  const ids = byOs ? indexes : indexes.map(gp => osIndexOf(root, String(gp)));
   const order = ids.map((_, i) => i).sort((a, b) => (ids[a] as number) - (ids[b] as number));
-  return order.map((i) => order.map((j) => (rows[i] as number[])[j] as number));
+  return order.map(i => order.map(j => (rows[i] as number[])[j] as number));
 }
 
 function osIndexOf(draft: Draft, gp: string): number {
@@ -167,7 +199,7 @@ function osIndexOf(draft: Draft, gp: string): number {
 
 // --- writing -------------------------------------------------------------------------------------------------------------------------
 
-const escaped = (text: string): string => text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c] ?? c);
+const escaped = (text: string): string => text.replace(/[&<>"]/g, c => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c] ?? c);
 
 /** hwloc's bitmap: 32 bits a group, highest first. */
 function bitmap(numbers: readonly number[]): string {
@@ -176,11 +208,17 @@ function bitmap(numbers: readonly number[]): string {
     while (groups.length <= n >> 5) groups.push(0);
     groups[n >> 5] = ((groups[n >> 5] as number) | (1 << (n & 31))) >>> 0;
   }
-  return groups.reverse().map((group) => `0x${group.toString(16).padStart(8, '0')}`).join(',');
+  return groups
+    .reverse()
+    .map(group => `0x${group.toString(16).padStart(8, '0')}`)
+    .join(',');
 }
 
 const pusOf = (at: TopologyObject): number[] => (at.type === 'PU' ? [at.osIndex] : at.children.flatMap(pusOf));
-const nodesIn = (at: TopologyObject): number[] => [...at.memory.filter((each) => each.type === 'NUMANode').map((each) => each.osIndex), ...at.children.flatMap(nodesIn)];
+const nodesIn = (at: TopologyObject): number[] => [
+  ...at.memory.filter(each => each.type === 'NUMANode').map(each => each.osIndex),
+  ...at.children.flatMap(nodesIn),
+];
 
 /** The topology as hwloc XML, version 2. */
 export function writeHwloc(topology: Topology): string {
@@ -192,13 +230,32 @@ export function writeHwloc(topology: Topology): string {
     const nodeset = bitmap(nodes);
     const isCache = at.type.endsWith('Cache');
     const attributes = [
-      ['type', at.type], ...(at.osIndex >= 0 ? [['os_index', String(at.osIndex)]] : []), ['cpuset', cpuset], ['complete_cpuset', cpuset],
-      ...(at.type === 'Machine' ? [['allowed_cpuset', cpuset]] : []), ['nodeset', nodeset], ['complete_nodeset', nodeset],
-      ...(at.type === 'Machine' ? [['allowed_nodeset', nodeset]] : []), ['gp_index', String(++gp)], ...(at.subtype === '' ? [] : [['subtype', at.subtype]]),
+      ['type', at.type],
+      ...(at.osIndex >= 0 ? [['os_index', String(at.osIndex)]] : []),
+      ['cpuset', cpuset],
+      ['complete_cpuset', cpuset],
+      ...(at.type === 'Machine' ? [['allowed_cpuset', cpuset]] : []),
+      ['nodeset', nodeset],
+      ['complete_nodeset', nodeset],
+      ...(at.type === 'Machine' ? [['allowed_nodeset', nodeset]] : []),
+      ['gp_index', String(++gp)],
+      ...(at.subtype === '' ? [] : [['subtype', at.subtype]]),
       ...(at.type === 'NUMANode' ? [['local_memory', String(at.bytes)]] : []),
-      ...(isCache ? [['cache_size', String(at.bytes)], ['depth', cacheDepth(at.type)], ['cache_linesize', String(at.lineBytes)], ['cache_associativity', String(at.ways)],
-        ['cache_type', at.type.includes('i') ? '2' : at.type === 'L1Cache' ? '1' : '0']] : []),
-      ...(at.type === 'Group' ? [['kind', '0'], ['subkind', '0']] : []),
+      ...(isCache
+        ? [
+            ['cache_size', String(at.bytes)],
+            ['depth', cacheDepth(at.type)],
+            ['cache_linesize', String(at.lineBytes)],
+            ['cache_associativity', String(at.ways)],
+            ['cache_type', at.type.includes('i') ? '2' : at.type === 'L1Cache' ? '1' : '0'],
+          ]
+        : []),
+      ...(at.type === 'Group'
+        ? [
+            ['kind', '0'],
+            ['subkind', '0'],
+          ]
+        : []),
     ] as [string, string][];
     const head = `${indent}<object ${attributes.map(([key, value]) => `${key}="${escaped(value)}"`).join(' ')}`;
     const inner = `${indent}  `;
@@ -211,20 +268,33 @@ export function writeHwloc(topology: Topology): string {
     for (const each of at.memory) write(each, inner, cpus, [each.osIndex]);
     for (const each of at.children) {
       const below = nodesIn(each);
-      write(each, inner, pusOf(each), below.length > 0 ? below : nodes.length === 1 ? nodes : at.memory.length > 0 ? at.memory.map((node) => node.osIndex) : nodes);
+      write(
+        each,
+        inner,
+        pusOf(each),
+        below.length > 0 ? below : nodes.length === 1 ? nodes : at.memory.length > 0 ? at.memory.map(node => node.osIndex) : nodes,
+      );
     }
     lines.push(`${indent}</object>`);
   };
-  const ids = topology.nodes.map((node) => node.id);
-  const root = nodesIn(topology.root).length === 0
-    ? { ...topology.root, memory: [object('NUMANode', ids[0] ?? 0, [], { bytes: topology.nodes[0]?.bytes ?? 0 })] } : topology.root;
-  const withClock = info(root, 'CPUFrequency') === '' && topology.hertz !== HERTZ_DEFAULT ? { ...root, infos: [...root.infos, ['CPUFrequency', String(topology.hertz)] as const] } : root;
+  const ids = topology.nodes.map(node => node.id);
+  const root =
+    nodesIn(topology.root).length === 0
+      ? { ...topology.root, memory: [object('NUMANode', ids[0] ?? 0, [], { bytes: topology.nodes[0]?.bytes ?? 0 })] }
+      : topology.root;
+  const withClock =
+    info(root, 'CPUFrequency') === '' && topology.hertz !== HERTZ_DEFAULT
+      ? { ...root, infos: [...root.infos, ['CPUFrequency', String(topology.hertz)] as const] }
+      : root;
   write(withClock, '  ', pusOf(withClock), nodesIn(withClock));
   if (ids.length > 1) {
     lines.push(`  <distances2 type="NUMANode" nbobjs="${ids.length}" kind="5" name="NUMALatency" indexing="os">`);
     const chunk = (tag: string, values: readonly number[]): void => {
       for (let i = 0; i < values.length; i += 10) {
-        const text = values.slice(i, i + 10).map((value) => `${value} `).join('');
+        const text = values
+          .slice(i, i + 10)
+          .map(value => `${value} `)
+          .join('');
         lines.push(`    <${tag} length="${text.length}">${text}</${tag}>`);
       }
     };
@@ -235,4 +305,3 @@ export function writeHwloc(topology: Topology): string {
   lines.push('</topology>', '');
   return lines.join('\n');
 }
-

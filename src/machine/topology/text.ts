@@ -14,7 +14,9 @@ export function sizeText(bytes: number): string {
 }
 
 export function describe(topology: Topology): string {
-  const lines: string[] = [`${topology.name}: ${topology.model}, ${topology.cores.length} cores, ${topology.nodes.length} nodes, ${topology.hertz / 1e9} GHz`];
+  const lines: string[] = [
+    `${topology.name}: ${topology.model}, ${topology.cores.length} cores, ${topology.nodes.length} nodes, ${topology.hertz / 1e9} GHz`,
+  ];
   const line = (at: TopologyObject, indent: number): void => {
     const number = at.osIndex >= 0 && at.type !== 'Machine' ? ` P#${at.osIndex}` : '';
     lines.push(`${' '.repeat(indent)}${at.type}${number}${at.bytes > 0 ? ` (${sizeText(at.bytes)})` : ''}`);
@@ -22,9 +24,10 @@ export function describe(topology: Topology): string {
     for (const each of at.children) line(each, indent + 2);
   };
   line(topology.root, 0);
-  const width = Math.max(...topology.distances.flat().map((value) => String(value).length), ...topology.nodes.map((node) => String(node.id).length)) + 2;
-  const row = (cells: readonly (string | number)[]): string => cells.map((cell) => String(cell).padStart(width)).join('');
-  lines.push('', 'distances between nodes', row(['', ...topology.nodes.map((node) => node.id)]));
+  const width =
+    Math.max(...topology.distances.flat().map(value => String(value).length), ...topology.nodes.map(node => String(node.id).length)) + 2;
+  const row = (cells: readonly (string | number)[]): string => cells.map(cell => String(cell).padStart(width)).join('');
+  lines.push('', 'distances between nodes', row(['', ...topology.nodes.map(node => node.id)]));
   for (const [i, node] of topology.nodes.entries()) lines.push(row([node.id, ...(topology.distances[i] ?? [])]));
   return `${lines.join('\n')}\n`;
 }

@@ -6,7 +6,21 @@
  */
 
 export type ObjectType =
-  | 'Machine' | 'Package' | 'Die' | 'Group' | 'NUMANode' | 'L5Cache' | 'L4Cache' | 'L3Cache' | 'L2Cache' | 'L1Cache' | 'L3iCache' | 'L2iCache' | 'L1iCache' | 'Core' | 'PU';
+  | 'Machine'
+  | 'Package'
+  | 'Die'
+  | 'Group'
+  | 'NUMANode'
+  | 'L5Cache'
+  | 'L4Cache'
+  | 'L3Cache'
+  | 'L2Cache'
+  | 'L1Cache'
+  | 'L3iCache'
+  | 'L2iCache'
+  | 'L1iCache'
+  | 'Core'
+  | 'PU';
 
 export interface TopologyObject {
   readonly type: ObjectType;
@@ -69,7 +83,7 @@ export interface Topology {
 
 /** The core with this id. @throws RangeError */
 export function coreOf(topology: Topology, id: number): TopologyCore {
-  const core = topology.cores.find((each) => each.id === id);
+  const core = topology.cores.find(each => each.id === id);
   if (core === undefined) throw new RangeError(`the machine has no core ${id}`);
   return core;
 }

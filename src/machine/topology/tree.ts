@@ -9,7 +9,12 @@ const REMOTE = 20;
 const CACHE_LEVELS: readonly ObjectType[] = ['L1Cache', 'L2Cache', 'L3Cache', 'L4Cache', 'L5Cache'];
 
 /** An object with the defaults of those that have no size and no name. */
-export function object(type: ObjectType, osIndex: number, children: readonly TopologyObject[], more: Partial<TopologyObject> = {}): TopologyObject {
+export function object(
+  type: ObjectType,
+  osIndex: number,
+  children: readonly TopologyObject[],
+  more: Partial<TopologyObject> = {},
+): TopologyObject {
   return { type, osIndex, bytes: 0, lineBytes: 0, ways: 0, subtype: '', infos: [], children, memory: [], ...more };
 }
 
@@ -24,7 +29,10 @@ interface Place {
  * @param distances between nodes in ascending order of their numbers; null: 10 to itself, 20 to others
  * @throws Error naming what is wrong: no PU, a number twice, too many cores or nodes, distances that do not fit
  */
-export function topologyFrom(root: TopologyObject, { name, hertz, distances }: { name: string; hertz: number; distances: readonly (readonly number[])[] | null }): Topology {
+export function topologyFrom(
+  root: TopologyObject,
+  { name, hertz, distances }: { name: string; hertz: number; distances: readonly (readonly number[])[] | null },
+): Topology {
   const cores: (Omit<TopologyCore, 'node'> & { nodes: readonly number[] })[] = [];
   const nodes = new Map<number, { bytes: number; package: number }>();
   const caches = new Map<ObjectType, number>();
@@ -45,13 +53,20 @@ export function topologyFrom(root: TopologyObject, { name, hertz, distances }: {
       caches.set(at.type, index + 1);
       here.caches[level] = index;
     }
-    const own = at.memory.filter((child) => child.type === 'NUMANode');
+    const own = at.memory.filter(child => child.type === 'NUMANode');
     for (const node of own) {
       if (nodes.has(node.osIndex)) throw new Error(`NUMA node ${node.osIndex} appears twice`);
       nodes.set(node.osIndex, { bytes: node.bytes, package: Math.max(0, here.package) });
     }
-    if (own.length > 0) here.nodes = own.map((node) => node.osIndex);
-    if (at.type === 'PU') cores.push({ id: at.osIndex, package: Math.max(0, here.package), core: Math.max(0, here.core), caches: here.caches, nodes: here.nodes });
+    if (own.length > 0) here.nodes = own.map(node => node.osIndex);
+    if (at.type === 'PU')
+      cores.push({
+        id: at.osIndex,
+        package: Math.max(0, here.package),
+        core: Math.max(0, here.core),
+        caches: here.caches,
+        nodes: here.nodes,
+      });
     for (const child of at.children) visit(child, here, depth + 1);
   };
   visit(root, { package: -1, core: -1, caches: [-1, -1, -1], nodes: [] }, 0);
@@ -66,17 +81,28 @@ export function topologyFrom(root: TopologyObject, { name, hertz, distances }: {
     seen.add(id);
   }
   const ids = [...nodes.keys()].sort((a, b) => a - b);
-  const matrix = distances ?? ids.map((a) => ids.map((b) => (a === b ? LOCAL : REMOTE)));
-  if (matrix.length !== ids.length || matrix.some((row) => row.length !== ids.length)) throw new Error(`the distances are not ${ids.length} × ${ids.length}`);
-  if (matrix.some((row) => row.some((value) => !(value > 0 && value < 65536)))) throw new Error('a distance is not a number from 1 to 65535');
+  const matrix = distances ?? ids.map(a => ids.map(b => (a === b ? LOCAL : REMOTE)));
+  if (matrix.length !== ids.length || matrix.some(row => row.length !== ids.length))
+    throw new Error(`the distances are not ${ids.length} × ${ids.length}`);
+  if (matrix.some(row => row.some(value => !(value > 0 && value < 65536)))) throw new Error('a distance is not a number from 1 to 65535');
   const finished: TopologyCore[] = cores
     .map(({ nodes: local, ...core }) => ({ ...core, node: ids.indexOf(local[0] ?? (ids[0] as number)) }))
     .sort((a, b) => a.id - b.id);
   return {
-    name, model: model || name, hertz, root, cores: finished, distances: matrix,
-    nodes: ids.map((id, position): TopologyNode => ({
-      id, bytes: nodes.get(id)?.bytes ?? 0, package: nodes.get(id)?.package ?? 0, cores: finished.filter((core) => core.node === position).map((core) => core.id),
-    })),
+    name,
+    model: model || name,
+    hertz,
+    root,
+    cores: finished,
+    distances: matrix,
+    nodes: ids.map(
+      (id, position): TopologyNode => ({
+        id,
+        bytes: nodes.get(id)?.bytes ?? 0,
+        package: nodes.get(id)?.package ?? 0,
+        cores: finished.filter(core => core.node === position).map(core => core.id),
+      }),
+    ),
   };
 }
 

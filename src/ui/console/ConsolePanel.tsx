@@ -8,27 +8,36 @@ import { Shell } from './Shell.tsx';
 import { Wall } from './Wall.tsx';
 
 const TABS: readonly { readonly id: ConsoleTab; readonly label: string }[] = [
-  { id: 'shell', label: 'Shell' }, { id: 'log', label: 'Log' }, { id: 'messages', label: 'Messages' }, { id: 'wall', label: 'All consoles' },
+  { id: 'shell', label: 'Shell' },
+  { id: 'log', label: 'Log' },
+  { id: 'messages', label: 'Messages' },
+  { id: 'wall', label: 'All consoles' },
 ];
 
 export function ConsolePanel() {
   const { tab, kernel, session, plan, select } = useLab();
-  const state = useLab((s) => (s.tick, s.session?.trace.kernels.get(kernel)?.state ?? 0));
+  const state = useLab(s => s.session?.trace.kernels.get(kernel)?.state ?? 0);
   const partitions = plan?.partitions ?? [];
   const cores = partitions[kernel]?.cores ?? [];
   return (
     <section className="panel consoles" aria-label="Consoles" data-pane="consoles">
       <header className="panel-head">
         <div className="kernel-pick" style={kernelStyle(kernel)}>
-          <select aria-label="Console of" value={kernel} onChange={(event) => select({ kernel: Number(event.target.value) })}>
+          <select aria-label="Console of" value={kernel} onChange={event => select({ kernel: Number(event.target.value) })}>
             {partitions.length === 0 && <option value={kernel}>no kernel</option>}
-            {partitions.map(({ kernel: each }) => <option key={each} value={each}>{kernelName(each)}</option>)}
+            {partitions.map(({ kernel: each }) => (
+              <option key={each} value={each}>
+                {kernelName(each)}
+              </option>
+            ))}
           </select>
         </div>
         <span className="muted">{cores.length === 0 ? '' : `${STATE_NAMES[state]} · cpus ${rangesText(cores)}`}</span>
         <div
-          role="tablist" aria-label="What to show of the kernel" className="tabs"
-          onKeyDown={(event) => {
+          role="tablist"
+          aria-label="What to show of the kernel"
+          className="tabs"
+          onKeyDown={event => {
             const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
             if (by === undefined) return;
             const next = TABS[(TABS.findIndex(({ id }) => id === tab) + by + TABS.length) % TABS.length];
@@ -41,29 +50,52 @@ export function ConsolePanel() {
           }}
         >
           {TABS.map(({ id, label }) => (
-            <button key={id} role="tab" type="button" data-tab={id} aria-selected={tab === id} aria-controls="console-view" tabIndex={tab === id ? 0 : -1} onClick={() => select({ tab: id })}>{label}</button>
+            <button
+              key={id}
+              role="tab"
+              type="button"
+              data-tab={id}
+              aria-selected={tab === id}
+              aria-controls="console-view"
+              tabIndex={tab === id ? 0 : -1}
+              onClick={() => select({ tab: id })}
+            >
+              {label}
+            </button>
           ))}
         </div>
       </header>
       <div className="console-view" id="console-view" role="tabpanel" aria-label={TABS.find(({ id }) => id === tab)?.label}>
-        {session === null ? <Empty /> : tab === 'wall' ? <Wall /> : tab === 'shell' ? <Shell key={kernel} kernel={kernel} focus /> : tab === 'log' ? <LogView kernel={kernel} /> : <Messages kernel={kernel} />}
+        {session === null ? (
+          <Empty />
+        ) : tab === 'wall' ? (
+          <Wall />
+        ) : tab === 'shell' ? (
+          <Shell key={kernel} kernel={kernel} focus />
+        ) : tab === 'log' ? (
+          <LogView kernel={kernel} />
+        ) : (
+          <Messages kernel={kernel} />
+        )}
       </div>
     </section>
   );
 }
 
 function Empty() {
-  const starting = useLab((s) => s.starting);
+  const starting = useLab(s => s.starting);
   return (
     <div className="empty">
       <p>{starting ? 'Starting …' : 'No kernel is up.'}</p>
-      <p className="muted">“Boot all” starts one kernel for each coloured group of cores. Each gets a console here: a shell, its log, its messages.</p>
+      <p className="muted">
+        “Boot all” starts one kernel for each coloured group of cores. Each gets a console here: a shell, its log, its messages.
+      </p>
     </div>
   );
 }
 
 function LogView({ kernel }: { kernel: number }) {
-  useLab((s) => s.tick);
+  useLab(s => s.tick);
   const text = consoles.log(kernel);
   const place = useRef<HTMLPreElement>(null);
   useEffect(() => {
@@ -71,5 +103,9 @@ function LogView({ kernel }: { kernel: number }) {
     // Who reads further up is left in peace.
     if (element && element.scrollHeight - element.scrollTop - element.clientHeight < 200) element.scrollTop = element.scrollHeight;
   }, [text]);
-  return <pre className="text-view" ref={place} role="log" aria-label={`Log of ${kernelName(kernel)}`}>{text || 'nothing yet'}</pre>;
+  return (
+    <pre className="text-view" ref={place} role="log" aria-label={`Log of ${kernelName(kernel)}`}>
+      {text || 'nothing yet'}
+    </pre>
+  );
 }

@@ -10,14 +10,21 @@ import { isShown, useLab } from '../store.ts';
 const SHOWN = 200;
 
 export function Messages({ kernel }: { kernel: number }) {
-  useLab((s) => s.tick);
+  useLab(s => s.tick);
   const { session, topology, message, heartbeats, select } = useLab();
   const [filter, setFilter] = useState('');
   const list = useRef<HTMLDivElement>(null);
   const trace = session?.trace ?? null;
   const matches = matcher(filter);
   const ids = trace?.messagesOf(kernel, filter === '' ? SHOWN : 4 * SHOWN, isShown) ?? [];
-  const rows = trace === null ? [] : ids.map((id) => trace.message(id)).filter((row) => row !== null).filter(matches).slice(-SHOWN);
+  const rows =
+    trace === null
+      ? []
+      : ids
+          .map(id => trace.message(id))
+          .filter(row => row !== null)
+          .filter(matches)
+          .slice(-SHOWN);
   const last = rows.at(-1)?.id;
   useEffect(() => {
     if (message === null && list.current) list.current.scrollTop = list.current.scrollHeight;
@@ -28,18 +35,39 @@ export function Messages({ kernel }: { kernel: number }) {
   return (
     <>
       <div className="filter-bar">
-        <input type="search" value={filter} placeholder="filter: CLONE, 2>5, k3" aria-label="Filter the messages by type, route or kernel" onChange={(event) => setFilter(event.target.value)} />
-        <label><input type="checkbox" checked={heartbeats} onChange={() => select({ heartbeats: !heartbeats })} /> heartbeats</label>
+        <input
+          type="search"
+          value={filter}
+          placeholder="filter: CLONE, 2>5, k3"
+          aria-label="Filter the messages by type, route or kernel"
+          onChange={event => setFilter(event.target.value)}
+        />
+        <label>
+          <input type="checkbox" checked={heartbeats} onChange={() => select({ heartbeats: !heartbeats })} /> heartbeats
+        </label>
         <span className="muted">{rows.length === SHOWN ? `the last ${SHOWN}` : `${rows.length} messages`}</span>
       </div>
       <div className="message-list" ref={list}>
         <table aria-label={`Messages of ${kernelName(kernel)}, the last ${SHOWN}`}>
-          <thead><tr><th>time</th><th>from</th><th>to</th><th>type</th><th>says</th></tr></thead>
+          <thead>
+            <tr>
+              <th>time</th>
+              <th>from</th>
+              <th>to</th>
+              <th>type</th>
+              <th>says</th>
+            </tr>
+          </thead>
           <tbody>
-            {trace !== null && rows.map((row) => <Row key={row.id} row={row} trace={trace} hertz={topology.hertz} chosen={row.id === message} select={select} />)}
+            {trace !== null &&
+              rows.map(row => (
+                <Row key={row.id} row={row} trace={trace} hertz={topology.hertz} chosen={row.id === message} select={select} />
+              ))}
           </tbody>
         </table>
-        {rows.length === 0 && <p className="empty muted">{filter === '' ? `No message of ${kernelName(kernel)} yet.` : 'No message fits the filter.'}</p>}
+        {rows.length === 0 && (
+          <p className="empty muted">{filter === '' ? `No message of ${kernelName(kernel)} yet.` : 'No message fits the filter.'}</p>
+        )}
       </div>
     </>
   );
@@ -53,34 +81,57 @@ interface RowProps {
   readonly select: (part: { message: number }) => void;
 }
 
-const Row = memo(function Row({ row, trace, hertz, chosen, select }: RowProps) {
-  const { name, text } = describeMessage(trace, row);
-  return (
-    <tr tabIndex={0} aria-selected={chosen} onClick={() => select({ message: row.id })} onKeyDown={(event) => {
-      const to = event.key === 'ArrowDown' ? event.currentTarget.nextElementSibling : event.key === 'ArrowUp' ? event.currentTarget.previousElementSibling : null;
-      if (to instanceof HTMLElement) to.focus();
-      else if (event.key === 'Enter' || event.key === ' ') select({ message: row.id });
-      else return;
-      event.preventDefault();
-      event.stopPropagation();
-    }}>
-      <td className="number">{clockText(row.sent / hertz)}</td>
-      <td><KernelDot kernel={row.from} /></td>
-      <td><KernelDot kernel={row.to} /></td>
-      <td className="mono">{name}</td>
-      <td className="says">{text}</td>
-    </tr>
-  );
-}, (a, b) => a.row.id === b.row.id && a.chosen === b.chosen && a.trace === b.trace && Number.isNaN(a.row.received) === Number.isNaN(b.row.received));
+const Row = memo(
+  function Row({ row, trace, hertz, chosen, select }: RowProps) {
+    const { name, text } = describeMessage(trace, row);
+    return (
+      <tr
+        tabIndex={0}
+        aria-selected={chosen}
+        onClick={() => select({ message: row.id })}
+        onKeyDown={event => {
+          const to =
+            event.key === 'ArrowDown'
+              ? event.currentTarget.nextElementSibling
+              : event.key === 'ArrowUp'
+                ? event.currentTarget.previousElementSibling
+                : null;
+          if (to instanceof HTMLElement) to.focus();
+          else if (event.key === 'Enter' || event.key === ' ') select({ message: row.id });
+          else return;
+          event.preventDefault();
+          event.stopPropagation();
+        }}
+      >
+        <td className="number">{clockText(row.sent / hertz)}</td>
+        <td>
+          <KernelDot kernel={row.from} />
+        </td>
+        <td>
+          <KernelDot kernel={row.to} />
+        </td>
+        <td className="mono">{name}</td>
+        <td className="says">{text}</td>
+      </tr>
+    );
+  },
+  (a, b) =>
+    a.row.id === b.row.id && a.chosen === b.chosen && a.trace === b.trace && Number.isNaN(a.row.received) === Number.isNaN(b.row.received),
+);
 
 /** Words that all have to fit: part of a type's name, `2>5`, or `k3` for either end. */
 function matcher(text: string): (row: MessageRow) => boolean {
-  const words = text.trim().toUpperCase().split(/\s+/).filter((word) => word !== '');
-  return (row) => words.every((word) => {
-    const route = /^(\d*)>(\d*)$/.exec(word);
-    if (route) return (route[1] === '' || Number(route[1]) === row.from) && (route[2] === '' || Number(route[2]) === row.to);
-    const end = /^K(\d+)$/.exec(word);
-    if (end) return Number(end[1]) === row.from || Number(end[1]) === row.to;
-    return messageName(row.type).includes(word);
-  });
+  const words = text
+    .trim()
+    .toUpperCase()
+    .split(/\s+/)
+    .filter(word => word !== '');
+  return row =>
+    words.every(word => {
+      const route = /^(\d*)>(\d*)$/.exec(word);
+      if (route) return (route[1] === '' || Number(route[1]) === row.from) && (route[2] === '' || Number(route[2]) === row.to);
+      const end = /^K(\d+)$/.exec(word);
+      if (end) return Number(end[1]) === row.from || Number(end[1]) === row.to;
+      return messageName(row.type).includes(word);
+    });
 }

@@ -5,8 +5,8 @@ import { consoles, useLab } from '../store.ts';
 
 export function Shell({ kernel, focus }: { kernel: number; focus: boolean }) {
   const place = useRef<HTMLDivElement>(null);
-  const session = useLab((s) => s.session);
-  const up = useLab((s) => (s.tick, s.session?.trace.kernels.get(kernel)?.state === STATE.Up));
+  const session = useLab(s => s.session);
+  const up = useLab(s => s.session?.trace.kernels.get(kernel)?.state === STATE.Up);
   useEffect(() => {
     const element = place.current;
     if (element === null || session === null) return;
@@ -29,5 +29,13 @@ export function Shell({ kernel, focus }: { kernel: number; focus: boolean }) {
     // Only where nothing else has the focus: who is at work elsewhere stays there.
     if (focus && (document.activeElement === document.body || document.activeElement === null)) terminal.focus();
   }, [up, kernel, session]);
-  return <div className="shell" ref={place} role="group" aria-label={`Shell of ${kernelName(kernel)}`} onPointerUp={() => consoles.of(kernel).terminal.focus()} />;
+  return (
+    <div
+      className="shell"
+      ref={place}
+      role="group"
+      aria-label={`Shell of ${kernelName(kernel)}`}
+      onPointerUp={() => consoles.of(kernel).terminal.focus()}
+    />
+  );
 }

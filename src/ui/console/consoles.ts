@@ -57,15 +57,25 @@ export class Consoles {
     let found = this.#consoles.get(kernel);
     if (found === undefined) {
       const terminal = new Terminal({
-        fontFamily: 'ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace', fontSize: this.#fontSize, cursorBlink: false, scrollback: 2000, theme: this.#theme, screenReaderMode: false,
+        fontFamily: 'ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace',
+        fontSize: this.#fontSize,
+        cursorBlink: false,
+        scrollback: 2000,
+        theme: this.#theme,
+        screenReaderMode: false,
       });
       const fit = new FitAddon();
       terminal.loadAddon(fit);
-      terminal.onData((text) => this.#type(kernel, new TextEncoder().encode(text)));
-      terminal.onBinary((text) => this.#type(kernel, Uint8Array.from(text, (c) => c.charCodeAt(0))));
+      terminal.onData(text => this.#type(kernel, new TextEncoder().encode(text)));
+      terminal.onBinary(text =>
+        this.#type(
+          kernel,
+          Uint8Array.from(text, c => c.charCodeAt(0)),
+        ),
+      );
       terminal.onResize(({ cols, rows }) => this.#resize(kernel, cols, rows));
       // The page's own F-keys (actions.ts) lead out of the console.
-      terminal.attachCustomKeyEventHandler((event) => !/^F[1689]$/.test(event.key));
+      terminal.attachCustomKeyEventHandler(event => !/^F[1689]$/.test(event.key));
       found = { terminal, fit, opened: false, log: '' };
       this.#consoles.set(kernel, found);
     }
@@ -81,7 +91,8 @@ export class Consoles {
     const buffer = this.#consoles.get(kernel)?.terminal.buffer.active;
     if (buffer === undefined) return [];
     const lines: string[] = [];
-    for (let row = buffer.baseY + buffer.cursorY; row >= 0 && lines.length < count; row--) lines.unshift(buffer.getLine(row)?.translateToString(true) ?? '');
+    for (let row = buffer.baseY + buffer.cursorY; row >= 0 && lines.length < count; row--)
+      lines.unshift(buffer.getLine(row)?.translateToString(true) ?? '');
     return lines;
   }
 

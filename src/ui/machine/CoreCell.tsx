@@ -28,17 +28,41 @@ export const CoreCell = memo(function CoreCell({ box, kernel, state, labelled, l
     <g className="core" data-picked={picked} data-state={state} data-core={core} aria-label={label} role="img" style={kernelStyle(kernel)}>
       <title>{label}</title>
       <rect x={x} y={y} width={width} height={height} rx={4} className={kernel === undefined ? 'core-box free' : 'core-box'} />
-      {group > 0 && <rect x={x} y={y} width={width} height={height} rx={4} fill={`url(#group${Math.min(7, group)})`} pointerEvents="none" />}
-      {load > 0.004 && <rect x={x} y={y + height - filled} width={width} height={filled} rx={Math.min(4, filled / 2)} className="load" pointerEvents="none" />}
-      {labelled
-        ? (
-          <>
-            <text x={middle} y={y + Math.min(height * 0.45, line * 1.15)} textAnchor="middle" className="core-kernel">k{kernel}</text>
-            {height > 2 * line && <text x={middle} y={y + height - line * 0.4} textAnchor="middle" className="core-sub">{running === '' || running === 'sh' ? core : ''}</text>}
-          </>
-        )
-        : <text x={middle} y={y + height / 2 + (named ? -line * 0.05 : line * 0.34)} textAnchor="middle" className="core-number">{core}</text>}
-      {named && <text x={middle} y={y + height / 2 + line * 0.85} textAnchor="middle" className="core-sub">{running.slice(0, Math.floor(width / (line * 0.48)))}</text>}
+      {group > 0 && (
+        <rect x={x} y={y} width={width} height={height} rx={4} fill={`url(#group${Math.min(7, group)})`} pointerEvents="none" />
+      )}
+      {load > 0.004 && (
+        <rect
+          x={x}
+          y={y + height - filled}
+          width={width}
+          height={filled}
+          rx={Math.min(4, filled / 2)}
+          className="load"
+          pointerEvents="none"
+        />
+      )}
+      {labelled ? (
+        <>
+          <text x={middle} y={y + Math.min(height * 0.45, line * 1.15)} textAnchor="middle" className="core-kernel">
+            k{kernel}
+          </text>
+          {height > 2 * line && (
+            <text x={middle} y={y + height - line * 0.4} textAnchor="middle" className="core-sub">
+              {running === '' || running === 'sh' ? core : ''}
+            </text>
+          )}
+        </>
+      ) : (
+        <text x={middle} y={y + height / 2 + (named ? -line * 0.05 : line * 0.34)} textAnchor="middle" className="core-number">
+          {core}
+        </text>
+      )}
+      {named && (
+        <text x={middle} y={y + height / 2 + line * 0.85} textAnchor="middle" className="core-sub">
+          {running.slice(0, Math.floor(width / (line * 0.48)))}
+        </text>
+      )}
     </g>
   );
 });

@@ -14,10 +14,10 @@ import { Scene } from './Scene.tsx';
 import { Dots } from './Traffic.tsx';
 
 export function MachineView() {
-  const topology = useLab((s) => s.topology);
-  const plan = useLab((s) => s.plan);
-  const running = useLab((s) => s.session !== null);
-  const projector = useLab((s) => s.projector);
+  const topology = useLab(s => s.topology);
+  const plan = useLab(s => s.plan);
+  const running = useLab(s => s.session !== null);
+  const projector = useLab(s => s.projector);
   const place = useRef<HTMLDivElement>(null);
   const [size, setSize] = useState({ width: 680, height: 380 });
   useEffect(() => {
@@ -29,14 +29,20 @@ export function MachineView() {
   }, []);
   const line = projector ? 19 : size.width > 900 ? 16 : 14;
   const alone = topology.nodes.length > 0 && (plan?.partitions.length ?? 0) > topology.nodes.length * 2;
-  const layout = useMemo(() => layoutMachine(topology, size.width, size.height, line, running && !alone), [topology, size, line, running, alone]);
+  const layout = useMemo(
+    () => layoutMachine(topology, size.width, size.height, line, running && !alone),
+    [topology, size, line, running, alone],
+  );
   const places = useMemo(() => placesOf(plan, layout), [plan, layout]);
   const total = memoryMap(topology).nodes.reduce((sum, node) => sum + node.bytes, 0);
   return (
     <section className="panel machine" aria-label="Machine" data-pane="machine">
       <header className="panel-head">
         <h2>Machine</h2>
-        <span className="muted">{topology.model} · {topology.cores.length} cores · {topology.nodes.length} node{topology.nodes.length === 1 ? '' : 's'} · {sizeText(total)} (scaled)</span>
+        <span className="muted">
+          {topology.model} · {topology.cores.length} cores · {topology.nodes.length} node{topology.nodes.length === 1 ? '' : 's'} ·{' '}
+          {sizeText(total)} (scaled)
+        </span>
       </header>
       <div className="machine-place" ref={place}>
         <Scene layout={layout} places={places} />

@@ -10,21 +10,47 @@ export function PlanBar() {
     <div className="plan-bar">
       {picked.size > 0 ? (
         <>
-          <span>{picked.size} core{picked.size > 1 ? 's' : ''} picked</span>
-          <button type="button" className="primary" onClick={() => partitionPicked()}>Make them a kernel</button>
-          <select value="" aria-label="Give the picked cores to a kernel" onChange={(event) => event.target.value !== '' && partitionPicked(Number(event.target.value))}>
+          <span>
+            {picked.size} core{picked.size > 1 ? 's' : ''} picked
+          </span>
+          <button type="button" className="primary" onClick={() => partitionPicked()}>
+            Make them a kernel
+          </button>
+          <select
+            value=""
+            aria-label="Give the picked cores to a kernel"
+            onChange={event => event.target.value !== '' && partitionPicked(Number(event.target.value))}
+          >
             <option value="">or give to …</option>
-            {kernels.map(({ kernel }) => <option key={kernel} value={kernel}>{kernelName(kernel)}</option>)}
+            {kernels.map(({ kernel }) => (
+              <option key={kernel} value={kernel}>
+                {kernelName(kernel)}
+              </option>
+            ))}
           </select>
-          <button type="button" onClick={() => pick([], false)}>Forget</button>
+          <button type="button" onClick={() => pick([], false)}>
+            Forget
+          </button>
         </>
       ) : (
         <>
           <label className="plan-text">
             <span className="muted">Partitions</span>
-            <input value={scenario.plan} spellCheck={false} aria-invalid={planError !== null} aria-describedby="plan-error" title="smp, clustered, partitioned, or cores@nodes;cores@nodes" onChange={(event) => setPlan(event.target.value)} />
+            <input
+              value={scenario.plan}
+              spellCheck={false}
+              aria-invalid={planError !== null}
+              aria-describedby="plan-error"
+              title="smp, clustered, partitioned, or cores@nodes;cores@nodes"
+              onChange={event => setPlan(event.target.value)}
+            />
           </label>
-          {history.length > 0 && <button type="button" onClick={undoPlan} title="Undo (Ctrl Z)"><Undo2 size={16} aria-hidden /><span className="sr">Undo</span></button>}
+          {history.length > 0 && (
+            <button type="button" onClick={undoPlan} title="Undo (Ctrl Z)">
+              <Undo2 size={16} aria-hidden />
+              <span className="sr">Undo</span>
+            </button>
+          )}
           <span id="plan-error" className={planError === null ? 'muted' : 'bad'} role={planError === null ? undefined : 'alert'}>
             {planError ?? `${kernels.length} kernel${kernels.length === 1 ? '' : 's'} · drag over cores to draw one`}
           </span>

@@ -22,13 +22,13 @@ const LOAD_SECONDS = 0.3;
 
 export function Scene({ layout, places }: { layout: MachineLayout; places: readonly KernelPlace[] }) {
   const { topology, plan, session, status, picked, pick, partitionPicked, undoPlan, select, boot, migrate, pid } = useLab();
-  const tick = useLab((s) => s.tick);
+  const tick = useLab(s => s.tick);
   const svg = useRef<SVGSVGElement>(null);
   const [lasso, setLasso] = useState<{ from: Point; to: Point } | null>(null);
   const [drag, setDrag] = useState<{ pid: number; from: Point; at: Point; over: number | null } | null>(null);
   const [cursor, setCursor] = useState(0);
   const owner = useMemo(() => ownersOf(plan), [plan]);
-  const cores = useMemo(() => layout.nodes.flatMap((node) => node.cores), [layout]);
+  const cores = useMemo(() => layout.nodes.flatMap(node => node.cores), [layout]);
   const trace = session?.trace ?? null;
   const now = status?.now ?? 0;
   const rate = status !== null && Number.isFinite(status.speed) && status.speed > 0 ? status.speed : topology.hertz / 10;
@@ -61,7 +61,7 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
   const onPointerUp = (event: React.PointerEvent): void => {
     if (lasso !== null && area !== null) {
       const small = area.width < 4 && area.height < 4;
-      const hit = cores.filter((box) => overlap(box, area)).map((box) => box.core);
+      const hit = cores.filter(box => overlap(box, area)).map(box => box.core);
       pick(hit, event.shiftKey || small);
       setLasso(null);
     }
@@ -76,11 +76,19 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
   const onPlanKey = (event: React.KeyboardEvent): void => {
     if (at === undefined) return;
     if (event.key.startsWith('Arrow')) {
-      const next = ahead(middle(at), cores.map((box, index) => ({ ...middle(box), value: index })), event.key);
+      const next = ahead(
+        middle(at),
+        cores.map((box, index) => ({ ...middle(box), value: index })),
+        event.key,
+      );
       if (next !== null) {
         setCursor(next);
         const to = cores[next];
-        if (event.shiftKey && to !== undefined) pick([...new Set([at.core, to.core])].filter((core) => !picked.has(core)), true);
+        if (event.shiftKey && to !== undefined)
+          pick(
+            [...new Set([at.core, to.core])].filter(core => !picked.has(core)),
+            true,
+          );
       }
     } else if (event.key === ' ') pick([at.core], true);
     else if (event.key === 'Enter') partitionPicked();
@@ -92,8 +100,15 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
     event.stopPropagation();
   };
   const goTo = (kernel: number, key: string): void => {
-    const place = places.find((each) => each.kernel === kernel);
-    const next = place === undefined ? null : ahead(place.middle, places.map((each) => ({ ...each.middle, value: each.kernel })), key);
+    const place = places.find(each => each.kernel === kernel);
+    const next =
+      place === undefined
+        ? null
+        : ahead(
+            place.middle,
+            places.map(each => ({ ...each.middle, value: each.kernel })),
+            key,
+          );
     if (next === null) return;
     select({ kernel: next });
     svg.current?.querySelector<SVGGElement>(`[data-kernel="${next}"] .kernel-tag`)?.focus();
@@ -108,23 +123,35 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
   const dragged = drag === null || !moved(drag.from, drag.at) ? null : trace?.processes.get(drag.pid);
   return (
     <svg
-      ref={svg} width={layout.width} height={layout.height} className="machine-svg" data-planning={session === null} role="group" aria-label={`${topology.model}: packages, nodes and cores`}
-      style={{ fontSize: layout.line * 0.86 }} onPointerDown={onPointerDown} onPointerMove={onPointerMove} onPointerUp={onPointerUp} onPointerCancel={() => {
+      ref={svg}
+      width={layout.width}
+      height={layout.height}
+      className="machine-svg"
+      data-planning={session === null}
+      role="group"
+      aria-label={`${topology.model}: packages, nodes and cores`}
+      style={{ fontSize: layout.line * 0.86 }}
+      onPointerDown={onPointerDown}
+      onPointerMove={onPointerMove}
+      onPointerUp={onPointerUp}
+      onPointerCancel={() => {
         setLasso(null);
         setDrag(null);
       }}
     >
       <Patterns />
       <Links layout={layout} places={places} />
-      {layout.packages.map((box) => (
+      {layout.packages.map(box => (
         <g key={box.index}>
           <rect {...frame(box)} rx={8} className="package" />
-          <text x={box.x + 10} y={box.y + layout.line} className="caption">Package {box.index}</text>
+          <text x={box.x + 10} y={box.y + layout.line} className="caption">
+            Package {box.index}
+          </text>
         </g>
       ))}
-      {layout.nodes.map((node) => {
+      {layout.nodes.map(node => {
         const id = topology.nodes[node.node]?.id ?? node.node;
-        const whole = places.some((place) => place.nodes.includes(node));
+        const whole = places.some(place => place.nodes.includes(node));
         const bytes = sizeText(memory[node.node]?.bytes ?? 0);
         const wide = node.width > layout.line * 8.5;
         return (
@@ -132,37 +159,76 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
             <rect {...frame(node)} rx={6} className="node" />
             {!whole && (
               <>
-                <text x={node.x + 9} y={node.y + layout.line + 1} className="node-name">node {id}</text>
-                {wide && <text x={node.x + node.width - 9} y={node.y + layout.line + 1} textAnchor="end" className="caption">{bytes}</text>}
+                <text x={node.x + 9} y={node.y + layout.line + 1} className="node-name">
+                  node {id}
+                </text>
+                {wide && (
+                  <text x={node.x + node.width - 9} y={node.y + layout.line + 1} textAnchor="end" className="caption">
+                    {bytes}
+                  </text>
+                )}
               </>
             )}
           </g>
         );
       })}
-      {places.map((place) => {
+      {places.map(place => {
         const state = trace?.kernels.get(place.kernel)?.state ?? STATE.Off;
         return (
           <KernelGroup
-            key={place.kernel} place={place} layout={layout} state={state} processes={byKernel.get(place.kernel) ?? NONE} over={drag?.over === place.kernel} dragged={drag?.pid ?? null}
-            onGo={(key) => goTo(place.kernel, key)} onAct={() => act(place.kernel)}
+            key={place.kernel}
+            place={place}
+            layout={layout}
+            state={state}
+            processes={byKernel.get(place.kernel) ?? NONE}
+            over={drag?.over === place.kernel}
+            dragged={drag?.pid ?? null}
+            onGo={key => goTo(place.kernel, key)}
+            onAct={() => act(place.kernel)}
           >
-            {place.cores.map((box) => (
+            {place.cores.map(box => (
               <CoreCell
-                key={box.core} box={box} kernel={place.kernel} state={state} labelled={!place.nodes.some(({ node }) => node === box.node)} line={layout.line} picked={picked.has(box.core)}
-                load={trace === null ? 0 : Math.round(trace.load(box.core, start, now) * 40) / 40} running={trace?.processes.get(trace.runningOn(box.core)?.pid ?? -1)?.name ?? ''}
+                key={box.core}
+                box={box}
+                kernel={place.kernel}
+                state={state}
+                labelled={!place.nodes.some(({ node }) => node === box.node)}
+                line={layout.line}
+                picked={picked.has(box.core)}
+                load={trace === null ? 0 : Math.round(trace.load(box.core, start, now) * 40) / 40}
+                running={trace?.processes.get(trace.runningOn(box.core)?.pid ?? -1)?.name ?? ''}
               />
             ))}
           </KernelGroup>
         );
       })}
-      {free.map((box) => <CoreCell key={box.core} box={box} kernel={undefined} state={0} labelled={false} line={layout.line} picked={picked.has(box.core)} load={0} running="" />)}
-      {layout.nodes.map((node) => (
+      {free.map(box => (
+        <CoreCell
+          key={box.core}
+          box={box}
+          kernel={undefined}
+          state={0}
+          labelled={false}
+          line={layout.line}
+          picked={picked.has(box.core)}
+          load={0}
+          running=""
+        />
+      ))}
+      {layout.nodes.map(node => (
         <g key={node.node} pointerEvents="none">
-          {node.modules.map((module) => <rect key={`${module.x}/${module.y}`} {...frame(module)} rx={5} className="module" />)}
+          {node.modules.map(module => (
+            <rect key={`${module.x}/${module.y}`} {...frame(module)} rx={5} className="module" />
+          ))}
           {node.cache !== null && (
             <>
               <rect {...frame(node.cache)} rx={3} className="cache" />
-              <text x={node.cache.x + node.cache.width / 2} y={node.cache.y + node.cache.height * 0.76} textAnchor="middle" className="cache-name">
+              <text
+                x={node.cache.x + node.cache.width / 2}
+                y={node.cache.y + node.cache.height * 0.76}
+                textAnchor="middle"
+                className="cache-name"
+              >
                 {`L${node.cache.level} ${sizeText(node.cache.bytes)}${node.modules[0] !== undefined && node.width > 11 * layout.line ? ` · L2 ${sizeText(node.modules[0].bytes)} a pair` : ''}`}
               </text>
             </>
@@ -171,18 +237,33 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
       ))}
       {session === null && at !== undefined && (
         <g
-          tabIndex={0} role="application" className="brush" onKeyDown={onPlanKey}
+          tabIndex={0}
+          role="application"
+          className="brush"
+          onKeyDown={onPlanKey}
           aria-label={`Cores: arrows move, with Shift they pick, space picks, a digit gives the picked ones to that kernel, Enter makes them a new one. At core ${at.core}${owner.has(at.core) ? ` of ${kernelName(owner.get(at.core) ?? 0)}` : ', in no kernel'}${picked.has(at.core) ? ', picked' : ''}`}
         >
           <rect x={at.x - 3} y={at.y - 3} width={at.width + 6} height={at.height + 6} rx={6} className="cursor" />
         </g>
       )}
       {area !== null && <rect {...area} className="lasso" />}
-      {session !== null && <g pointerEvents="none"><ChosenWire layout={layout} places={places} /></g>}
+      {session !== null && (
+        <g pointerEvents="none">
+          <ChosenWire layout={layout} places={places} />
+        </g>
+      )}
       {drag !== null && dragged && (
         <g className="ghost" style={kernelStyle(dragged.kernel)} pointerEvents="none">
-          <rect x={drag.at.x + 10} y={drag.at.y - layout.line / 2 - 3} width={dragged.name.length * layout.line * 0.56 + 18} height={layout.line + 6} rx={(layout.line + 6) / 2} />
-          <text x={drag.at.x + 19} y={drag.at.y + layout.line * 0.32}>{dragged.name}</text>
+          <rect
+            x={drag.at.x + 10}
+            y={drag.at.y - layout.line / 2 - 3}
+            width={dragged.name.length * layout.line * 0.56 + 18}
+            height={layout.line + 6}
+            rx={(layout.line + 6) / 2}
+          />
+          <text x={drag.at.x + 19} y={drag.at.y + layout.line * 0.32}>
+            {dragged.name}
+          </text>
         </g>
       )}
     </svg>
@@ -193,7 +274,12 @@ const NONE: readonly never[] = [];
 const frame = ({ x, y, width, height }: Box): Box => ({ x, y, width, height });
 const moved = (a: Point, b: Point): boolean => Math.hypot(a.x - b.x, a.y - b.y) > 5;
 const overlap = (a: Box, b: Box): boolean => a.x < b.x + b.width && a.x + a.width > b.x && a.y < b.y + b.height && a.y + a.height > b.y;
-const boxOf = (a: Point, b: Point): Box => ({ x: Math.min(a.x, b.x), y: Math.min(a.y, b.y), width: Math.abs(a.x - b.x), height: Math.abs(a.y - b.y) });
+const boxOf = (a: Point, b: Point): Box => ({
+  x: Math.min(a.x, b.x),
+  y: Math.min(a.y, b.y),
+  width: Math.abs(a.x - b.x),
+  height: Math.abs(a.y - b.y),
+});
 
 /** Living processes by the kernel where they are now; what people started comes before shells. */
 function processesOf(trace: TraceStore | null): ReadonlyMap<number, Chip[]> {
@@ -221,8 +307,15 @@ function destination({ moves }: ProcessRow): number | null {
 function Patterns() {
   return (
     <defs>
-      {[1, 2, 3, 4, 5, 6, 7].map((group) => (
-        <pattern key={group} id={`group${group}`} width={7} height={7} patternUnits="userSpaceOnUse" patternTransform={`rotate(${[0, 45, 135, 0, 90, 45, 135, 20][group] ?? 0})`}>
+      {[1, 2, 3, 4, 5, 6, 7].map(group => (
+        <pattern
+          key={group}
+          id={`group${group}`}
+          width={7}
+          height={7}
+          patternUnits="userSpaceOnUse"
+          patternTransform={`rotate(${[0, 45, 135, 0, 90, 45, 135, 20][group] ?? 0})`}
+        >
           <line x1={0} y1={0} x2={0} y2={7} className="stripe" strokeWidth={group > 3 ? 4 : 2} />
         </pattern>
       ))}

@@ -26,31 +26,33 @@ const TRAVEL_MS = { least: 600, most: 4000 } as const;
 
 /** The points of a message's way. */
 function useWays({ layout, places }: Props): (from: number, to: number) => readonly Point[] {
-  const topology = useLab((s) => s.topology);
+  const topology = useLab(s => s.topology);
   return useMemo(() => {
     const route = routesOf(topology);
     const centres = layout.nodes.map(middle);
-    const homes = new Map(places.map((place) => [place.kernel, place]));
+    const homes = new Map(places.map(place => [place.kernel, place]));
     return (from, to) => {
       const [a, b] = [homes.get(from), homes.get(to)];
       if (a === undefined || b === undefined) return [];
-      const between = route(a.home, b.home).slice(1, -1).map((node) => centres[node] as Point);
+      const between = route(a.home, b.home)
+        .slice(1, -1)
+        .map(node => centres[node] as Point);
       return [a.middle, ...between, b.middle];
     };
   }, [topology, layout, places]);
 }
 
 export function Links({ layout, places }: Props) {
-  const topology = useLab((s) => s.topology);
+  const topology = useLab(s => s.topology);
   const links = useMemo(() => linksOf(topology), [topology]);
   const route = useMemo(() => routesOf(topology), [topology]);
-  const session = useLab((s) => s.session);
-  const status = useLab((s) => s.status);
-  useLab((s) => s.tick);
+  const session = useLab(s => s.session);
+  const status = useLab(s => s.status);
+  useLab(s => s.tick);
   const load = new Map<string, number>();
   if (session !== null && status !== null) {
     const rate = Number.isFinite(status.speed) && status.speed > 0 ? status.speed : topology.hertz / 10;
-    const homes = new Map(places.map((place) => [place.kernel, place.home]));
+    const homes = new Map(places.map(place => [place.kernel, place.home]));
     session.trace.eachMessage(status.now - rate, status.now, (_id, from, to, type) => {
       if (!isShown(type)) return;
       const way = route(homes.get(from) ?? 0, homes.get(to) ?? 0);
@@ -69,7 +71,16 @@ export function Links({ layout, places }: Props) {
         const [p, q] = [middle(from), middle(to)];
         const count = load.get(`${a}-${b}`) ?? 0;
         return (
-          <line key={`${a}-${b}`} x1={p.x} y1={p.y} x2={q.x} y2={q.y} className="link" data-busy={count > 0} style={{ strokeWidth: 1.5 + Math.min(2.5, Math.log2(1 + count) / 3) }}>
+          <line
+            key={`${a}-${b}`}
+            x1={p.x}
+            y1={p.y}
+            x2={q.x}
+            y2={q.y}
+            className="link"
+            data-busy={count > 0}
+            style={{ strokeWidth: 1.5 + Math.min(2.5, Math.log2(1 + count) / 3) }}
+          >
             <title>{`link between nodes ${topology.nodes[a]?.id} and ${topology.nodes[b]?.id}, distance ${distance}${count > 0 ? `, ${count} messages lately` : ''}`}</title>
           </line>
         );
@@ -80,8 +91,8 @@ export function Links({ layout, places }: Props) {
 
 /** The way of the chosen message. */
 export function ChosenWire({ layout, places }: Props) {
-  const session = useLab((s) => s.session);
-  const id = useLab((s) => s.message);
+  const session = useLab(s => s.session);
+  const id = useLab(s => s.message);
   const way = useWays({ layout, places });
   const chosen = id === null ? null : (session?.trace.message(id) ?? null);
   const path = chosen === null ? [] : way(chosen.from, chosen.to);
@@ -90,9 +101,9 @@ export function ChosenWire({ layout, places }: Props) {
 
 /** Elements of their own above the picture: moving them draws nothing anew. */
 export function Dots({ layout, places }: Props) {
-  const session = useLab((s) => s.session);
-  const tick = useLab((s) => s.tick);
-  const speed = useLab((s) => s.status?.speed ?? 0);
+  const session = useLab(s => s.session);
+  const tick = useLab(s => s.tick);
+  const speed = useLab(s => s.status?.speed ?? 0);
   const group = useRef<HTMLDivElement>(null);
   const cursor = useRef<{ trace: unknown; at: number[] }>({ trace: null, at: [] });
   const way = useWays({ layout, places });
@@ -119,7 +130,8 @@ export function Dots({ layout, places }: Props) {
       const duration = Math.max(TRAVEL_MS.least, Math.min(TRAVEL_MS.most, wall));
       // One label on a way at a time: more would lie on each other.
       const between = `${Math.min(from, to)}-${Math.max(from, to)}`;
-      const labelled = place.querySelectorAll('.dot-label').length >= LABELS_MAX || place.querySelector(`[data-way="${between}"] .dot-label`) !== null;
+      const labelled =
+        place.querySelectorAll('.dot-label').length >= LABELS_MAX || place.querySelector(`[data-way="${between}"] .dot-label`) !== null;
       const mark = dotOf(from, labelled ? '' : `${messageName(type)}${count > 1 ? ` ×${count}` : ''}`);
       mark.dataset['way'] = between;
       place.append(mark);
@@ -144,11 +156,22 @@ function dotOf(from: number, text: string): HTMLElement {
 
 /** Along its way once, or, where nothing may move, a while at its end. */
 function move(mark: HTMLElement, points: readonly Point[], duration: number): void {
-  const lengths = points.map((point, i) => (i === 0 ? 0 : Math.hypot(point.x - (points[i - 1] as Point).x, point.y - (points[i - 1] as Point).y)));
+  const lengths = points.map((point, i) =>
+    i === 0 ? 0 : Math.hypot(point.x - (points[i - 1] as Point).x, point.y - (points[i - 1] as Point).y),
+  );
   const total = lengths.reduce((sum, each) => sum + each, 0) || 1;
   let gone = 0;
-  const frames = points.map(({ x, y }, i) => ({ transform: `translate(${x}px, ${y}px)`, offset: Math.min(1, (gone += lengths[i] as number) / total) }));
-  const all = frames.length === 1 ? [{ ...frames[0], offset: 0 }, { ...frames[0], offset: 1 }] : frames;
+  const frames = points.map(({ x, y }, i) => ({
+    transform: `translate(${x}px, ${y}px)`,
+    offset: Math.min(1, (gone += lengths[i] as number) / total),
+  }));
+  const all =
+    frames.length === 1
+      ? [
+          { ...frames[0], offset: 0 },
+          { ...frames[0], offset: 1 },
+        ]
+      : frames;
   mark.animate(all as Keyframe[], { duration, easing: 'linear', fill: 'both' }).onfinish = () => mark.remove();
 }
 
@@ -159,7 +182,11 @@ function Wire({ points, from, size }: { points: readonly Point[]; from: number; 
   return (
     <g style={{ color: kernelColor(from) }}>
       <polyline points={points.map(({ x, y }) => `${x},${y}`).join(' ')} className="wire chosen" />
-      <path d={`M${-size} ${-size * 0.6} L0 0 L${-size} ${size * 0.6} z`} transform={`translate(${b.x} ${b.y}) rotate(${angle})`} className="wire-head" />
+      <path
+        d={`M${-size} ${-size * 0.6} L0 0 L${-size} ${size * 0.6} z`}
+        transform={`translate(${b.x} ${b.y}) rotate(${angle})`}
+        className="wire-head"
+      />
     </g>
   );
 }

@@ -7,20 +7,27 @@ import { type Box, layoutMachine, linksOf, routesOf } from './layout.ts';
 import { ahead, kernelAt, placesOf } from './owners.ts';
 
 const machines = Object.values(PRESETS) as readonly Topology[];
-const sizes = [[580, 300, 14], [690, 360, 14], [1060, 600, 16], [690, 310, 19]] as const;
-const inside = (a: Box, b: Box): boolean => a.x >= b.x - 0.5 && a.y >= b.y - 0.5 && a.x + a.width <= b.x + b.width + 0.5 && a.y + a.height <= b.y + b.height + 0.5;
-const apart = (a: Box, b: Box): boolean => a.x + a.width <= b.x + 0.5 || b.x + b.width <= a.x + 0.5 || a.y + a.height <= b.y + 0.5 || b.y + b.height <= a.y + 0.5;
+const sizes = [
+  [580, 300, 14],
+  [690, 360, 14],
+  [1060, 600, 16],
+  [690, 310, 19],
+] as const;
+const inside = (a: Box, b: Box): boolean =>
+  a.x >= b.x - 0.5 && a.y >= b.y - 0.5 && a.x + a.width <= b.x + b.width + 0.5 && a.y + a.height <= b.y + b.height + 0.5;
+const apart = (a: Box, b: Box): boolean =>
+  a.x + a.width <= b.x + 0.5 || b.x + b.width <= a.x + 0.5 || a.y + a.height <= b.y + 0.5 || b.y + b.height <= a.y + 0.5;
 
-describe.each(machines)('$name', (topology) => {
+describe.each(machines)('$name', topology => {
   it.each(sizes)('%i × %i with lines of %i', (width, height, line) => {
     for (const tasks of [false, true]) {
       const layout = layoutMachine(topology, width, height, line, tasks);
       const whole = { x: 0, y: 0, width, height };
       for (const box of layout.packages) expect(inside(box, whole), `package ${box.index}`).toBe(true);
-      const cores = layout.nodes.flatMap((node) => node.cores);
+      const cores = layout.nodes.flatMap(node => node.cores);
       expect(cores.map(({ core }) => core).sort((a, b) => a - b)).toEqual(topology.cores.map(({ id }) => id));
       for (const node of layout.nodes) {
-        expect(layout.packages.some((box) => inside(node, box))).toBe(true);
+        expect(layout.packages.some(box => inside(node, box))).toBe(true);
         for (const core of node.cores) expect(inside(core, node)).toBe(true);
         if (node.cache) expect(inside(node.cache, node)).toBe(true);
         if (tasks) expect(inside(node.tasks, node)).toBe(true);
@@ -37,11 +44,18 @@ describe.each(machines)('$name', (topology) => {
       const plan = resolvePlan(text, topology);
       const places = placesOf(plan, layout);
       expect(places).toHaveLength(plan.partitions.length);
-      for (const place of places) for (const box of place.cores) expect(kernelAt(places, layout, box.x + box.width / 2, box.y + box.height / 2)).toBe(place.kernel);
+      for (const place of places)
+        for (const box of place.cores) expect(kernelAt(places, layout, box.x + box.width / 2, box.y + box.height / 2)).toBe(place.kernel);
       if (places.length < 2) continue;
       for (const place of places) {
-        const next = ['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown'].map((key) => ahead(place.middle, places.map((each) => ({ ...each.middle, value: each.kernel })), key));
-        expect(next.some((kernel) => kernel !== null && kernel !== place.kernel)).toBe(true);
+        const next = ['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown'].map(key =>
+          ahead(
+            place.middle,
+            places.map(each => ({ ...each.middle, value: each.kernel })),
+            key,
+          ),
+        );
+        expect(next.some(kernel => kernel !== null && kernel !== place.kernel)).toBe(true);
       }
     }
     expect(kernelAt([], layout, -5, -5)).toBeNull();

@@ -56,10 +56,17 @@ interface Arrangement {
  * @param tasks whether there is a line for processes in each node
  * @param tight leaves out what is not needed; taken by itself where cores would be too low for their numbers
  */
-export function layoutMachine(topology: Topology, width: number, height: number, line: number, tasks: boolean, tight = false): MachineLayout {
-  const packages = [...new Set(topology.nodes.map((node) => node.package))].sort((a, b) => a - b);
-  const largest = Math.max(1, ...topology.nodes.map((node) => node.cores.length));
-  const perPackage = Math.max(1, ...packages.map((index) => topology.nodes.filter((node) => node.package === index).length));
+export function layoutMachine(
+  topology: Topology,
+  width: number,
+  height: number,
+  line: number,
+  tasks: boolean,
+  tight = false,
+): MachineLayout {
+  const packages = [...new Set(topology.nodes.map(node => node.package))].sort((a, b) => a - b);
+  const largest = Math.max(1, ...topology.nodes.map(node => node.cores.length));
+  const perPackage = Math.max(1, ...packages.map(index => topology.nodes.filter(node => node.package === index).length));
   const pad = tight || packages.length > 8 || topology.nodes.length > 16 ? 4 : 8;
   const space = tight || packages.length > 8 ? 8 : 16;
   const head = line + 10;
@@ -68,7 +75,11 @@ export function layoutMachine(topology: Topology, width: number, height: number,
   const nodeExtra = { x: 2 * pad, y: head + taskLine + strip + 2 * GAP + pad };
   const packageHead = line + 4;
 
-  const sizes = ({ packagesAcross, nodesAcross, coresAcross }: Omit<Arrangement, 'width' | 'height'>): { width: number; height: number } => {
+  const sizes = ({
+    packagesAcross,
+    nodesAcross,
+    coresAcross,
+  }: Omit<Arrangement, 'width' | 'height'>): { width: number; height: number } => {
     const down = Math.ceil(packages.length / packagesAcross);
     const packageWidth = (width - (packagesAcross + 1) * space) / packagesAcross;
     const packageHeight = (height - down * space - space / 2) / down;
@@ -76,10 +87,15 @@ export function layoutMachine(topology: Topology, width: number, height: number,
     const nodeWidth = (packageWidth - 2 * pad - (nodesAcross - 1) * GAP * 2) / nodesAcross;
     const nodeHeight = (packageHeight - packageHead - pad - (nodesDown - 1) * GAP * 2) / nodesDown;
     const coresDown = Math.ceil(largest / coresAcross);
-    return { width: (nodeWidth - nodeExtra.x - (coresAcross - 1) * GAP) / coresAcross, height: (nodeHeight - nodeExtra.y - (coresDown - 1) * GAP) / coresDown };
+    return {
+      width: (nodeWidth - nodeExtra.x - (coresAcross - 1) * GAP) / coresAcross,
+      height: (nodeHeight - nodeExtra.y - (coresDown - 1) * GAP) / coresDown,
+    };
   };
   let best: Arrangement | null = null;
-  const pairs = topology.cores.some((core) => (core.caches[1] ?? -1) >= 0 && topology.cores.some((other) => other !== core && other.caches[1] === core.caches[1]));
+  const pairs = topology.cores.some(
+    core => (core.caches[1] ?? -1) >= 0 && topology.cores.some(other => other !== core && other.caches[1] === core.caches[1]),
+  );
   const worth = (a: Arrangement): number => {
     const size = Math.min(a.width, CORE_MAX.width, a.height * 1.3, CORE_MAX.height * 1.3);
     // A node has room for its kernel's name; packages stand in a square rather than a row, for the sake of their links.
@@ -100,8 +116,22 @@ export function layoutMachine(topology: Topology, width: number, height: number,
   }
   const chosen = best as Arrangement;
   if (!tight && chosen.height < line * 1.4) return layoutMachine(topology, width, height, line, tasks, true);
-  const core = { width: Math.max(8, Math.min(CORE_MAX.width, chosen.width)), height: Math.max(8, Math.min(CORE_MAX.height, chosen.height)) };
-  return placed(topology, packages, perPackage, largest, chosen, { core, pad, space, head, taskLine, strip, packageHead, width, height, line });
+  const core = {
+    width: Math.max(8, Math.min(CORE_MAX.width, chosen.width)),
+    height: Math.max(8, Math.min(CORE_MAX.height, chosen.height)),
+  };
+  return placed(topology, packages, perPackage, largest, chosen, {
+    core,
+    pad,
+    space,
+    head,
+    taskLine,
+    strip,
+    packageHead,
+    width,
+    height,
+    line,
+  });
 }
 
 interface Measures {
@@ -117,7 +147,14 @@ interface Measures {
   readonly line: number;
 }
 
-function placed(topology: Topology, packages: readonly number[], perPackage: number, largest: number, { packagesAcross, nodesAcross, coresAcross }: Arrangement, m: Measures): MachineLayout {
+function placed(
+  topology: Topology,
+  packages: readonly number[],
+  perPackage: number,
+  largest: number,
+  { packagesAcross, nodesAcross, coresAcross }: Arrangement,
+  m: Measures,
+): MachineLayout {
   const { core, pad, space, head, taskLine, strip, packageHead } = m;
   const coresDown = Math.ceil(largest / coresAcross);
   const nodesDown = Math.ceil(perPackage / nodesAcross);
@@ -132,7 +169,11 @@ function placed(topology: Topology, packages: readonly number[], perPackage: num
   const left = (m.width - packagesAcross * packageWidth - (packagesAcross - 1) * gapX) / 2;
   const top = (m.height - down * packageHeight - (down - 1) * gapY) / 2;
   const boxes = packages.map((index, i) => ({
-    index, x: left + (i % packagesAcross) * (packageWidth + gapX), y: top + Math.floor(i / packagesAcross) * (packageHeight + gapY), width: packageWidth, height: packageHeight,
+    index,
+    x: left + (i % packagesAcross) * (packageWidth + gapX),
+    y: top + Math.floor(i / packagesAcross) * (packageHeight + gapY),
+    width: packageWidth,
+    height: packageHeight,
   }));
   const caches = [...cachesOf(topology)];
   const nodes = topology.nodes.map((node, position): NodeBox => {
@@ -140,22 +181,41 @@ function placed(topology: Topology, packages: readonly number[], perPackage: num
     const order = topology.nodes.filter((each, at) => each.package === node.package && at < position).length;
     const x = home.x + pad + (order % nodesAcross) * (nodeWidth + GAP * 2);
     const y = home.y + packageHead + Math.floor(order / nodesAcross) * (nodeHeight + GAP * 2);
-    const cores = node.cores.map((id, i): CoreBox => ({
-      core: id, node: position, x: x + pad + (i % coresAcross) * (core.width + GAP), y: y + head + Math.floor(i / coresAcross) * (core.height + GAP), width: core.width, height: core.height,
-    }));
+    const cores = node.cores.map(
+      (id, i): CoreBox => ({
+        core: id,
+        node: position,
+        x: x + pad + (i % coresAcross) * (core.width + GAP),
+        y: y + head + Math.floor(i / coresAcross) * (core.height + GAP),
+        width: core.width,
+        height: core.height,
+      }),
+    );
     const own = caches.filter(({ node: home }) => home === position);
-    const modules = own.filter(({ level, cores: users }) => level === 2 && users.length > 1).flatMap(({ cores: users, bytes }): CacheBox[] => {
-      const group = cores.filter((box) => users.includes(box.core));
-      const [first, last] = [group[0], group.at(-1)];
-      if (first === undefined || last === undefined || first.y !== last.y) return [];
-      return [{ level: 2, bytes, x: first.x - 2, y: first.y - 2, width: last.x + last.width - first.x + 4, height: core.height + 4 }];
-    });
+    const modules = own
+      .filter(({ level, cores: users }) => level === 2 && users.length > 1)
+      .flatMap(({ cores: users, bytes }): CacheBox[] => {
+        const group = cores.filter(box => users.includes(box.core));
+        const [first, last] = [group[0], group.at(-1)];
+        if (first === undefined || last === undefined || first.y !== last.y) return [];
+        return [{ level: 2, bytes, x: first.x - 2, y: first.y - 2, width: last.x + last.width - first.x + 4, height: core.height + 4 }];
+      });
     const outer = own.filter(({ level }) => level >= 3)[0];
     const cores2 = y + head + coresDown * (core.height + GAP);
     return {
-      node: position, package: node.package, x, y, width: nodeWidth, height: nodeHeight, cores, modules,
+      node: position,
+      package: node.package,
+      x,
+      y,
+      width: nodeWidth,
+      height: nodeHeight,
+      cores,
+      modules,
       tasks: { x: x + pad, y: cores2, width: nodeWidth - 2 * pad, height: Math.max(0, taskLine - GAP) },
-      cache: outer === undefined || strip === 0 ? null : { level: outer.level, bytes: outer.bytes, x: x + pad, y: cores2 + taskLine, width: nodeWidth - 2 * pad, height: strip },
+      cache:
+        outer === undefined || strip === 0
+          ? null
+          : { level: outer.level, bytes: outer.bytes, x: x + pad, y: cores2 + taskLine, width: nodeWidth - 2 * pad, height: strip },
     };
   });
   return { width: m.width, height: m.height, packages: boxes, nodes, core, line: m.line };

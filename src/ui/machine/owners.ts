@@ -25,13 +25,15 @@ export function ownersOf(plan: ResolvedPlan | null): ReadonlyMap<number, number>
 
 export function placesOf(plan: ResolvedPlan | null, layout: MachineLayout): KernelPlace[] {
   const owner = ownersOf(plan);
-  const kernelsOf = (node: NodeBox): number[] => [...new Set(node.cores.map(({ core }) => owner.get(core)).filter((kernel) => kernel !== undefined))];
+  const kernelsOf = (node: NodeBox): number[] => [
+    ...new Set(node.cores.map(({ core }) => owner.get(core)).filter(kernel => kernel !== undefined)),
+  ];
   const shared = layout.nodes.map(kernelsOf);
   return (plan?.partitions ?? []).flatMap(({ kernel }): KernelPlace[] => {
-    const cores = layout.nodes.flatMap((node) => node.cores).filter(({ core }) => owner.get(core) === kernel);
+    const cores = layout.nodes.flatMap(node => node.cores).filter(({ core }) => owner.get(core) === kernel);
     const [first] = cores;
     if (first === undefined) return [];
-    const nodes = layout.nodes.filter((node) => node.cores.length > 0 && node.cores.every(({ core }) => owner.get(core) === kernel));
+    const nodes = layout.nodes.filter(node => node.cores.length > 0 && node.cores.every(({ core }) => owner.get(core) === kernel));
     const home = layout.nodes[first.node] as NodeBox;
     const beside = shared[first.node] ?? [kernel];
     const share = home.tasks.width / beside.length;
@@ -48,8 +50,9 @@ const within = (box: Box, x: number, y: number): boolean => x >= box.x && x <= b
 
 /** The kernel at a point of the picture. */
 export function kernelAt(places: readonly KernelPlace[], layout: MachineLayout, x: number, y: number): number | null {
-  for (const { kernel, cores, nodes } of places) if (cores.some((box) => within(box, x, y)) || nodes.some((box) => within(box, x, y))) return kernel;
-  const node = layout.nodes.find((box) => within(box, x, y));
+  for (const { kernel, cores, nodes } of places)
+    if (cores.some(box => within(box, x, y)) || nodes.some(box => within(box, x, y))) return kernel;
+  const node = layout.nodes.find(box => within(box, x, y));
   if (node === undefined) return null;
   let best: { kernel: number; distance: number } | null = null;
   for (const { kernel, cores } of places) {
@@ -66,7 +69,13 @@ export function kernelAt(places: readonly KernelPlace[], layout: MachineLayout, 
 export function ahead<T>(from: { x: number; y: number }, to: readonly { x: number; y: number; value: T }[], key: string): T | null {
   const arrows: Record<string, readonly [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const [dx, dy] = arrows[key] ?? [0, 0];
-  const [best] = to.map((each) => ({ value: each.value, along: (each.x - from.x) * dx + (each.y - from.y) * dy, aside: Math.abs((each.x - from.x) * dy) + Math.abs((each.y - from.y) * dx) }))
-    .filter(({ along }) => along > 1).sort((a, b) => a.along + 3 * a.aside - b.along - 3 * b.aside);
+  const [best] = to
+    .map(each => ({
+      value: each.value,
+      along: (each.x - from.x) * dx + (each.y - from.y) * dy,
+      aside: Math.abs((each.x - from.x) * dy) + Math.abs((each.y - from.y) * dx),
+    }))
+    .filter(({ along }) => along > 1)
+    .sort((a, b) => a.along + 3 * a.aside - b.along - 3 * b.aside);
   return best?.value ?? null;
 }

@@ -26,7 +26,7 @@ interface Window {
 
 export function SpaceTime() {
   const { session, topology, status, message, pid, kernel, select, plan, theme, projector, byCore, heartbeats } = useLab();
-  const tick = useLab((s) => s.tick);
+  const tick = useLab(s => s.tick);
   const canvas = useRef<HTMLCanvasElement>(null);
   const [size, setSize] = useState({ width: 800, height: 200 });
   const [view, setView] = useState<Window>({ span: null, end: null });
@@ -59,24 +59,46 @@ export function SpaceTime() {
     element.width = Math.round(size.width * ratio);
     element.height = Math.round(size.height * ratio);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    arrows.current = draw(context, scene, session?.trace ?? null, { message, hover: hover?.id ?? null, chain, pid, kernel }, paletteOf(element), isShown);
+    arrows.current = draw(
+      context,
+      scene,
+      session?.trace ?? null,
+      { message, hover: hover?.id ?? null, chain, pid, kernel },
+      paletteOf(element),
+      isShown,
+    );
   }, [tick, size, end, span, lanes, top, session, message, hover, chain, pid, kernel, topology, theme, projector, heartbeats]);
 
-  const zoom = useCallback((factor: number, x?: number): void => setView((last) => {
-    const { span: before, right } = present(last);
-    // Round what is chosen, if it is in view; else round the present or the middle.
-    const { message: id, session: run } = useLab.getState();
-    const sent = id === null ? undefined : run?.trace.message(id)?.sent;
-    const of = sent === undefined ? -1 : (sent - right + before) / before;
-    const share = x === undefined ? (of >= 0 && of <= 1 ? of : last.end === null ? 1 : 0.5) : Math.max(0, Math.min(1, (x - HEAD) / ((canvas.current?.clientWidth ?? 800) - HEAD)));
-    const next = Math.max(SPAN_MIN, Math.min(useLab.getState().topology.hertz * 60, before * factor));
-    if (last.end === null && share > 0.99) return { span: next, end: null };
-    return { span: next, end: right - before + share * before + (1 - share) * next };
-  }), []);
-  const pan = useCallback((share: number): void => setView((last) => {
-    const { span: wide, right } = present(last);
-    return { span: wide, end: Math.max(wide * 0.1, right + share * wide) };
-  }), []);
+  const zoom = useCallback(
+    (factor: number, x?: number): void =>
+      setView(last => {
+        const { span: before, right } = present(last);
+        // Round what is chosen, if it is in view; else round the present or the middle.
+        const { message: id, session: run } = useLab.getState();
+        const sent = id === null ? undefined : run?.trace.message(id)?.sent;
+        const of = sent === undefined ? -1 : (sent - right + before) / before;
+        const share =
+          x === undefined
+            ? of >= 0 && of <= 1
+              ? of
+              : last.end === null
+                ? 1
+                : 0.5
+            : Math.max(0, Math.min(1, (x - HEAD) / ((canvas.current?.clientWidth ?? 800) - HEAD)));
+        const next = Math.max(SPAN_MIN, Math.min(useLab.getState().topology.hertz * 60, before * factor));
+        if (last.end === null && share > 0.99) return { span: next, end: null };
+        return { span: next, end: right - before + share * before + (1 - share) * next };
+      }),
+    [],
+  );
+  const pan = useCallback(
+    (share: number): void =>
+      setView(last => {
+        const { span: wide, right } = present(last);
+        return { span: wide, end: Math.max(wide * 0.1, right + share * wide) };
+      }),
+    [],
+  );
   useEffect(() => {
     const element = canvas.current;
     if (element === null) return;
@@ -84,7 +106,7 @@ export function SpaceTime() {
     const wheel = (event: WheelEvent): void => {
       event.preventDefault();
       if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) pan((event.deltaX || event.deltaY) / 800);
-      else if (event.altKey || event.offsetX < HEAD) setScroll((last) => Math.max(0, last + event.deltaY));
+      else if (event.altKey || event.offsetX < HEAD) setScroll(last => Math.max(0, last + event.deltaY));
       else zoom(1.0018 ** Math.max(-200, Math.min(200, event.deltaY)), event.offsetX);
     };
     element.addEventListener('wheel', wheel, { passive: false });
@@ -98,9 +120,10 @@ export function SpaceTime() {
 
   // So does the lane of the chosen kernel.
   useEffect(() => {
-    const index = lanes.findIndex((each) => each.kernel === kernel);
+    const index = lanes.findIndex(each => each.kernel === kernel);
     const at = index * lane;
-    if (index >= 0 && (at < top || at + lane > top + size.height - FOOT)) setScroll(Math.max(0, Math.min(scrollMax, at - (size.height - FOOT) / 2)));
+    if (index >= 0 && (at < top || at + lane > top + size.height - FOOT))
+      setScroll(Math.max(0, Math.min(scrollMax, at - (size.height - FOOT) / 2)));
   }, [kernel, byCore]);
 
   const step = (forward: boolean): void => {
@@ -111,34 +134,79 @@ export function SpaceTime() {
     if (next !== null) select({ message: next });
   };
   const keys: Record<string, () => void> = {
-    KeyW: () => zoom(0.7), KeyS: () => zoom(1.4), KeyA: () => pan(-0.2), KeyD: () => pan(0.2), ArrowLeft: () => pan(-0.1), ArrowRight: () => pan(0.1),
-    ArrowUp: () => setScroll(Math.max(0, top - 3 * lane)), ArrowDown: () => setScroll(Math.min(scrollMax, top + 3 * lane)), Equal: () => zoom(0.7), Minus: () => zoom(1.4),
-    KeyF: () => setView({ ...view, end: null }), BracketLeft: () => step(false), BracketRight: () => step(true), Comma: () => step(false), Period: () => step(true), Escape: () => select({ message: null }),
+    KeyW: () => zoom(0.7),
+    KeyS: () => zoom(1.4),
+    KeyA: () => pan(-0.2),
+    KeyD: () => pan(0.2),
+    ArrowLeft: () => pan(-0.1),
+    ArrowRight: () => pan(0.1),
+    ArrowUp: () => setScroll(Math.max(0, top - 3 * lane)),
+    ArrowDown: () => setScroll(Math.min(scrollMax, top + 3 * lane)),
+    Equal: () => zoom(0.7),
+    Minus: () => zoom(1.4),
+    KeyF: () => setView({ ...view, end: null }),
+    BracketLeft: () => step(false),
+    BracketRight: () => step(true),
+    Comma: () => step(false),
+    Period: () => step(true),
+    Escape: () => select({ message: null }),
   };
   const counted = session?.trace.sentCount ?? 0;
   return (
     <section className="panel spacetime" aria-label="Space-time" data-pane="spacetime">
       <header className="panel-head">
         <h2>Space-time</h2>
-        <span className="muted">{lanes.length} {byCore ? 'cores' : 'kernels'} · {counted} messages · {timeText(span, topology.hertz)} across</span>
+        <span className="muted">
+          {lanes.length} {byCore ? 'cores' : 'kernels'} · {counted} messages · {timeText(span, topology.hertz)} across
+        </span>
         <div className="tools">
-          <button type="button" aria-pressed={heartbeats} onClick={() => select({ heartbeats: !heartbeats })} title="Show the heartbeats of kernels among the messages">Heartbeats</button>
-          <button type="button" aria-pressed={byCore} onClick={() => select({ byCore: !byCore })} title="A lane for each core">Cores</button>
-          <button type="button" onClick={() => zoom(1 / 2)} aria-label="Zoom in" title="Zoom in (W)"><ZoomIn size={16} aria-hidden /></button>
-          <button type="button" onClick={() => zoom(2)} aria-label="Zoom out" title="Zoom out (S)"><ZoomOut size={16} aria-hidden /></button>
-          <button type="button" aria-pressed={view.end === null} onClick={() => setView(view.end === null ? { span, end } : { span: view.span, end: null })} title="Follow the present (F)">Follow</button>
+          <button
+            type="button"
+            aria-pressed={heartbeats}
+            onClick={() => select({ heartbeats: !heartbeats })}
+            title="Show the heartbeats of kernels among the messages"
+          >
+            Heartbeats
+          </button>
+          <button type="button" aria-pressed={byCore} onClick={() => select({ byCore: !byCore })} title="A lane for each core">
+            Cores
+          </button>
+          <button type="button" onClick={() => zoom(1 / 2)} aria-label="Zoom in" title="Zoom in (W)">
+            <ZoomIn size={16} aria-hidden />
+          </button>
+          <button type="button" onClick={() => zoom(2)} aria-label="Zoom out" title="Zoom out (S)">
+            <ZoomOut size={16} aria-hidden />
+          </button>
+          <button
+            type="button"
+            aria-pressed={view.end === null}
+            onClick={() => setView(view.end === null ? { span, end } : { span: view.span, end: null })}
+            title="Follow the present (F)"
+          >
+            Follow
+          </button>
         </div>
       </header>
       <div className="spacetime-body">
         <div className="spacetime-place">
           <canvas
-            ref={canvas} tabIndex={0} role="img" style={{ width: size.width, height: size.height }} data-pointing={hover !== null}
-            aria-label={summary(lanes.length, byCore, timeText(Math.max(0, end - span), topology.hertz), timeText(end, topology.hertz), arrows.current.length)}
-            onPointerDown={(event) => {
+            ref={canvas}
+            tabIndex={0}
+            role="img"
+            style={{ width: size.width, height: size.height }}
+            data-pointing={hover !== null}
+            aria-label={summary(
+              lanes.length,
+              byCore,
+              timeText(Math.max(0, end - span), topology.hertz),
+              timeText(end, topology.hertz),
+              arrows.current.length,
+            )}
+            onPointerDown={event => {
               drag.current = { x: event.clientX, y: event.clientY, end, scroll: top, moved: false };
               event.currentTarget.setPointerCapture(event.pointerId);
             }}
-            onPointerMove={(event) => {
+            onPointerMove={event => {
               const from = drag.current;
               const { offsetX, offsetY } = event.nativeEvent;
               if (from === null) {
@@ -154,7 +222,7 @@ export function SpaceTime() {
               if (scrollMax > 0) setScroll(Math.max(0, Math.min(scrollMax, from.scroll - dy)));
             }}
             onPointerLeave={() => setHover(null)}
-            onPointerUp={(event) => {
+            onPointerUp={event => {
               const from = drag.current;
               drag.current = null;
               if (from === null || from.moved) return;
@@ -165,10 +233,13 @@ export function SpaceTime() {
                 return;
               }
               const found = nearestArrow(arrows.current, offsetX, offsetY);
-              const span = found === null && at !== undefined ? at.cores.map((core) => session?.trace.spanAt(core, timeAt(scene, offsetX))).find((each) => each) : null;
+              const span =
+                found === null && at !== undefined
+                  ? at.cores.map(core => session?.trace.spanAt(core, timeAt(scene, offsetX))).find(each => each)
+                  : null;
               select({ message: found, ...(span ? { pid: span.pid, kernel: span.kernel } : {}) });
             }}
-            onKeyDown={(event) => {
+            onKeyDown={event => {
               const action = keys[event.code];
               if (action === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
               event.preventDefault();
@@ -176,7 +247,12 @@ export function SpaceTime() {
               action();
             }}
           />
-          {scrollMax > 0 && <div className="lane-thumb" style={{ top: `${(top / (lane * lanes.length)) * 100}%`, height: `${((size.height - FOOT) / (lane * lanes.length)) * 100}%` }} />}
+          {scrollMax > 0 && (
+            <div
+              className="lane-thumb"
+              style={{ top: `${(top / (lane * lanes.length)) * 100}%`, height: `${((size.height - FOOT) / (lane * lanes.length)) * 100}%` }}
+            />
+          )}
           {hover !== null && <Tip id={hover.id} x={hover.x} y={hover.y} width={size.width} height={size.height} />}
         </div>
         {message !== null && <MessageDetails id={message} />}
@@ -212,14 +288,21 @@ function chainOf(trace: TraceStore | null, id: number | null): ReadonlySet<numbe
 }
 
 function Tip({ id, x, y, width, height }: { id: number; x: number; y: number; width: number; height: number }) {
-  const session = useLab((s) => s.session);
-  const hertz = useLab((s) => s.topology.hertz);
+  const session = useLab(s => s.session);
+  const hertz = useLab(s => s.topology.hertz);
   const row = session?.trace.message(id) ?? null;
   if (session === null || row === null) return null;
   const { text } = describeMessage(session.trace, row);
   return (
-    <div className="tip" style={{ ...(x > width - 300 ? { right: width - x + 12 } : { left: x + 12 }), ...(y > height / 2 ? { bottom: height - y + 8 } : { top: y + 8 }) }}>
-      <b className="mono">{messageName(row.type)}</b> {row.from} → {row.to} · {Number.isNaN(row.received) ? 'under way' : timeText(row.received - row.sent, hertz)}
+    <div
+      className="tip"
+      style={{
+        ...(x > width - 300 ? { right: width - x + 12 } : { left: x + 12 }),
+        ...(y > height / 2 ? { bottom: height - y + 8 } : { top: y + 8 }),
+      }}
+    >
+      <b className="mono">{messageName(row.type)}</b> {row.from} → {row.to} ·{' '}
+      {Number.isNaN(row.received) ? 'under way' : timeText(row.received - row.sent, hertz)}
       {text !== '' && <div className="muted">{text.slice(0, 90)}</div>}
     </div>
   );

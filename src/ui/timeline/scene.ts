@@ -67,15 +67,29 @@ export function paletteOf(element: Element): Palette {
   const style = getComputedStyle(element);
   const token = (name: string): string => style.getPropertyValue(name).trim();
   return {
-    kernels: Array.from({ length: HUES }, (_, hue) => token(`--k${hue}`)), text: token('--text'), muted: token('--muted'), line: token('--line'), panel: token('--panel'), select: token('--select'),
-    onKernel: token('--on-kernel'), font: token('--font') || 'sans-serif', size: Number.parseFloat(style.fontSize) || 14,
+    kernels: Array.from({ length: HUES }, (_, hue) => token(`--k${hue}`)),
+    text: token('--text'),
+    muted: token('--muted'),
+    line: token('--line'),
+    panel: token('--panel'),
+    select: token('--select'),
+    onKernel: token('--on-kernel'),
+    font: token('--font') || 'sans-serif',
+    size: Number.parseFloat(style.fontSize) || 14,
   };
 }
 
 export const xOf = ({ start, end, width }: View, time: number): number => HEAD + ((time - start) / (end - start)) * (width - HEAD);
 export const timeAt = ({ start, end, width }: View, x: number): number => start + ((x - HEAD) / (width - HEAD)) * (end - start);
 
-export function draw(context: CanvasRenderingContext2D, view: View, trace: TraceStore | null, choice: Choice, palette: Palette, shown: (type: number) => boolean): Arrow[] {
+export function draw(
+  context: CanvasRenderingContext2D,
+  view: View,
+  trace: TraceStore | null,
+  choice: Choice,
+  palette: Palette,
+  shown: (type: number) => boolean,
+): Arrow[] {
   const { width, height } = view;
   context.clearRect(0, 0, width, height);
   context.textBaseline = 'middle';
@@ -191,7 +205,7 @@ function drawTasks(context: CanvasRenderingContext2D, view: View, trace: TraceSt
     const middle = yOf(view, index);
     if (middle < -lane || middle > height) continue;
     // Cores at work in the stretch in view share the lane.
-    const active = cores.filter((core) => {
+    const active = cores.filter(core => {
       let any = false;
       trace.eachSpan(core, start, end, Number.POSITIVE_INFINITY, () => {
         any = true;
@@ -234,7 +248,14 @@ function barLabel(context: CanvasRenderingContext2D, text: string, x1: number, x
   context.restore();
 }
 
-function drawMessages(context: CanvasRenderingContext2D, view: View, trace: TraceStore, choice: Choice, palette: Palette, shown: (type: number) => boolean): Arrow[] {
+function drawMessages(
+  context: CanvasRenderingContext2D,
+  view: View,
+  trace: TraceStore,
+  choice: Choice,
+  palette: Palette,
+  shown: (type: number) => boolean,
+): Arrow[] {
   const { start, end } = view;
   const index = lanesOf(view);
   const arrows: Arrow[] = [];
@@ -251,7 +272,13 @@ function drawMessages(context: CanvasRenderingContext2D, view: View, trace: Trac
     const lane = from * 256 + to;
     if (!special && seen.get(lane) === Math.round(x1)) return;
     seen.set(lane, Math.round(x1));
-    const arrow: Arrow = { id, x1, y1: yOf(view, a), x2: xOf(view, Number.isNaN(received) ? Math.max(view.now, sent) : received), y2: yOf(view, b) };
+    const arrow: Arrow = {
+      id,
+      x1,
+      y1: yOf(view, a),
+      x2: xOf(view, Number.isNaN(received) ? Math.max(view.now, sent) : received),
+      y2: yOf(view, b),
+    };
     arrows.push(arrow);
     if (special) {
       marked.push({ arrow, from, chosen: id === choice.message || id === choice.hover });
@@ -297,7 +324,15 @@ function drawMigrations(context: CanvasRenderingContext2D, view: View, trace: Tr
         if (a !== undefined && b !== undefined && move.time >= start && stopped.time <= end) {
           const [x1, y1, x2, y2] = [xOf(view, stopped.time), yOf(view, a), xOf(view, move.time), yOf(view, b)];
           ribbon(context, x1, y1, x2, y2, bar, colour(palette, stopped.at), colour(palette, move.at), process.pid === pid ? 0.75 : 0.45);
-          if (x2 - x1 > 14 || end - start < hertz / 20) migrationLabel(context, `${process.name} (${process.pid}) moves: ${timeText(move.time - stopped.time, hertz)}`, x2 + 8, (y1 + y2) / 2, width, palette);
+          if (x2 - x1 > 14 || end - start < hertz / 20)
+            migrationLabel(
+              context,
+              `${process.name} (${process.pid}) moves: ${timeText(move.time - stopped.time, hertz)}`,
+              x2 + 8,
+              (y1 + y2) / 2,
+              width,
+              palette,
+            );
         }
         stopped = null;
       }
@@ -306,7 +341,17 @@ function drawMigrations(context: CanvasRenderingContext2D, view: View, trace: Tr
 }
 
 /** The task's bar itself goes over to the other lane. */
-function ribbon(context: CanvasRenderingContext2D, x1: number, y1: number, x2: number, y2: number, bar: number, from: string, to: string, alpha: number): void {
+function ribbon(
+  context: CanvasRenderingContext2D,
+  x1: number,
+  y1: number,
+  x2: number,
+  y2: number,
+  bar: number,
+  from: string,
+  to: string,
+  alpha: number,
+): void {
   const fill = context.createLinearGradient(x1, y1, x2, y2);
   fill.addColorStop(0, from);
   fill.addColorStop(1, to);
@@ -370,6 +415,6 @@ function toSegment(px: number, py: number, { x1, y1, x2, y2 }: Arrow): number {
 
 export function lanesFor(partitions: readonly { readonly kernel: number; readonly cores: readonly number[] }[], byCore: boolean): Lane[] {
   return byCore
-    ? partitions.flatMap(({ kernel, cores }) => cores.map((core) => ({ kernel, cores: [core], name: `k${kernel} cpu ${core}` })))
+    ? partitions.flatMap(({ kernel, cores }) => cores.map(core => ({ kernel, cores: [core], name: `k${kernel} cpu ${core}` })))
     : partitions.map(({ kernel, cores }) => ({ kernel, cores, name: kernelName(kernel) }));
 }

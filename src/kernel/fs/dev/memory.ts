@@ -58,7 +58,11 @@ export const LOG_DEVICE: MemoryDevice = {
     return Math.min(text.length, target.length);
   },
   write: (services, source) => {
-    services.log(fromBytes(source).replace(/^<\d+>/, '').replace(/\n$/, ''));
+    services.log(
+      fromBytes(source)
+        .replace(/^<\d+>/, '')
+        .replace(/\n$/, ''),
+    );
     return source.length;
   },
   mappable: false,
@@ -68,13 +72,24 @@ export class MemoryDeviceFile extends BaseFile {
   readonly kind: FileKind = 'character';
   #records = 0;
 
-  constructor(readonly services: FsServices, readonly device: MemoryDevice, readonly number: number, flags: number) {
+  constructor(
+    readonly services: FsServices,
+    readonly device: MemoryDevice,
+    readonly number: number,
+    flags: number,
+  ) {
     super(flags);
   }
 
-  get owner(): KernelId { return this.services.kernel; }
-  override get inode(): Inode | null { return this.dentry?.inode ?? null; }
-  override get seekable(): boolean { return true; }
+  get owner(): KernelId {
+    return this.services.kernel;
+  }
+  override get inode(): Inode | null {
+    return this.dentry?.inode ?? null;
+  }
+  override get seekable(): boolean {
+    return true;
+  }
 
   override read(target: Uint8Array, _io: IoContext): number {
     const count = this.device.read(this.services, target, this.#records);
@@ -88,8 +103,12 @@ export class MemoryDeviceFile extends BaseFile {
     return this.device.write(this.services, source);
   }
 
-  override pread(target: Uint8Array, _position: number, io: IoContext): number { return this.read(target, io); }
-  override pwrite(source: Uint8Array, _position: number, io: IoContext): number { return this.write(source, io); }
+  override pread(target: Uint8Array, _position: number, io: IoContext): number {
+    return this.read(target, io);
+  }
+  override pwrite(source: Uint8Array, _position: number, io: IoContext): number {
+    return this.write(source, io);
+  }
 
   override seek(offset: number, whence: number): number {
     if (whence === SEEK.SET && offset === 0) this.#records = 0;
@@ -108,5 +127,7 @@ export class MemoryDeviceFile extends BaseFile {
     return this.inode?.attributes() ?? plainAttributes(5, 4, S.IFCHR | 0o666, { rdev: this.number });
   }
 
-  override setAttributes(change: AttributeChange): Maybe<void> { return this.inode?.setAttributes(change); }
+  override setAttributes(change: AttributeChange): Maybe<void> {
+    return this.inode?.setAttributes(change);
+  }
 }

@@ -12,7 +12,16 @@ import { fromBytes, toBytes } from '../bytes.ts';
 import { timestamp } from '../clock.ts';
 import { transferCost } from '../costs.ts';
 import { BaseFile, type FileKind, type IoContext, type OpenFile } from '../file.ts';
-import { BaseInode, type AttributeChange, type Attributes, type DirectoryEntry, type FileSystem, type FileSystemStatus, type Inode, type InodeKind } from '../inode.ts';
+import {
+  BaseInode,
+  type AttributeChange,
+  type Attributes,
+  type DirectoryEntry,
+  type FileSystem,
+  type FileSystemStatus,
+  type Inode,
+  type InodeKind,
+} from '../inode.ts';
 import { after } from '../maybe.ts';
 import type { FsServices } from '../services.ts';
 
@@ -48,16 +57,26 @@ export type GeneratedNode = GeneratedDirectory | GeneratedFile | GeneratedLink;
 /** A directory that always has the same children. */
 export function fixedDirectory(children: Readonly<Record<string, GeneratedNode>>, mode = 0o555): GeneratedDirectory {
   const names = Object.keys(children);
-  return { kind: 'directory', mode, names: () => names, child: (name) => (Object.hasOwn(children, name) ? (children[name] ?? null) : null) };
+  return { kind: 'directory', mode, names: () => names, child: name => (Object.hasOwn(children, name) ? (children[name] ?? null) : null) };
 }
 
-export const textFile = (read: (io: IoContext) => Maybe<string | Uint8Array>, mode = 0o444): GeneratedFile => ({ kind: 'file', mode, read });
+export const textFile = (read: (io: IoContext) => Maybe<string | Uint8Array>, mode = 0o444): GeneratedFile => ({
+  kind: 'file',
+  mode,
+  read,
+});
 export const link = (target: (io: IoContext) => Maybe<string>): GeneratedLink => ({ kind: 'symlink', mode: 0o777, target });
 
 export class GeneratedFs implements FileSystem {
   readonly root: Inode;
 
-  constructor(readonly services: FsServices, readonly type: string, readonly device: number, readonly magic: number, root: GeneratedDirectory) {
+  constructor(
+    readonly services: FsServices,
+    readonly type: string,
+    readonly device: number,
+    readonly magic: number,
+    root: GeneratedDirectory,
+  ) {
     this.root = new GeneratedInode(this, root, '');
   }
 
@@ -74,15 +93,27 @@ class GeneratedInode extends BaseInode {
   readonly ino: number;
   override readonly volatile = true;
 
-  constructor(readonly fs: GeneratedFs, readonly node: GeneratedNode, readonly path: string) {
+  constructor(
+    readonly fs: GeneratedFs,
+    readonly node: GeneratedNode,
+    readonly path: string,
+  ) {
     super();
     this.ino = hash(path);
   }
 
-  get kind(): InodeKind { return this.node.kind; }
-  get owner(): KernelId { return this.fs.services.kernel; }
-  get device(): number { return this.fs.device; }
-  override status(): FileSystemStatus { return this.fs.status(); }
+  get kind(): InodeKind {
+    return this.node.kind;
+  }
+  get owner(): KernelId {
+    return this.fs.services.kernel;
+  }
+  get device(): number {
+    return this.fs.device;
+  }
+  override status(): FileSystemStatus {
+    return this.fs.status();
+  }
 
   override attributes(): Maybe<Attributes> {
     return after(this.node.owner?.() ?? ROOT_OWNER, ([uid, gid]): Attributes => {
@@ -90,8 +121,19 @@ class GeneratedInode extends BaseInode {
       const { node } = this;
       const mode = TYPES[node.kind] | (node.mode ?? DEFAULT_MODES[node.kind]);
       return {
-        device: this.device, ino: this.ino, mode, links: node.kind === 'directory' ? 2 : 1, uid, gid, rdev: 0, size: 0, blocks: 0, blockSize: 1024,
-        atime: now, mtime: now, ctime: now,
+        device: this.device,
+        ino: this.ino,
+        mode,
+        links: node.kind === 'directory' ? 2 : 1,
+        uid,
+        gid,
+        rdev: 0,
+        size: 0,
+        blocks: 0,
+        blockSize: 1024,
+        atime: now,
+        mtime: now,
+        ctime: now,
       };
     });
   }
@@ -105,7 +147,7 @@ class GeneratedInode extends BaseInode {
 
   override lookup(name: string): Maybe<Inode> {
     if (this.node.kind !== 'directory') throw new Errno(E.NOTDIR);
-    return after(this.node.child(name), (child) => {
+    return after(this.node.child(name), child => {
       if (!child) throw new Errno(E.NOENT);
       return new GeneratedInode(this.fs, child, `${this.path}/${name}`);
     });
@@ -114,7 +156,7 @@ class GeneratedInode extends BaseInode {
   override entries(cookie: number, countMax: number): Maybe<readonly DirectoryEntry[]> {
     const { node } = this;
     if (node.kind !== 'directory') throw new Errno(E.NOTDIR);
-    return after(node.names(), (names) => {
+    return after(node.names(), names => {
       const some = names.slice(cookie, cookie + countMax);
       // The type is left open where finding out would cost a message.
       return some.map((name, i) => ({ name, ino: hash(`${this.path}/${name}`), type: DT_UNKNOWN, next: cookie + i + 1 }));
@@ -146,17 +188,29 @@ class GeneratedOpenFile extends BaseFile {
   #content: Uint8Array | null = null;
   #position = 0;
 
-  constructor(readonly inodeOf: GeneratedInode, readonly node: GeneratedFile, flags: number) {
+  constructor(
+    readonly inodeOf: GeneratedInode,
+    readonly node: GeneratedFile,
+    flags: number,
+  ) {
     super(flags);
   }
 
-  get owner(): KernelId { return this.inodeOf.owner; }
-  override get inode(): Inode { return this.inodeOf; }
-  override get seekable(): boolean { return true; }
-  override get position(): number { return this.#position; }
+  get owner(): KernelId {
+    return this.inodeOf.owner;
+  }
+  override get inode(): Inode {
+    return this.inodeOf;
+  }
+  override get seekable(): boolean {
+    return true;
+  }
+  override get position(): number {
+    return this.#position;
+  }
 
   override read(target: Uint8Array, io: IoContext): Maybe<number> {
-    return after(this.pread(target, this.#position, io), (count) => {
+    return after(this.pread(target, this.#position, io), count => {
       this.#position += count;
       return count;
     });
@@ -165,7 +219,7 @@ class GeneratedOpenFile extends BaseFile {
   override pread(target: Uint8Array, position: number, io: IoContext): Maybe<number> {
     if (!this.node.read) throw new Errno(E.BADF);
     if (this.#content && position > 0) return this.#copy(this.#content, target, position);
-    return after(this.node.read(io), (content) => {
+    return after(this.node.read(io), content => {
       this.#content = typeof content === 'string' ? toBytes(content) : content;
       return this.#copy(this.#content, target, position);
     });
@@ -195,8 +249,12 @@ class GeneratedOpenFile extends BaseFile {
   }
 
   override truncate(_size: number): void {}
-  attributes(): Maybe<Attributes> { return this.inodeOf.attributes(); }
-  override status(): FileSystemStatus { return this.inodeOf.fs.status(); }
+  attributes(): Maybe<Attributes> {
+    return this.inodeOf.attributes();
+  }
+  override status(): FileSystemStatus {
+    return this.inodeOf.fs.status();
+  }
 }
 
 /** FNV-1a: an inode number that a path keeps. */

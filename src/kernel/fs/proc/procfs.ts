@@ -18,52 +18,70 @@ export function procFs(services: FsServices, vfs: Vfs, device: number): Generate
 function rootDirectory(services: FsServices, vfs: Vfs): GeneratedDirectory {
   const { proc, hertz } = services;
   const mounts = (): string => mountsText(vfs);
-  const files = systemFiles(services, vfs, mounts);
+  const files = systemFiles(services, vfs);
   const fixed = fixedDirectory(files);
   return {
     kind: 'directory',
-    names: () => after(proc.pids(), (pids) => [...Object.keys(files), ...pids.map(String)]),
-    child: (name) => {
+    names: () => after(proc.pids(), pids => [...Object.keys(files), ...pids.map(String)]),
+    child: name => {
       if (!/^[1-9]\d{0,9}$/.test(name)) return fixed.child(name);
       const pid = Number(name);
-      return after(proc.exists(pid), (there) => (there ? processDirectory(proc, hertz, pid, null, mounts) : null));
+      return after(proc.exists(pid), there => (there ? processDirectory(proc, hertz, pid, null, mounts) : null));
     },
   };
 }
 
-function systemFiles(services: FsServices, vfs: Vfs, mounts: () => string): Record<string, GeneratedNode> {
+function systemFiles(services: FsServices, vfs: Vfs): Record<string, GeneratedNode> {
   const { proc } = services;
   const show = (text: (s: SystemInfo) => string): GeneratedNode => textFile(() => after(proc.system(), text));
   return {
-    self: link((io) => String(io.pid)),
-    'thread-self': link((io) => `${io.pid}/task/${io.tid}`),
+    self: link(io => String(io.pid)),
+    'thread-self': link(io => `${io.pid}/task/${io.tid}`),
     mounts: link(() => 'self/mounts'),
     meminfo: show(meminfoText),
     cpuinfo: show(cpuinfoText),
     stat: show(statText),
-    uptime: show((s) => uptimeText(s, services.now())),
+    uptime: show(s => uptimeText(s, services.now())),
     loadavg: show(loadavgText),
     version: show(versionText),
     vmstat: show(vmstatText),
-    cmdline: show((s) => `${s.commandLine}\n`),
-    filesystems: textFile(() => [...vfs.types.keys()].map((name) => `nodev\t${name}\n`).join('')),
-    devices: textFile(() => `Character devices:\n${vfs.devices.list().map(([major, name]) => `${String(major).padStart(3)} ${name}\n`).join('')}\nBlock devices:\n`),
-    interrupts: textFile(() => after(proc.system(), (s) => after(proc.interrupts(), (list) => interruptsText(s, list)))),
+    cmdline: show(s => `${s.commandLine}\n`),
+    filesystems: textFile(() => [...vfs.types.keys()].map(name => `nodev\t${name}\n`).join('')),
+    devices: textFile(
+      () =>
+        `Character devices:\n${vfs.devices
+          .list()
+          .map(([major, name]) => `${String(major).padStart(3)} ${name}\n`)
+          .join('')}\nBlock devices:\n`,
+    ),
+    interrupts: textFile(() => after(proc.system(), s => after(proc.interrupts(), list => interruptsText(s, list)))),
     partitions: textFile(() => 'major minor  #blocks  name\n\n'),
     swaps: textFile(() => 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n'),
     diskstats: textFile(() => ''),
     modules: textFile(() => ''),
-    kmsg: textFile(() => proc.logLines().map(({ time, text }) => `<6>[${(time / services.hertz).toFixed(6).padStart(12)}] ${text}\n`).join(''), 0o400),
+    kmsg: textFile(
+      () =>
+        proc
+          .logLines()
+          .map(({ time, text }) => `<6>[${(time / services.hertz).toFixed(6).padStart(12)}] ${text}\n`)
+          .join(''),
+      0o400,
+    ),
     popcorn: popcornDirectory(services),
     sys: fixedDirectory({
       kernel: fixedDirectory({
-        hostname: { kind: 'file', mode: 0o644, read: () => after(proc.system(), (s) => `${s.hostname}\n`), write: (text) => proc.setHostname(checkedHostname(text)) },
+        hostname: {
+          kind: 'file',
+          mode: 0o644,
+          read: () => after(proc.system(), s => `${s.hostname}\n`),
+          write: text => proc.setHostname(checkedHostname(text)),
+        },
         domainname: textFile(() => '(none)\n'),
         ostype: textFile(() => 'Linux\n'),
-        osrelease: show((s) => `${s.release}\n`),
-        version: show((s) => `${s.version}\n`),
-        pid_max: show((s) => `${s.pidMax}\n`),
-        'threads-max': show((s) => `${s.pidMax}\n`),
+        osrelease: show(s => `${s.release}\n`),
+        version: show(s => `${s.version}\n`),
+        pid_max: show(s => `${s.pidMax}\n`),
+        'threads-max': show(s => `${s.pidMax}\n`),
         ngroups_max: textFile(() => '65536\n'),
         cap_last_cap: textFile(() => '40\n'),
         printk: textFile(() => '4\t4\t1\t7\n'),
@@ -74,8 +92,17 @@ function systemFiles(services: FsServices, vfs: Vfs, mounts: () => string): Reco
           poolsize: textFile(() => '256\n'),
         }),
       }),
-      vm: fixedDirectory({ overcommit_memory: textFile(() => '0\n'), max_map_count: textFile(() => '65530\n'), mmap_min_addr: textFile(() => '65536\n'), swappiness: textFile(() => '60\n') }),
-      fs: fixedDirectory({ 'file-max': textFile(() => '1048576\n'), 'nr_open': textFile(() => '1048576\n'), 'pipe-max-size': textFile(() => '65536\n') }),
+      vm: fixedDirectory({
+        overcommit_memory: textFile(() => '0\n'),
+        max_map_count: textFile(() => '65530\n'),
+        mmap_min_addr: textFile(() => '65536\n'),
+        swappiness: textFile(() => '60\n'),
+      }),
+      fs: fixedDirectory({
+        'file-max': textFile(() => '1048576\n'),
+        nr_open: textFile(() => '1048576\n'),
+        'pipe-max-size': textFile(() => '65536\n'),
+      }),
     }),
   };
 }
@@ -86,7 +113,7 @@ function popcornDirectory({ proc }: FsServices): GeneratedDirectory {
     names: () => proc.popcornFiles(),
     child: (name): Maybe<GeneratedNode | null> =>
       proc.popcornFiles().includes(name)
-        ? { kind: 'file', mode: 0o644, read: () => proc.popcornText(name), write: (text) => proc.popcornWrite(name, text.replace(/\n$/, '')) }
+        ? { kind: 'file', mode: 0o644, read: () => proc.popcornText(name), write: text => proc.popcornWrite(name, text.replace(/\n$/, '')) }
         : null,
   };
 }
@@ -94,8 +121,10 @@ function popcornDirectory({ proc }: FsServices): GeneratedDirectory {
 /** Mounts as /proc/mounts lists them: source, place, type, options. */
 export function mountsText(vfs: Vfs): string {
   const place = (mount: Mount): string => (mount.at ? vfs.pathOf(mount.root) : '/');
-  const escaped = (text: string): string => text.replace(/[ \t\n\\]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`);
-  return vfs.mounts.map((mount) => `${escaped(mount.source)} ${escaped(place(mount))} ${mount.fileSystem.type} ${mount.options},relatime 0 0\n`).join('');
+  const escaped = (text: string): string => text.replace(/[ \t\n\\]/g, c => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`);
+  return vfs.mounts
+    .map(mount => `${escaped(mount.source)} ${escaped(place(mount))} ${mount.fileSystem.type} ${mount.options},relatime 0 0\n`)
+    .join('');
 }
 
 function checkedHostname(text: string): string {
@@ -106,7 +135,10 @@ function checkedHostname(text: string): string {
 
 function uuid(services: FsServices): string {
   const words = [0, 0, 0, 0].map(() => services.random() >>> 0);
-  const hex = words.map((word) => word.toString(16).padStart(8, '0')).join('').split('');
+  const hex = words
+    .map(word => word.toString(16).padStart(8, '0'))
+    .join('')
+    .split('');
   hex[12] = '4';
   hex[16] = '89ab'[Number.parseInt(hex[16] as string, 16) & 3] as string;
   const text = hex.join('');

@@ -14,37 +14,60 @@ export function sysFs(services: FsServices, device: number): GeneratedFs {
   const cores = (s: SystemInfo): string => `${listText(s.cores.map(({ core }) => core))}\n`;
   const nodes = (s: SystemInfo): string => `${listText(s.nodes.map(({ node }) => node))}\n`;
   const cpu = withNumbered(
-    { online: show(cores), possible: show(cores), present: show(cores), offline: textFile(() => '\n'), kernel_max: textFile(() => '127\n') },
+    {
+      online: show(cores),
+      possible: show(cores),
+      present: show(cores),
+      offline: textFile(() => '\n'),
+      kernel_max: textFile(() => '127\n'),
+    },
     'cpu',
-    () => after(proc.system(), (s) => s.cores.map(({ core }) => core)),
-    (number) => after(proc.system(), (s) => {
-      const core = s.cores.find((each) => each.core === number);
-      return core ? coreDirectory(s, core) : null;
-    }),
+    () => after(proc.system(), s => s.cores.map(({ core }) => core)),
+    number =>
+      after(proc.system(), s => {
+        const core = s.cores.find(each => each.core === number);
+        return core ? coreDirectory(s, core) : null;
+      }),
   );
   const node = withNumbered(
     { online: show(nodes), possible: show(nodes), has_cpu: show(nodes), has_memory: show(nodes), has_normal_memory: show(nodes) },
     'node',
-    () => after(proc.system(), (s) => s.nodes.map((each) => each.node)),
-    (number) => after(proc.system(), (s) => {
-      const found = s.nodes.find((each) => each.node === number);
-      return found ? nodeDirectory(s, found) : null;
+    () => after(proc.system(), s => s.nodes.map(each => each.node)),
+    number =>
+      after(proc.system(), s => {
+        const found = s.nodes.find(each => each.node === number);
+        return found ? nodeDirectory(s, found) : null;
+      }),
+  );
+  return new GeneratedFs(
+    services,
+    'sysfs',
+    device,
+    SYSFS_MAGIC,
+    fixedDirectory({
+      devices: fixedDirectory({ system: fixedDirectory({ cpu, node }), virtual: fixedDirectory({}) }),
+      kernel: fixedDirectory({}),
+      fs: fixedDirectory({}),
+      class: fixedDirectory({}),
+      block: fixedDirectory({}),
+      bus: fixedDirectory({}),
+      module: fixedDirectory({}),
     }),
   );
-  return new GeneratedFs(services, 'sysfs', device, SYSFS_MAGIC, fixedDirectory({
-    devices: fixedDirectory({ system: fixedDirectory({ cpu, node }), virtual: fixedDirectory({}) }),
-    kernel: fixedDirectory({}), fs: fixedDirectory({}), class: fixedDirectory({}), block: fixedDirectory({}), bus: fixedDirectory({}), module: fixedDirectory({}),
-  }));
 }
 
 /** Fixed files, and directories with a number in their name. */
 function withNumbered(
-  fixed: Readonly<Record<string, GeneratedNode>>, prefix: string, numbers: () => Maybe<readonly number[]>, child: (number: number) => Maybe<GeneratedNode | null>,
+  fixed: Readonly<Record<string, GeneratedNode>>,
+  prefix: string,
+  numbers: () => Maybe<readonly number[]>,
+  child: (number: number) => Maybe<GeneratedNode | null>,
 ): GeneratedDirectory {
   return {
-    kind: 'directory', mode: 0o755,
-    names: () => after(numbers(), (list) => [...Object.keys(fixed), ...list.map((number) => `${prefix}${number}`)]),
-    child: (name) => {
+    kind: 'directory',
+    mode: 0o755,
+    names: () => after(numbers(), list => [...Object.keys(fixed), ...list.map(number => `${prefix}${number}`)]),
+    child: name => {
       if (Object.hasOwn(fixed, name)) return fixed[name] ?? null;
       const number = name.startsWith(prefix) ? name.slice(prefix.length) : '';
       return /^(0|[1-9]\d{0,5})$/.test(number) ? child(Number(number)) : null;
@@ -53,31 +76,53 @@ function withNumbered(
 }
 
 function coreDirectory(s: SystemInfo, core: CoreInfo): GeneratedDirectory {
-  const sameSocket = s.cores.filter(({ socket }) => socket === core.socket).map((each) => each.core);
+  const sameSocket = s.cores.filter(({ socket }) => socket === core.socket).map(each => each.core);
   const own = [core.core];
-  return fixedDirectory({
-    online: textFile(() => '1\n'),
-    topology: fixedDirectory({
-      physical_package_id: textFile(() => `${core.socket}\n`),
-      core_id: textFile(() => `${core.coreInSocket}\n`),
-      thread_siblings: textFile(() => `${maskText(own)}\n`), thread_siblings_list: textFile(() => `${listText(own)}\n`),
-      core_cpus: textFile(() => `${maskText(own)}\n`), core_cpus_list: textFile(() => `${listText(own)}\n`),
-      core_siblings: textFile(() => `${maskText(sameSocket)}\n`), core_siblings_list: textFile(() => `${listText(sameSocket)}\n`),
-      package_cpus: textFile(() => `${maskText(sameSocket)}\n`), package_cpus_list: textFile(() => `${listText(sameSocket)}\n`),
-    }, 0o755),
-    [`node${core.node}`]: { kind: 'symlink', target: () => `../../node/node${core.node}` },
-  }, 0o755);
+  return fixedDirectory(
+    {
+      online: textFile(() => '1\n'),
+      topology: fixedDirectory(
+        {
+          physical_package_id: textFile(() => `${core.socket}\n`),
+          core_id: textFile(() => `${core.coreInSocket}\n`),
+          thread_siblings: textFile(() => `${maskText(own)}\n`),
+          thread_siblings_list: textFile(() => `${listText(own)}\n`),
+          core_cpus: textFile(() => `${maskText(own)}\n`),
+          core_cpus_list: textFile(() => `${listText(own)}\n`),
+          core_siblings: textFile(() => `${maskText(sameSocket)}\n`),
+          core_siblings_list: textFile(() => `${listText(sameSocket)}\n`),
+          package_cpus: textFile(() => `${maskText(sameSocket)}\n`),
+          package_cpus_list: textFile(() => `${listText(sameSocket)}\n`),
+        },
+        0o755,
+      ),
+      [`node${core.node}`]: { kind: 'symlink', target: () => `../../node/node${core.node}` },
+    },
+    0o755,
+  );
 }
 
 function nodeDirectory(s: SystemInfo, node: NodeInfo): GeneratedDirectory {
-  const cores = s.cores.filter((core) => core.node === node.node).map(({ core }) => core);
+  const cores = s.cores.filter(core => core.node === node.node).map(({ core }) => core);
   const kib = (frames: number): string => String(frames * 4).padStart(8);
-  return fixedDirectory({
-    cpulist: textFile(() => `${listText(cores)}\n`),
-    cpumap: textFile(() => `${maskText(cores)}\n`),
-    distance: textFile(() => `${node.distances.join(' ')}\n`),
-    meminfo: textFile(() => [['MemTotal', node.totalFrames], ['MemFree', node.freeFrames], ['MemUsed', node.totalFrames - node.freeFrames]]
-      .map(([name, frames]) => `Node ${node.node} ${`${name}:`.padEnd(15)} ${kib(frames as number)} kB\n`).join('')),
-    numastat: textFile(() => ['numa_hit', 'numa_miss', 'numa_foreign', 'interleave_hit', 'local_node', 'other_node'].map((name) => `${name} 0\n`).join('')),
-  }, 0o755);
+  return fixedDirectory(
+    {
+      cpulist: textFile(() => `${listText(cores)}\n`),
+      cpumap: textFile(() => `${maskText(cores)}\n`),
+      distance: textFile(() => `${node.distances.join(' ')}\n`),
+      meminfo: textFile(() =>
+        [
+          ['MemTotal', node.totalFrames],
+          ['MemFree', node.freeFrames],
+          ['MemUsed', node.totalFrames - node.freeFrames],
+        ]
+          .map(([name, frames]) => `Node ${node.node} ${`${name}:`.padEnd(15)} ${kib(frames as number)} kB\n`)
+          .join(''),
+      ),
+      numastat: textFile(() =>
+        ['numa_hit', 'numa_miss', 'numa_foreign', 'interleave_hit', 'local_node', 'other_node'].map(name => `${name} 0\n`).join(''),
+      ),
+    },
+    0o755,
+  );
 }

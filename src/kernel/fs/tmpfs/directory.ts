@@ -25,8 +25,12 @@ export class TmpDirectory extends TmpInode {
     this.#parent = parent;
   }
 
-  get size(): number { return 40 + this.#entries.size * 20; }
-  get isEmpty(): boolean { return this.#entries.size === 0; }
+  get size(): number {
+    return 40 + this.#entries.size * 20;
+  }
+  get isEmpty(): boolean {
+    return this.#entries.size === 0;
+  }
 
   override lookup(name: string): TmpInode {
     return this.#entry(name).inode;
@@ -42,9 +46,7 @@ export class TmpDirectory extends TmpInode {
     this.#checkAlive();
     const inherits = (this.mode & S.ISGID) !== 0;
     const isDirectory = (made.mode & S.IFMT) === S.IFDIR;
-    const inode = this.fs.make(
-      inherits ? { ...made, gid: this.gid, mode: made.mode | (isDirectory ? S.ISGID : 0) } : made, this,
-    );
+    const inode = this.fs.make(inherits ? { ...made, gid: this.gid, mode: made.mode | (isDirectory ? S.ISGID : 0) } : made, this);
     this.#add(name, inode);
     return inode;
   }

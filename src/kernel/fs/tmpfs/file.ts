@@ -35,8 +35,12 @@ export class TmpFile extends TmpInode {
     super(fs, made);
   }
 
-  get size(): number { return this.#size; }
-  override get blocks(): number { return (this.#pages.size + Math.ceil(this.#archive.length / PAGE_SIZE)) * (PAGE_SIZE / 512); }
+  get size(): number {
+    return this.#size;
+  }
+  override get blocks(): number {
+    return (this.#pages.size + Math.ceil(this.#archive.length / PAGE_SIZE)) * (PAGE_SIZE / 512);
+  }
 
   /** Gives the file its contents in the archive, which stay there until they are touched. */
   fill(content: Uint8Array): void {
@@ -207,14 +211,25 @@ class TmpOpenFile extends BaseFile {
   readonly kind: FileKind = 'file';
   #position = 0;
 
-  constructor(readonly file: TmpFile, flags: number) {
+  constructor(
+    readonly file: TmpFile,
+    flags: number,
+  ) {
     super(flags);
   }
 
-  get owner(): KernelId { return this.file.owner; }
-  override get inode(): Inode { return this.file; }
-  override get seekable(): boolean { return true; }
-  override get position(): number { return this.#position; }
+  get owner(): KernelId {
+    return this.file.owner;
+  }
+  override get inode(): Inode {
+    return this.file;
+  }
+  override get seekable(): boolean {
+    return true;
+  }
+  override get position(): number {
+    return this.#position;
+  }
 
   protected override closed(): void {
     this.file.closed();
@@ -244,12 +259,23 @@ class TmpOpenFile extends BaseFile {
   override seek(offset: number, whence: number): number {
     let position: number;
     switch (whence) {
-      case SEEK.SET: position = offset; break;
-      case SEEK.CUR: position = this.#position + offset; break;
-      case SEEK.END: position = this.file.size + offset; break;
-      case SEEK.DATA: position = this.file.seekData(offset, true); break;
-      case SEEK.HOLE: position = this.file.seekData(offset, false); break;
-      default: throw new Errno(E.INVAL);
+      case SEEK.SET:
+        position = offset;
+        break;
+      case SEEK.CUR:
+        position = this.#position + offset;
+        break;
+      case SEEK.END:
+        position = this.file.size + offset;
+        break;
+      case SEEK.DATA:
+        position = this.file.seekData(offset, true);
+        break;
+      case SEEK.HOLE:
+        position = this.file.seekData(offset, false);
+        break;
+      default:
+        throw new Errno(E.INVAL);
     }
     if (position < 0) throw new Errno(E.INVAL);
     this.#position = position;
@@ -263,12 +289,24 @@ class TmpOpenFile extends BaseFile {
     return 0;
   }
 
-  attributes(): Attributes { return this.file.attributes(); }
-  override setAttributes(change: AttributeChange): void { this.file.setAttributes(change); }
-  override truncate(size: number): void { this.file.truncate(size); }
-  override allocate(mode: number, offset: number, length: number): void { this.file.allocate(mode, offset, length); }
-  override status(): FileSystemStatus { return this.file.status(); }
-  override mapPage(index: number, _forWrite: boolean): Pfn { return this.file.mapPage(index); }
+  attributes(): Attributes {
+    return this.file.attributes();
+  }
+  override setAttributes(change: AttributeChange): void {
+    this.file.setAttributes(change);
+  }
+  override truncate(size: number): void {
+    this.file.truncate(size);
+  }
+  override allocate(mode: number, offset: number, length: number): void {
+    this.file.allocate(mode, offset, length);
+  }
+  override status(): FileSystemStatus {
+    return this.file.status();
+  }
+  override mapPage(index: number, _forWrite: boolean): Pfn {
+    return this.file.mapPage(index);
+  }
 }
 
 /** A nameless file in no directory: memfd_create. */
@@ -280,9 +318,15 @@ export function namelessFile(fs: TmpFs, name: string, flags: number): OpenFile {
 }
 
 class MemoryFile extends TmpOpenFile {
-  constructor(file: TmpFile, flags: number, readonly name: string) {
+  constructor(
+    file: TmpFile,
+    flags: number,
+    readonly name: string,
+  ) {
     super(file, flags);
   }
 
-  override get label(): string { return `/memfd:${this.name} (deleted)`; }
+  override get label(): string {
+    return `/memfd:${this.name} (deleted)`;
+  }
 }

@@ -18,7 +18,10 @@ export abstract class TmpInode extends BaseInode {
   mtime: Timestamp;
   ctime: Timestamp;
 
-  constructor(readonly fs: TmpFs, made: NewInode) {
+  constructor(
+    readonly fs: TmpFs,
+    made: NewInode,
+  ) {
     super();
     this.ino = fs.newIno();
     this.mode = made.mode;
@@ -28,11 +31,19 @@ export abstract class TmpInode extends BaseInode {
     this.atime = this.mtime = this.ctime = fs.now();
   }
 
-  get owner(): KernelId { return this.fs.services.kernel; }
-  get device(): number { return this.fs.device; }
+  get owner(): KernelId {
+    return this.fs.services.kernel;
+  }
+  get device(): number {
+    return this.fs.device;
+  }
   abstract get size(): number;
-  get blocks(): number { return 0; }
-  override status(): FileSystemStatus { return this.fs.status(); }
+  get blocks(): number {
+    return 0;
+  }
+  override status(): FileSystemStatus {
+    return this.fs.status();
+  }
 
   override attributes(): Attributes {
     const { ino, mode, links, uid, gid, rdev, size, blocks, atime, mtime, ctime } = this;

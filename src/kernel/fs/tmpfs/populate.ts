@@ -39,9 +39,16 @@ function place(fs: TmpFs, directory: TmpDirectory, name: string, entry: CpioEntr
     if (other instanceof TmpFile && entry.content.length > 0) other.fill(entry.content);
     return other;
   }
-  if (!VALID_TYPES.has(entry.mode & S.IFMT)) throw new CpioError(`cpio: '${entry.name}' has an unknown type, mode ${entry.mode.toString(8)}`);
+  if (!VALID_TYPES.has(entry.mode & S.IFMT))
+    throw new CpioError(`cpio: '${entry.name}' has an unknown type, mode ${entry.mode.toString(8)}`);
   const target = (entry.mode & S.IFMT) === S.IFLNK ? fromBytes(entry.content) : '';
-  const inode = directory.create(name, { mode: entry.mode, uid: entry.uid, gid: entry.gid, rdev: makeDevice(entry.rdevMajor, entry.rdevMinor), target });
+  const inode = directory.create(name, {
+    mode: entry.mode,
+    uid: entry.uid,
+    gid: entry.gid,
+    rdev: makeDevice(entry.rdevMajor, entry.rdevMinor),
+    target,
+  });
   if (inode instanceof TmpFile) inode.fill(entry.content);
   if (!isDirectory && entry.links > 1) linked.set(key, inode);
   return inode;
@@ -52,7 +59,7 @@ const VALID_TYPES: ReadonlySet<number> = new Set([S.IFREG, S.IFDIR, S.IFLNK, S.I
 /** The directory of a file, made when the archive names it later or never. */
 function directoryFor(root: TmpDirectory, path: string): TmpDirectory {
   let at = root;
-  for (const part of path.split('/').filter((name) => name !== '')) {
+  for (const part of path.split('/').filter(name => name !== '')) {
     const next = at.find(part) ?? at.create(part, { mode: S.IFDIR | 0o755, uid: 0, gid: 0, rdev: 0, target: '' });
     if (!(next instanceof TmpDirectory)) throw new CpioError(`cpio: '${part}' in '${path}' is no directory`);
     at = next;

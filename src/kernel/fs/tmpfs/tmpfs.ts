@@ -21,7 +21,12 @@ export class TmpFs implements FileSystem {
   #nextIno = 1;
   inodes = 0;
 
-  constructor(readonly services: FsServices, readonly device: number, readonly type = 'tmpfs', rootMode = 0o755) {
+  constructor(
+    readonly services: FsServices,
+    readonly device: number,
+    readonly type = 'tmpfs',
+    rootMode = 0o755,
+  ) {
     this.root = new TmpDirectory(this, { mode: S.IFDIR | rootMode, uid: 0, gid: 0, rdev: 0, target: '' }, null);
   }
 
@@ -38,17 +43,27 @@ export class TmpFs implements FileSystem {
   /** An inode of the kind that `made.mode` says, not yet in any directory. */
   make(made: NewInode, parent: TmpDirectory): TmpInode {
     switch (kindOfMode(made.mode)) {
-      case 'file': return new TmpFile(this, made);
-      case 'directory': return new TmpDirectory(this, made, parent);
-      case 'symlink': return new TmpSymlink(this, made);
-      default: return new TmpNode(this, made);
+      case 'file':
+        return new TmpFile(this, made);
+      case 'directory':
+        return new TmpDirectory(this, made, parent);
+      case 'symlink':
+        return new TmpSymlink(this, made);
+      default:
+        return new TmpNode(this, made);
     }
   }
 
   status(): FileSystemStatus {
     const { total, free } = this.services.frameCounts();
     return {
-      type: TMPFS_MAGIC, device: this.device, blockSize: PAGE_SIZE, blocks: total, blocksFree: free, files: INODES_MAX, filesFree: INODES_MAX - this.inodes,
+      type: TMPFS_MAGIC,
+      device: this.device,
+      blockSize: PAGE_SIZE,
+      blocks: total,
+      blocksFree: free,
+      files: INODES_MAX,
+      filesFree: INODES_MAX - this.inodes,
     };
   }
 }
@@ -62,8 +77,12 @@ class TmpSymlink extends TmpInode {
     this.#target = made.target;
   }
 
-  get size(): number { return this.#target.length; }
-  override readlink(): string { return this.#target; }
+  get size(): number {
+    return this.#target.length;
+  }
+  override readlink(): string {
+    return this.#target;
+  }
 }
 
 /** A device node, FIFO or socket. Devices are opened by the VFS. */
@@ -76,7 +95,9 @@ class TmpNode extends TmpInode {
     this.kind = kindOfMode(made.mode);
   }
 
-  get size(): number { return 0; }
+  get size(): number {
+    return 0;
+  }
 
   override open(flags: number, _io: IoContext): Maybe<OpenFile> {
     if (this.kind !== 'pipe') throw new Errno(E.NXIO);

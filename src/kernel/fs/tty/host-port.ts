@@ -24,13 +24,22 @@ export class HostInput extends BaseFile {
   readonly #chunks: Uint8Array[] = [];
   #ended = false;
 
-  constructor(readonly services: FsServices, readonly ino: number) {
+  constructor(
+    readonly services: FsServices,
+    readonly ino: number,
+  ) {
     super(O.RDONLY);
   }
 
-  get owner(): KernelId { return this.services.kernel; }
-  override get label(): string { return `pipe:[${this.ino}]`; }
-  override get queues(): readonly WaitQueue[] { return this.#queues; }
+  get owner(): KernelId {
+    return this.services.kernel;
+  }
+  override get label(): string {
+    return `pipe:[${this.ino}]`;
+  }
+  override get queues(): readonly WaitQueue[] {
+    return this.#queues;
+  }
 
   feed(bytes: Uint8Array): void {
     if (bytes.length === 0) this.#ended = true;
@@ -38,7 +47,9 @@ export class HostInput extends BaseFile {
     this.#changed.wakeAll();
   }
 
-  get #length(): number { return this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0); }
+  get #length(): number {
+    return this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  }
 
   override read(target: Uint8Array, _io: IoContext): Maybe<number> {
     if (target.length === 0) return 0;
@@ -69,7 +80,9 @@ export class HostInput extends BaseFile {
     return count;
   }
 
-  override write(): Maybe<number> { throw new Errno(E.BADF); }
+  override write(): Maybe<number> {
+    throw new Errno(E.BADF);
+  }
 
   override poll(): number {
     return (this.#chunks.length > 0 ? POLL.IN | POLL.RDNORM : 0) | (this.#ended ? POLL.HUP : 0);
@@ -81,20 +94,32 @@ export class HostInput extends BaseFile {
     return 0;
   }
 
-  attributes(): Attributes { return plainAttributes(PIPE_DEVICE, this.ino, S.IFIFO | 0o600); }
+  attributes(): Attributes {
+    return plainAttributes(PIPE_DEVICE, this.ino, S.IFIFO | 0o600);
+  }
 }
 
 /** Standard output or error. */
 export class HostOutput extends BaseFile {
   readonly kind: FileKind = 'pipe';
 
-  constructor(readonly services: FsServices, readonly ino: number, readonly send: (bytes: Uint8Array) => void) {
+  constructor(
+    readonly services: FsServices,
+    readonly ino: number,
+    readonly send: (bytes: Uint8Array) => void,
+  ) {
     super(O.WRONLY);
   }
 
-  get owner(): KernelId { return this.services.kernel; }
-  override get label(): string { return `pipe:[${this.ino}]`; }
-  override read(): Maybe<number> { throw new Errno(E.BADF); }
+  get owner(): KernelId {
+    return this.services.kernel;
+  }
+  override get label(): string {
+    return `pipe:[${this.ino}]`;
+  }
+  override read(): Maybe<number> {
+    throw new Errno(E.BADF);
+  }
 
   override write(source: Uint8Array, _io: IoContext): number {
     this.services.charge(transferCost(source.length));
@@ -102,6 +127,10 @@ export class HostOutput extends BaseFile {
     return source.length;
   }
 
-  override poll(): number { return POLL.OUT | POLL.WRNORM; }
-  attributes(): Attributes { return plainAttributes(PIPE_DEVICE, this.ino, S.IFIFO | 0o600); }
+  override poll(): number {
+    return POLL.OUT | POLL.WRNORM;
+  }
+  attributes(): Attributes {
+    return plainAttributes(PIPE_DEVICE, this.ino, S.IFIFO | 0o600);
+  }
 }

@@ -23,7 +23,11 @@ export class PseudoTerminals {
   readonly fileSystem: TmpFs;
   readonly #masters: (PtyMaster | undefined)[] = [];
 
-  constructor(readonly services: FsServices, readonly terminals: Terminals, device: number) {
+  constructor(
+    readonly services: FsServices,
+    readonly terminals: Terminals,
+    device: number,
+  ) {
     this.fileSystem = new TmpFs(services, device, 'devpts');
     this.fileSystem.root.create('ptmx', { mode: S.IFCHR | 0o666, uid: 0, gid: 0, rdev: makeDevice(5, 2), target: '' });
   }
@@ -63,11 +67,17 @@ class PtyMaster extends BaseFile {
   #output: Uint8Array[] = [];
   #length = 0;
 
-  constructor(readonly ptys: PseudoTerminals, readonly number: number, flags: number) {
+  constructor(
+    readonly ptys: PseudoTerminals,
+    readonly number: number,
+    flags: number,
+  ) {
     super(flags);
     this.terminal = new Terminal(
-      ptys.services, makeDevice(PTS_MAJOR, number), `pts/${number}`,
-      (bytes) => {
+      ptys.services,
+      makeDevice(PTS_MAJOR, number),
+      `pts/${number}`,
+      bytes => {
         this.#output.push(bytes);
         this.#length += bytes.length;
         this.terminal.changed.wakeAll();
@@ -76,16 +86,24 @@ class PtyMaster extends BaseFile {
     );
   }
 
-  get owner(): KernelId { return this.ptys.services.kernel; }
-  override get label(): string { return '/dev/ptmx'; }
-  override get queues(): readonly WaitQueue[] { return this.terminal.queues; }
+  get owner(): KernelId {
+    return this.ptys.services.kernel;
+  }
+  override get label(): string {
+    return '/dev/ptmx';
+  }
+  override get queues(): readonly WaitQueue[] {
+    return this.terminal.queues;
+  }
 
   protected override closed(): void {
     this.terminal.hangup();
     this.ptys.gone(this);
   }
 
-  get #ended(): boolean { return this.everOpened && this.terminal.opens === 0; }
+  get #ended(): boolean {
+    return this.everOpened && this.terminal.opens === 0;
+  }
 
   override read(target: Uint8Array, _io: IoContext): Maybe<number> {
     if (this.#length > 0) return this.#take(target);
@@ -127,13 +145,27 @@ class PtyMaster extends BaseFile {
 
   override ioctl(command: number, argument: number, data: Uint8Array, io: IoContext): Maybe<number> {
     switch (command) {
-      case IOCTL.TIOCGPTN: setU32(data, this.number); return 0;
-      case IOCTL.TIOCSPTLCK: this.locked = data.some((byte) => byte !== 0); return 0;
-      case IOCTL.TIOCGPTLCK: setU32(data, this.locked ? 1 : 0); return 0;
-      case IOCTL.FIONREAD: setU32(data, this.#length); return 0;
-      case IOCTL.TIOCGPGRP: setU32(data, this.terminal.foreground); return 0;
-      case IOCTL.TIOCSCTTY: case IOCTL.TIOCNOTTY: case IOCTL.TIOCSPGRP: throw new Errno(E.NOTTY);
-      default: return this.terminal.ioctl(command, argument, data, io);
+      case IOCTL.TIOCGPTN:
+        setU32(data, this.number);
+        return 0;
+      case IOCTL.TIOCSPTLCK:
+        this.locked = data.some(byte => byte !== 0);
+        return 0;
+      case IOCTL.TIOCGPTLCK:
+        setU32(data, this.locked ? 1 : 0);
+        return 0;
+      case IOCTL.FIONREAD:
+        setU32(data, this.#length);
+        return 0;
+      case IOCTL.TIOCGPGRP:
+        setU32(data, this.terminal.foreground);
+        return 0;
+      case IOCTL.TIOCSCTTY:
+      case IOCTL.TIOCNOTTY:
+      case IOCTL.TIOCSPGRP:
+        throw new Errno(E.NOTTY);
+      default:
+        return this.terminal.ioctl(command, argument, data, io);
     }
   }
 
@@ -141,5 +173,7 @@ class PtyMaster extends BaseFile {
     return this.dentry?.inode.attributes() ?? plainAttributes(5, 2, S.IFCHR | 0o666, { rdev: makeDevice(5, 2) });
   }
 
-  override setFlags(flags: number): void { this.flags = flags & ~O.CLOEXEC; }
+  override setFlags(flags: number): void {
+    this.flags = flags & ~O.CLOEXEC;
+  }
 }

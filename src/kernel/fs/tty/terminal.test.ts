@@ -90,7 +90,10 @@ describe('job control', () => {
     const { lab, type, shown } = session();
     type('abc\x03');
     type('\x1a');
-    expect(lab.signals).toEqual([[1, 2], [1, 20]]);
+    expect(lab.signals).toEqual([
+      [1, 2],
+      [1, 20],
+    ]);
     expect(shown()).toBe('abc^C^Z');
   });
 
@@ -119,7 +122,11 @@ describe('job control', () => {
     expect(lab.call(shell, 'ioctl', 0, IOCTL.TIOCGWINSZ, BUFFER)).toBe(0);
     expect([...lab.memory.subarray(BUFFER, BUFFER + 4)]).toEqual([50, 0, 132, 0]);
     terminal.hangup();
-    expect(lab.signals).toEqual([[1, 28], [1, 1], [1, 18]]);
+    expect(lab.signals).toEqual([
+      [1, 28],
+      [1, 1],
+      [1, 18],
+    ]);
     expect(lab.call(shell, 'read', 0, BUFFER, 1)).toBe(0);
     expect(lab.call(shell, 'write', 0, 'x', 1)).toBe(-E.IO);
   });

@@ -26,7 +26,12 @@ const RETURN = 13;
 const TAB = 9;
 const BELL = 7;
 
-export interface WindowSize { rows: number; columns: number; xPixels: number; yPixels: number }
+export interface WindowSize {
+  rows: number;
+  columns: number;
+  xPixels: number;
+  yPixels: number;
+}
 
 export class Terminal {
   termios: Termios = defaultTermios();
@@ -60,10 +65,20 @@ export class Terminal {
    * @param send    takes what comes out of the wire's end
    * @param room    how many bytes the wire takes now; output waits for more on `changed`
    */
-  constructor(readonly services: FsServices, readonly device: number, readonly name: string, readonly send: (bytes: Uint8Array) => void, readonly room: () => number = () => Number.POSITIVE_INFINITY) {}
+  constructor(
+    readonly services: FsServices,
+    readonly device: number,
+    readonly name: string,
+    readonly send: (bytes: Uint8Array) => void,
+    readonly room: () => number = () => Number.POSITIVE_INFINITY,
+  ) {}
 
-  get #canonical(): boolean { return (this.termios.local & LFLAG.ICANON) !== 0; }
-  #local(flag: number): boolean { return (this.termios.local & flag) !== 0; }
+  get #canonical(): boolean {
+    return (this.termios.local & LFLAG.ICANON) !== 0;
+  }
+  #local(flag: number): boolean {
+    return (this.termios.local & flag) !== 0;
+  }
 
   // ── From the wire ──
 
@@ -92,7 +107,13 @@ export class Terminal {
       if (this.#stopped && input & IFLAG.IXANY) this.#resume();
     }
     if (this.#local(LFLAG.ISIG)) {
-      const signal = is(characters, CC.INTR, byte) ? SIG.INT : is(characters, CC.QUIT, byte) ? SIG.QUIT : is(characters, CC.SUSP, byte) ? SIG.TSTP : 0;
+      const signal = is(characters, CC.INTR, byte)
+        ? SIG.INT
+        : is(characters, CC.QUIT, byte)
+          ? SIG.QUIT
+          : is(characters, CC.SUSP, byte)
+            ? SIG.TSTP
+            : 0;
       if (signal) return this.#signal(signal, byte);
     }
     if (byte === RETURN) {
@@ -337,9 +358,13 @@ export class Terminal {
     return this.#readLater(target, io);
   }
 
-  get #min(): number { return this.termios.characters[CC.MIN] as number; }
+  get #min(): number {
+    return this.termios.characters[CC.MIN] as number;
+  }
   /** VTIME in cycles; 0 for none. */
-  get #time(): number { return ((this.termios.characters[CC.TIME] as number) * this.services.hertz) / 10; }
+  get #time(): number {
+    return ((this.termios.characters[CC.TIME] as number) * this.services.hertz) / 10;
+  }
 
   *#readLater(target: Uint8Array, io: IoContext): Blocking<number> {
     // VTIME counts from the start without VMIN, else from byte to byte.
@@ -355,7 +380,12 @@ export class Terminal {
         const enough = Math.min(Math.max(1, this.#min), target.length);
         if (this.#raw.length >= enough) return this.#take(target);
         if (this.#min === 0 && this.#time === 0) return this.#take(target);
-        if (this.#min > 0 && this.#time > 0 && this.#raw.length > 0 && (this.#raw.length !== seen || deadline === Number.POSITIVE_INFINITY)) {
+        if (
+          this.#min > 0 &&
+          this.#time > 0 &&
+          this.#raw.length > 0 &&
+          (this.#raw.length !== seen || deadline === Number.POSITIVE_INFINITY)
+        ) {
           deadline = this.services.now() + this.#time;
         }
         seen = this.#raw.length;
@@ -459,17 +489,35 @@ export class Terminal {
       case IOCTL.TCGETS2:
         encodeTermios(this.termios, data);
         return 0;
-      case IOCTL.TCSETS: case IOCTL.TCSETSW: case IOCTL.TCSETSF:
-      case IOCTL.TCSETS2: case IOCTL.TCSETSW2: case IOCTL.TCSETSF2:
+      case IOCTL.TCSETS:
+      case IOCTL.TCSETSW:
+      case IOCTL.TCSETSF:
+      case IOCTL.TCSETS2:
+      case IOCTL.TCSETSW2:
+      case IOCTL.TCSETSF2:
         this.#checkBackground(io, SIG.TTOU);
         if (command === IOCTL.TCSETSF || command === IOCTL.TCSETSF2) this.#flushInput();
         this.#setTermios(decodeTermios(data, this.termios));
         return 0;
       case IOCTL.TIOCGWINSZ:
-        data.set([this.size.rows, this.size.rows >> 8, this.size.columns, this.size.columns >> 8, this.size.xPixels, this.size.xPixels >> 8, this.size.yPixels, this.size.yPixels >> 8]);
+        data.set([
+          this.size.rows,
+          this.size.rows >> 8,
+          this.size.columns,
+          this.size.columns >> 8,
+          this.size.xPixels,
+          this.size.xPixels >> 8,
+          this.size.yPixels,
+          this.size.yPixels >> 8,
+        ]);
         return 0;
       case IOCTL.TIOCSWINSZ: {
-        const [rows, columns, xPixels, yPixels] = [0, 2, 4, 6].map((at) => (data[at] as number) | ((data[at + 1] as number) << 8)) as [number, number, number, number];
+        const [rows, columns, xPixels, yPixels] = [0, 2, 4, 6].map(at => (data[at] as number) | ((data[at + 1] as number) << 8)) as [
+          number,
+          number,
+          number,
+          number,
+        ];
         this.size = { ...this.size, xPixels, yPixels };
         this.resize(columns, rows);
         return 0;
@@ -522,7 +570,10 @@ export class Terminal {
         else if (argument === 1) this.#resume();
         else if (argument !== 2 && argument !== 3) throw new Errno(E.INVAL);
         return 0;
-      case IOCTL.TCSBRK: case IOCTL.TCSBRKP: case IOCTL.TIOCEXCL: case IOCTL.TIOCNXCL:
+      case IOCTL.TCSBRK:
+      case IOCTL.TCSBRKP:
+      case IOCTL.TIOCEXCL:
+      case IOCTL.TIOCNXCL:
         return 0;
       case IOCTL.TIOCOUTQ:
       case IOCTL.TIOCGETD:

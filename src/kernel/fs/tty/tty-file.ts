@@ -40,15 +40,26 @@ export class Terminals {
 export class TtyFile extends BaseFile {
   readonly kind: FileKind = 'character';
 
-  constructor(readonly terminal: Terminal, flags: number) {
+  constructor(
+    readonly terminal: Terminal,
+    flags: number,
+  ) {
     super(flags);
     terminal.opens++;
   }
 
-  get owner(): KernelId { return this.terminal.services.kernel; }
-  override get label(): string { return `/dev/${this.terminal.name}`; }
-  override get queues(): readonly WaitQueue[] { return this.terminal.queues; }
-  override get inode(): Inode | null { return this.dentry?.inode ?? null; }
+  get owner(): KernelId {
+    return this.terminal.services.kernel;
+  }
+  override get label(): string {
+    return `/dev/${this.terminal.name}`;
+  }
+  override get queues(): readonly WaitQueue[] {
+    return this.terminal.queues;
+  }
+  override get inode(): Inode | null {
+    return this.dentry?.inode ?? null;
+  }
 
   protected override closed(): void {
     this.terminal.opens--;
@@ -65,7 +76,9 @@ export class TtyFile extends BaseFile {
     return this.terminal.write(source, io, this.nonblocking);
   }
 
-  override poll(): number { return this.terminal.poll(); }
+  override poll(): number {
+    return this.terminal.poll();
+  }
 
   override ioctl(command: number, argument: number, data: Uint8Array, io: IoContext): Maybe<number> {
     return this.terminal.ioctl(command, argument, data, io);

@@ -87,8 +87,22 @@ export class Dice {
 }
 
 const u64 = (value: bigint | number): bigint => BigInt.asUintN(64, BigInt(value));
-const INTEGERS = [0n, 1n, -1n, 2n, 7n, 63n, 0x7fffffffn, 0x80000000n, 0xffffffffn, -0x80000000n, 0x7fffffffffffffffn, -0x8000000000000000n,
-  0x0123456789abcdefn, -0x0123456776543210n].map(u64);
+const INTEGERS = [
+  0n,
+  1n,
+  -1n,
+  2n,
+  7n,
+  63n,
+  0x7fffffffn,
+  0x80000000n,
+  0xffffffffn,
+  -0x80000000n,
+  0x7fffffffffffffffn,
+  -0x8000000000000000n,
+  0x0123456789abcdefn,
+  -0x0123456776543210n,
+].map(u64);
 const IMMEDIATES = [0, 1, -1, 5, 2047, -2048, 0x555];
 
 const doubleView = new DataView(new ArrayBuffer(8));
@@ -102,28 +116,106 @@ const single = (value: number): bigint => {
   return BOX | BigInt(doubleView.getUint32(0));
 };
 /** Where conversions to integers end, and what lies just beside. */
-const AROUND_INTEGERS = [0.5, 1.5, 2.5, 0.75, 2 ** 31 - 1, 2 ** 31 - 0.5, 2 ** 31, 2 ** 32 - 1, 2 ** 32 - 0.5, 2 ** 32, 2 ** 53, 2 ** 53 + 2, 2 ** 62, 2 ** 63 - 1024,
-  2 ** 63, 2 ** 63 + 2048, 2 ** 64 - 2048, 2 ** 64, 1e300, 1e-300].flatMap((v) => [v, -v]);
+const AROUND_INTEGERS = [
+  0.5,
+  1.5,
+  2.5,
+  0.75,
+  2 ** 31 - 1,
+  2 ** 31 - 0.5,
+  2 ** 31,
+  2 ** 32 - 1,
+  2 ** 32 - 0.5,
+  2 ** 32,
+  2 ** 53,
+  2 ** 53 + 2,
+  2 ** 62,
+  2 ** 63 - 1024,
+  2 ** 63,
+  2 ** 63 + 2048,
+  2 ** 64 - 2048,
+  2 ** 64,
+  1e300,
+  1e-300,
+].flatMap(v => [v, -v]);
 const DOUBLES = [
-  0n, 1n, 0x000fffffffffffffn, 0x0010000000000000n, 0x0010000000000001n, 0x7fefffffffffffffn, 0x7ff0000000000000n,
-  double(1), double(1 + 2 ** -52), double(1.5), double(2), double(3), double(1 / 3), double(2 ** 53 - 1), double(2 ** -537),
-].flatMap((v) => [v, v | (1n << 63n)]).concat(0x7ff8000000000000n, 0xfff8000000000123n, 0x7ff0000000000001n, 0xfff4000000000000n);
+  0n,
+  1n,
+  0x000fffffffffffffn,
+  0x0010000000000000n,
+  0x0010000000000001n,
+  0x7fefffffffffffffn,
+  0x7ff0000000000000n,
+  double(1),
+  double(1 + 2 ** -52),
+  double(1.5),
+  double(2),
+  double(3),
+  double(1 / 3),
+  double(2 ** 53 - 1),
+  double(2 ** -537),
+]
+  .flatMap(v => [v, v | (1n << 63n)])
+  .concat(0x7ff8000000000000n, 0xfff8000000000123n, 0x7ff0000000000001n, 0xfff4000000000000n);
 const SINGLES = [
-  0n, 1n, 0x007fffffn, 0x00800000n, 0x00800001n, 0x7f7fffffn, 0x7f800000n, 0x3f800000n, 0x3f800001n, 0x3fc00000n, 0x40000000n, 0x40400000n,
-  0x3eaaaaabn, 0x4b7fffffn, 0x33800000n,
-].flatMap((v) => [v, v | 0x80000000n]).concat(0x7fc00000n, 0xffc00123n, 0x7f800001n, 0xffa00000n).map((v) => v | BOX)
+  0n,
+  1n,
+  0x007fffffn,
+  0x00800000n,
+  0x00800001n,
+  0x7f7fffffn,
+  0x7f800000n,
+  0x3f800000n,
+  0x3f800001n,
+  0x3fc00000n,
+  0x40000000n,
+  0x40400000n,
+  0x3eaaaaabn,
+  0x4b7fffffn,
+  0x33800000n,
+]
+  .flatMap(v => [v, v | 0x80000000n])
+  .concat(0x7fc00000n, 0xffc00123n, 0x7f800001n, 0xffa00000n)
+  .map(v => v | BOX)
   .concat(double(1), 0xfffffffe3f800000n);
 
 /** Doubles beside the ends of what a single can be: where it overflows, turns subnormal, vanishes, and ties between neighbours. */
-const AROUND_SINGLES = [2 ** -126, 2 ** -126 * (1 - 2 ** -25), 2 ** -126 * (1 - 2 ** -26), 2 ** -126 * (1 - 2 ** -24), 2 ** -127, 2 ** -149, 2 ** -150, 1.5 * 2 ** -149,
-  2 ** -150 * (1 + 2 ** -52), 2 ** 128, 2 ** 128 * (1 - 2 ** -24), 2 ** 128 * (1 - 2 ** -25), 2 ** 128 * (1 - 2 ** -26), 1 + 2 ** -24, 1 + 3 * 2 ** -24, 1 + 2 ** -24 + 2 ** -52]
-  .flatMap((v) => [double(v), double(-v)]);
+const AROUND_SINGLES = [
+  2 ** -126,
+  2 ** -126 * (1 - 2 ** -25),
+  2 ** -126 * (1 - 2 ** -26),
+  2 ** -126 * (1 - 2 ** -24),
+  2 ** -127,
+  2 ** -149,
+  2 ** -150,
+  1.5 * 2 ** -149,
+  2 ** -150 * (1 + 2 ** -52),
+  2 ** 128,
+  2 ** 128 * (1 - 2 ** -24),
+  2 ** 128 * (1 - 2 ** -25),
+  2 ** 128 * (1 - 2 ** -26),
+  1 + 2 ** -24,
+  1 + 3 * 2 ** -24,
+  1 + 2 ** -24 + 2 ** -52,
+].flatMap(v => [double(v), double(-v)]);
 /** Factors whose product lies just below the least normal number: it counts as tiny or not by how it rounds. */
 const NEARLY_NORMAL: Readonly<Record<'s' | 'd', readonly (readonly [bigint, bigint])[]>> = {
-  d: [[0x3fefffffffffffffn, 0x0010000000000000n], [0x3ff0000000000001n, 0x000fffffffffffffn], [0x3feffffffffffffen, 0x0010000000000001n],
-    [0x3fe0000000000000n, 0x001fffffffffffffn], [0x3fe0000000000001n, 0x001fffffffffffffn], [0x1ff6a09e667f3bcdn, 0x1ff6a09e667f3bccn]],
-  s: [[0xffffffff3f7fffffn, 0xffffffff00800000n], [0xffffffff3f800001n, 0xffffffff007fffffn], [0xffffffff3f7ffffen, 0xffffffff00800001n],
-    [0xffffffff3f000000n, 0xffffffff00ffffffn], [0xffffffff3f000001n, 0xffffffff00ffffffn], [0xffffffff203504f3n, 0xffffffff203504f4n]],
+  d: [
+    [0x3fefffffffffffffn, 0x0010000000000000n],
+    [0x3ff0000000000001n, 0x000fffffffffffffn],
+    [0x3feffffffffffffen, 0x0010000000000001n],
+    [0x3fe0000000000000n, 0x001fffffffffffffn],
+    [0x3fe0000000000001n, 0x001fffffffffffffn],
+    [0x1ff6a09e667f3bcdn, 0x1ff6a09e667f3bccn],
+  ],
+  s: [
+    [0xffffffff3f7fffffn, 0xffffffff00800000n],
+    [0xffffffff3f800001n, 0xffffffff007fffffn],
+    [0xffffffff3f7ffffen, 0xffffffff00800001n],
+    [0xffffffff3f000000n, 0xffffffff00ffffffn],
+    [0xffffffff3f000001n, 0xffffffff00ffffffn],
+    [0xffffffff203504f3n, 0xffffffff203504f4n],
+  ],
 };
 
 /** A float of either kind, of the sorts that go wrong: edges, few bits set, anything, near the ends of the range, near one. */
@@ -132,10 +224,21 @@ function randomFloat(dice: Dice, precision: 's' | 'd'): bigint {
   if (kind === 0) return dice.of(precision === 's' ? SINGLES : DOUBLES);
   const [fractionBits, bias] = precision === 's' ? [23, 127] : [52, 1023];
   let fraction = dice.bits(fractionBits);
-  if (kind < 4) fraction = BigInt.asUintN(fractionBits, (1n << BigInt(dice.below(fractionBits))) - BigInt(dice.below(3)) + (1n << BigInt(dice.below(fractionBits))));
+  if (kind < 4)
+    fraction = BigInt.asUintN(
+      fractionBits,
+      (1n << BigInt(dice.below(fractionBits))) - BigInt(dice.below(3)) + (1n << BigInt(dice.below(fractionBits))),
+    );
   const most = 2 * bias;
   const near = (center: number, spread: number) => Math.min(most, Math.max(0, center - spread + dice.below(2 * spread)));
-  const exponent = dice.below(3) > 0 ? near(bias, 30) : dice.of([near(0, 4), near(most, 3), near(bias / 2, 12), near(bias * 1.5, 4), near(bias + fractionBits, 14), dice.below(most + 1)].map(Math.floor));
+  const exponent =
+    dice.below(3) > 0
+      ? near(bias, 30)
+      : dice.of(
+          [near(0, 4), near(most, 3), near(bias / 2, 12), near(bias * 1.5, 4), near(bias + fractionBits, 14), dice.below(most + 1)].map(
+            Math.floor,
+          ),
+        );
   const bits = (BigInt(dice.below(2)) << BigInt(precision === 's' ? 31 : 63)) | (BigInt(exponent) << BigInt(fractionBits)) | fraction;
   return precision === 's' ? bits | BOX : bits;
 }
@@ -151,7 +254,8 @@ function nearProduct(dice: Dice, precision: 's' | 'd', a: bigint, b: bigint): bi
   const bits = precision === 's' ? single(product) : double(product);
   return dice.below(2) ? bits : bits ^ BigInt(dice.below(4));
 }
-const randomInteger = (dice: Dice): bigint => (dice.below(2) ? dice.of(INTEGERS) : u64(BigInt.asIntN(64, dice.bits(64)) >> BigInt(dice.below(64))));
+const randomInteger = (dice: Dice): bigint =>
+  dice.below(2) ? dice.of(INTEGERS) : u64(BigInt.asIntN(64, dice.bits(64)) >> BigInt(dice.below(64)));
 
 /** What a register holds when a case does not say otherwise: pointers into the window in sp and where compressed code can use them. */
 const background = (() => {
@@ -166,7 +270,7 @@ const background = (() => {
 
 /** The case as text: its code, and what differs from the background. */
 export function inWords(start: Case): string {
-  const parts = [start.code.map((word) => word.toString(16)).join('+'), `@${start.pc.toString(16)}`, `c=${start.fcsr.toString(16)}`];
+  const parts = [start.code.map(word => word.toString(16)).join('+'), `@${start.pc.toString(16)}`, `c=${start.fcsr.toString(16)}`];
   start.x.forEach((value, i) => {
     if (value !== background.x[i]) parts.push(`x${i}=${value.toString(16)}`);
   });
@@ -216,7 +320,7 @@ function make(row: Instruction, c: Chosen): Case {
 }
 
 const has = (row: Instruction, operand: string): boolean => row.operands.includes(operand);
-const sourcesOf = (row: Instruction): number => ['fs1', 'fs2', 'fs3'].filter((operand) => has(row, operand)).length;
+const sourcesOf = (row: Instruction): number => ['fs1', 'fs2', 'fs3'].filter(operand => has(row, operand)).length;
 const precisionOf = (row: Instruction): 's' | 'd' => {
   const parts = row.name.split('.');
   const last = parts.at(-1) ?? '';
@@ -226,9 +330,26 @@ const precisionOf = (row: Instruction): 's' | 'd' => {
 const accessSize = (row: Instruction): number => ({ b: 1, h: 2, w: 4, d: 8 })[row.name.replace(/^f?[ls]|u$/g, '')] ?? 0;
 /** Rounding mode in the instruction, and fcsr: each mode both ways, with the inexact flag and without. */
 const MODES: readonly (readonly [rm: number, fcsr: number])[] = [
-  [0, 1], [0, 0], [1, 0], [2, 1], [3, 0], [4, 1], [7, 0x01], [7, 0x00], [7, 0x21], [7, 0x40], [7, 0x61], [7, 0x80],
+  [0, 1],
+  [0, 0],
+  [1, 0],
+  [2, 1],
+  [3, 0],
+  [4, 1],
+  [7, 0x01],
+  [7, 0x00],
+  [7, 0x21],
+  [7, 0x40],
+  [7, 0x61],
+  [7, 0x80],
 ];
-const NO_MODES: readonly (readonly [rm: number, fcsr: number])[] = [[5, 0], [6, 1], [7, 0xa0], [7, 0xc1], [7, 0xe0]];
+const NO_MODES: readonly (readonly [rm: number, fcsr: number])[] = [
+  [5, 0],
+  [6, 1],
+  [7, 0xa0],
+  [7, 0xc1],
+  [7, 0xe0],
+];
 
 const csrNumbers = [1, 2, 3];
 
@@ -253,7 +374,12 @@ function* systematic(row: Instruction): Generator<Case> {
   } else if (has(row, '(rs1)')) {
     yield* atomics(row);
   } else if (has(row, 'imm(rs1)') && row.name !== 'jalr') {
-    const contents: readonly Chosen[] = [...INTEGERS.map((x2) => ({ x2 })), ...DOUBLES.slice(-6).concat(SINGLES.slice(-8)).map((f2) => ({ f2 }))];
+    const contents: readonly Chosen[] = [
+      ...INTEGERS.map(x2 => ({ x2 })),
+      ...DOUBLES.slice(-6)
+        .concat(SINGLES.slice(-8))
+        .map(f2 => ({ f2 })),
+    ];
     for (let offset = -9; offset <= 9; offset++) {
       for (const imm of [0, 16, -20]) yield make(row, { imm, x1: BigInt(BOUNDARY + offset - imm), ...contents[offset + 9] });
     }
@@ -279,7 +405,13 @@ function* systematic(row: Instruction): Generator<Case> {
       for (const x2 of INTEGERS) yield make(row, { x1, x2, imm: 16 });
     }
     for (const imm of [4094, -4096, -2, 6, 2048, 1024, 32]) {
-      for (const [x1, x2] of [[1n, 2n], [2n, 1n], [1n, 1n], [u64(-1), 1n]] as const) yield make(row, { x1, x2, imm, pc: CODE + 8 });
+      for (const [x1, x2] of [
+        [1n, 2n],
+        [2n, 1n],
+        [1n, 1n],
+        [u64(-1), 1n],
+      ] as const)
+        yield make(row, { x1, x2, imm, pc: CODE + 8 });
     }
     yield make(row, { rs1: 0, rs2: 0, imm: 4 });
     yield make(row, { rs1: 0, x2: 1n, imm: 6 });
@@ -297,7 +429,15 @@ function* systematic(row: Instruction): Generator<Case> {
     for (const x1 of INTEGERS) {
       for (const x2 of INTEGERS) yield make(row, { x1, x2 });
     }
-    for (const [rd, rs1, rs2] of [[0, 17, 22], [6, 0, 22], [6, 17, 0], [17, 17, 22], [22, 17, 22], [17, 17, 17], [31, 31, 31]] as const) {
+    for (const [rd, rs1, rs2] of [
+      [0, 17, 22],
+      [6, 0, 22],
+      [6, 17, 0],
+      [17, 17, 22],
+      [22, 17, 22],
+      [17, 17, 17],
+      [31, 31, 31],
+    ] as const) {
       yield make(row, { rd, rs1, rs2, x1: 0x123456789n, x2: 0xfedcba9876543210n });
     }
   } else if (has(row, 'rs1')) {
@@ -305,7 +445,13 @@ function* systematic(row: Instruction): Generator<Case> {
     for (const x1 of INTEGERS) {
       for (const imm of amounts) yield make(row, { x1, imm });
     }
-    for (const [rd, rs1] of [[0, 17], [6, 0], [17, 17], [31, 1]] as const) yield make(row, { rd, rs1, imm: 3, x1: 0x123456789n });
+    for (const [rd, rs1] of [
+      [0, 17],
+      [6, 0],
+      [17, 17],
+      [31, 1],
+    ] as const)
+      yield make(row, { rd, rs1, imm: 3, x1: 0x123456789n });
   } else {
     for (const imm of [0, 0xff, 0x333]) yield make(row, { imm, rd: 0, rs1: 0 });
   }
@@ -323,9 +469,18 @@ function* atomics(row: Instruction): Generator<Case> {
   };
   for (const address of EDGE_ADDRESSES) {
     for (const x2 of INTEGERS) yield* forms({ x1: BigInt(address), x2 });
-    for (const also of [0, 1 << 25, 2 << 25, 3 << 25]) yield* forms({ x1: BigInt(address + (size === 4 ? 4 : 0)), x2: 0x7788990011223344n, also });
+    for (const also of [0, 1 << 25, 2 << 25, 3 << 25])
+      yield* forms({ x1: BigInt(address + (size === 4 ? 4 : 0)), x2: 0x7788990011223344n, also });
   }
-  for (const [rd, rs2] of [[0, 22], [17, 22], [22, 22], [6, 17], [17, 17], [6, 0]] as const) yield* forms({ rd, rs2, x1: BigInt(BOUNDARY), x2: BigInt(BOUNDARY) });
+  for (const [rd, rs2] of [
+    [0, 22],
+    [17, 22],
+    [22, 22],
+    [6, 17],
+    [17, 17],
+    [6, 0],
+  ] as const)
+    yield* forms({ rd, rs2, x1: BigInt(BOUNDARY), x2: BigInt(BOUNDARY) });
   if (conditional) return;
   for (let offset = 1; offset < size; offset++) yield make(row, { x1: BigInt(BOUNDARY + offset) });
   yield make(row, { x1: BigInt(NOWHERE) });
@@ -336,13 +491,30 @@ function* floats(row: Instruction): Generator<Case> {
   const precision = precisionOf(row);
   const edges = precision === 's' ? SINGLES : DOUBLES;
   const sources = sourcesOf(row);
-  const modes: typeof MODES = !row.hasRounding ? [[0, 0], [0, 0xff]] : sources === 1 ? [...MODES, [1, 1]] : MODES;
+  const modes: typeof MODES = !row.hasRounding
+    ? [
+        [0, 0],
+        [0, 0xff],
+      ]
+    : sources === 1
+      ? [...MODES, [1, 1]]
+      : MODES;
   const around = AROUND_INTEGERS.map(precision === 's' ? single : double).concat(row.name === 'fcvt.s.d' ? AROUND_SINGLES : []);
   const anything = () => randomFloat(dice, precision);
   for (const [m, [rm, fcsr]] of modes.entries()) {
     const all = m === 0;
     if (sources === 0) {
-      for (const x1 of [...INTEGERS, 3n, 0x1000001n, 0x20000000000001n, 0x20000000000003n, 0x8000008000000001n, 0xffffff7fffffffffn, 0x3fffffbfn].map(u64)) yield make(row, { rm, fcsr, x1 });
+      for (const x1 of [
+        ...INTEGERS,
+        3n,
+        0x1000001n,
+        0x20000000000001n,
+        0x20000000000003n,
+        0x8000008000000001n,
+        0xffffff7fffffffffn,
+        0x3fffffbfn,
+      ].map(u64))
+        yield make(row, { rm, fcsr, x1 });
       for (let i = 0; i < 16; i++) yield make(row, { rm, fcsr, x1: randomInteger(dice) });
     } else if (sources === 1) {
       for (const f1 of [...edges, ...around]) yield make(row, { rm, fcsr, f1 });
@@ -362,7 +534,13 @@ function* floats(row: Instruction): Generator<Case> {
     }
   }
   if (row.hasRounding) for (const [rm, fcsr] of NO_MODES) yield make(row, { rm, fcsr });
-  for (const [rd, rs1, rs2, rs3] of [[0, 0, 0, 0], [17, 17, 22, 27], [22, 17, 22, 27], [31, 31, 1, 30], [6, 17, 17, 17]] as const) {
+  for (const [rd, rs1, rs2, rs3] of [
+    [0, 0, 0, 0],
+    [17, 17, 22, 27],
+    [22, 17, 22, 27],
+    [31, 31, 1, 30],
+    [6, 17, 17, 17],
+  ] as const) {
     yield make(row, { rd, rs1, rs2: sources < 2 ? 0 : rs2, rs3 });
   }
 }
@@ -375,10 +553,19 @@ export function randomCase(row: Instruction, dice: Dice): Case {
   const [rm, fcsr] = dice.below(2) ? dice.of(MODES) : [dice.of([0, 7]), 1];
   const flags = dice.of([1, 1, 0, 0x1f]);
   const anything = (): Chosen => ({
-    rd: register(), rs1: 1 + dice.below(31), rs2: register(), rs3: register(), rm, fcsr: (fcsr & 0xe0) | flags,
-    x1: randomInteger(dice), x2: randomInteger(dice),
-    f1: randomFloat(dice, precision), f2: randomFloat(dice, precision), f3: randomFloat(dice, precision),
-    imm: dice.below(4096) - 2048, pc: CODE + 2 * dice.below(2048),
+    rd: register(),
+    rs1: 1 + dice.below(31),
+    rs2: register(),
+    rs3: register(),
+    rm,
+    fcsr: (fcsr & 0xe0) | flags,
+    x1: randomInteger(dice),
+    x2: randomInteger(dice),
+    f1: randomFloat(dice, precision),
+    f2: randomFloat(dice, precision),
+    f3: randomFloat(dice, precision),
+    imm: dice.below(4096) - 2048,
+    pc: CODE + 2 * dice.below(2048),
   });
   const c = anything();
   if (has(row, 'fs3') && dice.below(2)) c.f3 = nearProduct(dice, precision, c.f1 ?? 0n, c.f2 ?? 0n);
@@ -390,7 +577,7 @@ export function randomCase(row: Instruction, dice: Dice): Case {
   if (row.format === 'csr') c.imm = dice.of(csrNumbers);
   if (row.name === 'jalr') c.x1 = u64(CODE + dice.below(100000) * 2 - 100000 - (c.imm ?? 0));
   else if (has(row, 'imm(rs1)')) c.x1 = u64(BOUNDARY + dice.below(2 * WINDOW - 8) - WINDOW - (c.imm ?? 0));
-  if (has(row, '(rs1)')) c.x1 = u64(BOUNDARY + (dice.below((2 * WINDOW) / size) * size) - WINDOW);
+  if (has(row, '(rs1)')) c.x1 = u64(BOUNDARY + dice.below((2 * WINDOW) / size) * size - WINDOW);
   if (row.name === 'jalr' || has(row, 'imm(rs1)') || has(row, '(rs1)')) {
     // The address must not be overwritten by the other source.
     if (c.rs2 === c.rs1) delete c.x2;
@@ -411,7 +598,7 @@ function* compressed(row: (typeof compressedInstructions)[number]): Generator<Ca
   const dice = new Dice(row.match);
   for (let i = 0; i < 64; i++) {
     const halfword = (dice.below(65536) & ~row.mask) | row.match;
-    if (compressedInstructions.find((other) => (halfword & other.mask) === other.match) !== row) continue;
+    if (compressedInstructions.find(other => (halfword & other.mask) === other.match) !== row) continue;
     if (!intoItself(expand(halfword))) yield plain([halfword], CODE + 2 * dice.below(64));
   }
 }
@@ -458,7 +645,13 @@ export function* sweeps(): Generator<readonly [group: string, cases: Case[]]> {
   for (let opcode = 3; opcode < 128; opcode += 4) {
     const cases: Case[] = [];
     for (let functs = 0; functs < 1024; functs++) {
-      for (const [rd, rs1, rs2] of [[6, 9, 0], [6, 9, 1], [0, 0, 2], [7, 10, 3], [0, 11, 22]] as const) {
+      for (const [rd, rs1, rs2] of [
+        [6, 9, 0],
+        [6, 9, 1],
+        [0, 0, 2],
+        [7, 10, 3],
+        [0, 11, 22],
+      ] as const) {
         const word = ((functs >>> 3) << 25) | (rs2 << 20) | (rs1 << 15) | ((functs & 7) << 12) | (rd << 7) | opcode;
         if (!untold(word >>> 0)) cases.push(plain([word >>> 0], CODE + 0x200));
       }

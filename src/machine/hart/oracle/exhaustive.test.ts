@@ -19,7 +19,7 @@ const replay = new Replay();
 
 describe('every instruction', () => {
   test('has cases, and no case is without an instruction', () => {
-    const names = [...instructions, ...compressedInstructions].map((row) => row.name);
+    const names = [...instructions, ...compressedInstructions].map(row => row.name);
     expect(Object.keys(rows).sort()).toEqual([...names].sort());
     for (const name of names) expect(rows[name]?.order.length, name).toBeGreaterThan(0);
   });
@@ -41,6 +41,6 @@ describe('every instruction', () => {
 
 describe('every encoding is legal where it should be, and does the same', () => {
   for (const [name, cases] of sweeps()) {
-    test(name, () => expect(digest(cases.map((start) => replay.run(start)))).toBe(swept[name]));
+    test(name, () => expect(digest(cases.map(start => replay.run(start)))).toBe(swept[name]));
   }
 });

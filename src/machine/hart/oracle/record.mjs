@@ -28,11 +28,26 @@ const executor = join(directory, 'executor');
 
 function tool(command, args, options) {
   const result = spawnSync(command, args, options);
-  if (result.status !== 0) throw new Error(`${command} ended with ${result.status ?? result.signal ?? result.error}: ${result.stderr ?? ''}`);
+  if (result.status !== 0)
+    throw new Error(`${command} ended with ${result.status ?? result.signal ?? result.error}: ${result.stderr ?? ''}`);
 }
 function build() {
-  tool('riscv64-linux-gnu-gcc', ['-O2', '-march=rv64imac_zifencei', '-mabi=lp64', '-mcmodel=medany', '-mno-relax', '-static', '-nostdlib',
-    '-ffreestanding', '-fno-pic', '-fno-tree-loop-distribute-patterns', '-Wl,--no-relax', '-o', executor, join(import.meta.dirname, 'executor.c')]);
+  tool('riscv64-linux-gnu-gcc', [
+    '-O2',
+    '-march=rv64imac_zifencei',
+    '-mabi=lp64',
+    '-mcmodel=medany',
+    '-mno-relax',
+    '-static',
+    '-nostdlib',
+    '-ffreestanding',
+    '-fno-pic',
+    '-fno-tree-loop-distribute-patterns',
+    '-Wl,--no-relax',
+    '-o',
+    executor,
+    join(import.meta.dirname, 'executor.c'),
+  ]);
 }
 
 /** Code of a case as bytes. */
@@ -45,15 +60,27 @@ function writeCode(view, at, code) {
   }
 }
 function endOf(start, view, at) {
-  const word = (i) => view.getBigUint64(at + i * 8, true);
+  const word = i => view.getBigUint64(at + i * 8, true);
   const [signal, address, pc] = [word(0), word(1), word(2)];
   const here = pc === BigInt(start.pc);
-  const event = !here ? '' : signal === SIGILL ? 'illegal' : signal === SIGTRAP ? 'ebreak' : signal === SIGBUS ? 'misaligned' : `fault ${address.toString(16)}`;
+  const event = !here
+    ? ''
+    : signal === SIGILL
+      ? 'illegal'
+      : signal === SIGTRAP
+        ? 'ebreak'
+        : signal === SIGBUS
+          ? 'misaligned'
+          : `fault ${address.toString(16)}`;
   const changes = Number(word(67));
   if (changes > CHANGES) throw new Error(`${inWords(start)} changed ${changes} doublewords`);
   return {
-    event, pc, x: [0n, ...Array.from({ length: 31 }, (_, i) => word(3 + i))], f: Array.from({ length: 32 }, (_, i) => word(34 + i)),
-    fcsr: Number(word(66)), memory: Array.from({ length: changes }, (_, i) => [Number(word(68 + i)), word(72 + i)]),
+    event,
+    pc,
+    x: [0n, ...Array.from({ length: 31 }, (_, i) => word(3 + i))],
+    f: Array.from({ length: 32 }, (_, i) => word(34 + i)),
+    fcsr: Number(word(66)),
+    memory: Array.from({ length: changes }, (_, i) => [Number(word(68 + i)), word(72 + i)]),
   };
 }
 
@@ -79,7 +106,10 @@ function ask(cases) {
     });
     const [input, output] = [join(directory, 'in'), join(directory, 'out')];
     writeFileSync(input, buffer);
-    tool('qemu-riscv64-static', ['-cpu', CPU, executor], { stdio: [openSync(input, 'r'), openSync(output, 'w'), 'pipe'], timeout: 120_000 });
+    tool('qemu-riscv64-static', ['-cpu', CPU, executor], {
+      stdio: [openSync(input, 'r'), openSync(output, 'w'), 'pipe'],
+      timeout: 120_000,
+    });
     const answer = readFileSync(output);
     if (answer.length !== batch.length * OUTPUT_BYTES) throw new Error(`${answer.length / OUTPUT_BYTES} answers to ${batch.length} cases`);
     const answers = new DataView(answer.buffer, answer.byteOffset, answer.length);
@@ -114,7 +144,7 @@ function record() {
     count += cases.length;
     const distinct = [...new Set(outcomes)];
     const place = new Map(distinct.map((text, i) => [text, i]));
-    rows[name] = { cases: digest(cases.map(inWords)), outcomes: distinct, order: outcomes.map((text) => place.get(text)) };
+    rows[name] = { cases: digest(cases.map(inWords)), outcomes: distinct, order: outcomes.map(text => place.get(text)) };
   }
   const swept = {};
   for (const [group, cases] of sweeps()) {
@@ -123,14 +153,17 @@ function record() {
     count += cases.length;
     swept[group] = digest(outcomes);
   }
-  const lines = (table) => Object.entries(table).map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',\n');
+  const lines = table =>
+    Object.entries(table)
+      .map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`)
+      .join(',\n');
   writeFileSync(join(import.meta.dirname, 'results.json'), `{"rows":{\n${lines(rows)}\n},"sweeps":{\n${lines(swept)}\n}}\n`);
   console.log(`${count} cases recorded; the interpreter differs in ${wrong}`);
 }
 
 function fuzz(count, seed, pattern) {
   const dice = new Dice(seed);
-  const rows = instructions.filter((row) => row.operands.length > 0 && pattern.test(row.name));
+  const rows = instructions.filter(row => row.operands.length > 0 && pattern.test(row.name));
   const names = [];
   const cases = Array.from({ length: count }, () => {
     const row = dice.of(rows);

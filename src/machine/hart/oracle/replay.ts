@@ -49,10 +49,17 @@ export class Replay {
     let event = '';
     for (let step = 0; step < start.code.length && event === ''; step++) event = this.#step();
     const memory = this.#changes();
-    bench.code(this.#codeAt + start.pc - CODE + PAGE, Array.from({ length: codeLength(start.code) / 2 }, () => 0x9002));
+    bench.code(
+      this.#codeAt + start.pc - CODE + PAGE,
+      Array.from({ length: codeLength(start.code) / 2 }, () => 0x9002),
+    );
     const end: End = {
-      event, pc: new DataView(hart.regs.buffer, hart.base).getBigUint64(state.pc, true),
-      x: start.x.map((_, i) => BigInt.asUintN(64, hart.xBig(i))), f: start.f.map((_, i) => hart.f(i)), fcsr: hart.fcsr, memory,
+      event,
+      pc: new DataView(hart.regs.buffer, hart.base).getBigUint64(state.pc, true),
+      x: start.x.map((_, i) => BigInt.asUintN(64, hart.xBig(i))),
+      f: start.f.map((_, i) => hart.f(i)),
+      fcsr: hart.fcsr,
+      memory,
     };
     return outcome(start, end);
   }
@@ -83,11 +90,16 @@ export class Replay {
     const { hart } = this.#bench;
     const kind = hart.run(1);
     switch (kind) {
-      case ExitKind.Fuel: return '';
-      case ExitKind.Ebreak: return 'ebreak';
-      case ExitKind.IllegalInstruction: return 'illegal';
-      case ExitKind.Misaligned: return 'misaligned';
-      case ExitKind.PageFault: return `fault ${BigInt.asUintN(64, BigInt(hart.faultAddress)).toString(16)}`;
+      case ExitKind.Fuel:
+        return '';
+      case ExitKind.Ebreak:
+        return 'ebreak';
+      case ExitKind.IllegalInstruction:
+        return 'illegal';
+      case ExitKind.Misaligned:
+        return 'misaligned';
+      case ExitKind.PageFault:
+        return `fault ${BigInt.asUintN(64, BigInt(hart.faultAddress)).toString(16)}`;
       case ExitKind.Ecall:
         hart.setXBig(10, ENOSYS);
         hart.pc += 4;

@@ -3,71 +3,71 @@
  * statement (`Code`) is bytes that leave nothing. So expressions nest like calls, and what is built is what is run.
  */
 
-declare const type: unique symbol
-export type Code = readonly number[]
-export type I32 = Code & { readonly [type]: 'i32' }
-export type I64 = Code & { readonly [type]: 'i64' }
-export type F32 = Code & { readonly [type]: 'f32' }
-export type F64 = Code & { readonly [type]: 'f64' }
-export type Value = I32 | I64 | F32 | F64
+declare const type: unique symbol;
+export type Code = readonly number[];
+export type I32 = Code & { readonly [type]: 'i32' };
+export type I64 = Code & { readonly [type]: 'i64' };
+export type F32 = Code & { readonly [type]: 'f32' };
+export type F64 = Code & { readonly [type]: 'f64' };
+export type Value = I32 | I64 | F32 | F64;
 
-export const valueType = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c } as const
-export type ValueTypeName = keyof typeof valueType
+export const valueType = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c } as const;
+export type ValueTypeName = keyof typeof valueType;
 
 /** Unsigned LEB128. */
 export function unsigned(value: number): number[] {
-  const bytes: number[] = []
-  let rest = value >>> 0
+  const bytes: number[] = [];
+  let rest = value >>> 0;
   do {
-    const low = rest & 0x7f
-    rest >>>= 7
-    bytes.push(rest === 0 ? low : low | 0x80)
-  } while (rest !== 0)
-  return bytes
+    const low = rest & 0x7f;
+    rest >>>= 7;
+    bytes.push(rest === 0 ? low : low | 0x80);
+  } while (rest !== 0);
+  return bytes;
 }
 
 /** Signed LEB128 of up to 64 bits. */
 export function signed(value: number | bigint): number[] {
-  const bytes: number[] = []
-  let rest = BigInt(value)
+  const bytes: number[] = [];
+  let rest = BigInt(value);
   for (;;) {
-    const low = Number(rest & 0x7fn)
-    rest >>= 7n
-    const done = (rest === 0n && (low & 0x40) === 0) || (rest === -1n && (low & 0x40) !== 0)
-    bytes.push(done ? low : low | 0x80)
-    if (done) return bytes
+    const low = Number(rest & 0x7fn);
+    rest >>= 7n;
+    const done = (rest === 0n && (low & 0x40) === 0) || (rest === -1n && (low & 0x40) !== 0);
+    bytes.push(done ? low : low | 0x80);
+    if (done) return bytes;
   }
 }
 
 function joined<T extends Code>(parts: readonly Code[], ...opcode: number[]): T {
-  const bytes: number[] = []
-  for (const part of parts) for (const byte of part) bytes.push(byte)
-  for (const byte of opcode) bytes.push(byte)
-  return bytes as Code as T
+  const bytes: number[] = [];
+  for (const part of parts) for (const byte of part) bytes.push(byte);
+  for (const byte of opcode) bytes.push(byte);
+  return bytes as Code as T;
 }
 
 /** Statements one after another. */
-export const sequence = (...parts: Code[]): Code => joined(parts)
+export const sequence = (...parts: Code[]): Code => joined(parts);
 /** Statements, then an expression: its value is the value of the whole. */
-export const after = <T extends Value>(statements: Code, value: T): T => joined([statements, value])
+export const after = <T extends Value>(statements: Code, value: T): T => joined([statements, value]);
 
 const unary =
   <A extends Value, R extends Value>(...opcode: number[]) =>
   (a: A): R =>
-    joined([a], ...opcode)
+    joined([a], ...opcode);
 const binary =
   <A extends Value, R extends Value>(opcode: number) =>
   (a: A, b: A): R =>
-    joined([a, b], opcode)
+    joined([a, b], opcode);
 /** The alignment is only a hint; it is always given as the natural one's safe bound, a byte. */
 const loadOp =
   <R extends Value>(opcode: number) =>
   (address: I32, offset = 0): R =>
-    joined([address], opcode, 0, ...unsigned(offset))
+    joined([address], opcode, 0, ...unsigned(offset));
 const storeOp =
   <V extends Value>(opcode: number) =>
   (address: I32, value: V, offset = 0): Code =>
-    joined([address, value], opcode, 0, ...unsigned(offset))
+    joined([address, value], opcode, 0, ...unsigned(offset));
 
 export const i32 = {
   const: (value: number): I32 => joined([[0x41, ...signed(value | 0)]]),
@@ -92,7 +92,7 @@ export const i32 = {
   truncSatS64: unary<F64, I32>(0xfc, 2),
   truncSatU64: unary<F64, I32>(0xfc, 3),
   reinterpret: unary<F32, I32>(0xbc),
-}
+};
 
 export const i64 = {
   const: (value: number | bigint): I64 => joined([[0x42, ...signed(BigInt.asIntN(64, BigInt(value)))]]),
@@ -136,7 +136,7 @@ export const i64 = {
   truncSatS64: unary<F64, I64>(0xfc, 6),
   truncSatU64: unary<F64, I64>(0xfc, 7),
   reinterpret: unary<F64, I64>(0xbd),
-}
+};
 
 export const f32 = {
   const: (value: number): F32 => joined([[0x43, ...new Uint8Array(new Float32Array([value]).buffer)]]),
@@ -157,7 +157,7 @@ export const f32 = {
   convertS64: unary<I64, F32>(0xb4),
   convertU64: unary<I64, F32>(0xb5),
   demote: unary<F64, F32>(0xb6),
-}
+};
 
 export const f64 = {
   const: (value: number): F64 => joined([[0x44, ...new Uint8Array(new Float64Array([value]).buffer)]]),
@@ -182,36 +182,36 @@ export const f64 = {
   convertU64: unary<I64, F64>(0xba),
   promote: unary<F32, F64>(0xbb),
   reinterpret: unary<I64, F64>(0xbf),
-}
+};
 
 /** Both are computed; the first is the value where the condition holds. */
-export const select = <T extends Value>(condition: I32, then: T, otherwise: T): T => joined([then, otherwise, condition], 0x1b)
+export const select = <T extends Value>(condition: I32, then: T, otherwise: T): T => joined([then, otherwise, condition], 0x1b);
 
 export const when = (condition: I32, then: Code, otherwise?: Code): Code =>
-  otherwise ? joined([condition, [0x04, 0x40], then, [0x05], otherwise], 0x0b) : joined([condition, [0x04, 0x40], then], 0x0b)
+  otherwise ? joined([condition, [0x04, 0x40], then, [0x05], otherwise], 0x0b) : joined([condition, [0x04, 0x40], then], 0x0b);
 /** Only the chosen one is computed. */
 export const choose = <T extends Value>(of: ValueTypeName, condition: I32, then: T, otherwise: T): T =>
-  joined([condition, [0x04, valueType[of]], then, [0x05], otherwise], 0x0b)
+  joined([condition, [0x04, valueType[of]], then, [0x05], otherwise], 0x0b);
 
-export const block = (...body: Code[]): Code => joined([[0x02, 0x40], ...body], 0x0b)
-export const loop = (...body: Code[]): Code => joined([[0x03, 0x40], ...body], 0x0b)
-export const branch = (depth: number): Code => [0x0c, ...unsigned(depth)]
+export const block = (...body: Code[]): Code => joined([[0x02, 0x40], ...body], 0x0b);
+export const loop = (...body: Code[]): Code => joined([[0x03, 0x40], ...body], 0x0b);
+export const branch = (depth: number): Code => [0x0c, ...unsigned(depth)];
 export const branchTable = (index: I32, depths: readonly number[], otherwise: number): Code =>
-  joined([index, [0x0e], unsigned(depths.length), ...depths.map(unsigned), unsigned(otherwise)])
-export const returns = (value?: Value): Code => joined([value ?? []], 0x0f)
-export const unreachable: Code = [0x00]
-export const drop = (value: Value): Code => joined([value], 0x1a)
-export const call = (index: number, ...values: Value[]): Code => joined(values, 0x10, ...unsigned(index))
-export const callFor = <R extends Value>(index: number, ...values: Value[]): R => joined(values, 0x10, ...unsigned(index))
+  joined([index, [0x0e], unsigned(depths.length), ...depths.map(unsigned), unsigned(otherwise)]);
+export const returns = (value?: Value): Code => joined([value ?? []], 0x0f);
+export const unreachable: Code = [0x00];
+export const drop = (value: Value): Code => joined([value], 0x1a);
+export const call = (index: number, ...values: Value[]): Code => joined(values, 0x10, ...unsigned(index));
+export const callFor = <R extends Value>(index: number, ...values: Value[]): R => joined(values, 0x10, ...unsigned(index));
 
 /** A local variable of the function that is being built. */
 export interface Local<T extends Value> {
-  readonly get: T
-  set(value: T): Code
-  tee(value: T): T
+  readonly get: T;
+  set(value: T): Code;
+  tee(value: T): T;
 }
 export const local = <T extends Value>(index: number): Local<T> => ({
   get: joined([], 0x20, ...unsigned(index)),
-  set: (value) => joined([value], 0x21, ...unsigned(index)),
-  tee: (value) => joined([value], 0x22, ...unsigned(index)),
-})
+  set: value => joined([value], 0x21, ...unsigned(index)),
+  tee: value => joined([value], 0x22, ...unsigned(index)),
+});

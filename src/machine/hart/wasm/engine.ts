@@ -3,11 +3,11 @@
  * A real `WebAssembly.Memory` is a `Memory`.
  */
 export interface Memory {
-  readonly buffer: ArrayBufferLike
+  readonly buffer: ArrayBufferLike;
 }
 interface Engine {
-  readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object
-  readonly Instance: new (module: object, imports: object) => { readonly exports: Readonly<Record<string, unknown>> }
-  readonly Memory: new (limits: { initial: number; maximum: number; shared: boolean }) => Memory
+  readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
+  readonly Instance: new (module: object, imports: object) => { readonly exports: Readonly<Record<string, unknown>> };
+  readonly Memory: new (limits: { initial: number; maximum: number; shared: boolean }) => Memory;
 }
-export const engine = (globalThis as unknown as { readonly WebAssembly: Engine }).WebAssembly
+export const engine = (globalThis as unknown as { readonly WebAssembly: Engine }).WebAssembly;

@@ -2,58 +2,58 @@
  * Puts functions together into the bytes of a WebAssembly module. Imports come first in the numbering of functions, in the order in
  * which they are declared; the one memory is imported as `env.memory` and is shared.
  */
-import { type Code, type Local, type Value, type ValueTypeName, local, unsigned, valueType } from './code.ts'
+import { type Code, type Local, type Value, type ValueTypeName, local, unsigned, valueType } from './code.ts';
 
 interface Signature {
-  readonly parameters: readonly ValueTypeName[]
-  readonly results: readonly ValueTypeName[]
+  readonly parameters: readonly ValueTypeName[];
+  readonly results: readonly ValueTypeName[];
 }
 
 /** The locals of one function: parameters first, then as they are asked for. */
 export class Locals {
-  readonly #types: ValueTypeName[] = []
-  readonly #parameters: number
+  readonly #types: ValueTypeName[] = [];
+  readonly #parameters: number;
   constructor(parameters: readonly ValueTypeName[]) {
-    this.#types.push(...parameters)
-    this.#parameters = parameters.length
+    this.#types.push(...parameters);
+    this.#parameters = parameters.length;
   }
   parameter<T extends Value>(index: number): Local<T> {
-    return local<T>(index)
+    return local<T>(index);
   }
   add<T extends Value>(type: ValueTypeName): Local<T> {
-    this.#types.push(type)
-    return local<T>(this.#types.length - 1)
+    this.#types.push(type);
+    return local<T>(this.#types.length - 1);
   }
   encode(): number[] {
-    const own = this.#types.slice(this.#parameters)
-    return [...unsigned(own.length), ...own.flatMap((type) => [1, valueType[type]])]
+    const own = this.#types.slice(this.#parameters);
+    return [...unsigned(own.length), ...own.flatMap(type => [1, valueType[type]])];
   }
 }
 
-const text = (name: string): number[] => [...unsigned(name.length), ...[...name].map((c) => c.charCodeAt(0))]
+const text = (name: string): number[] => [...unsigned(name.length), ...[...name].map(c => c.charCodeAt(0))];
 const section = (id: number, entries: readonly (readonly number[])[]): number[] => {
-  const body = [...unsigned(entries.length)]
-  for (const entry of entries) for (const byte of entry) body.push(byte)
-  return [id, ...unsigned(body.length)].concat(body)
-}
+  const body = [...unsigned(entries.length)];
+  for (const entry of entries) for (const byte of entry) body.push(byte);
+  return [id, ...unsigned(body.length)].concat(body);
+};
 
 export class ModuleBuilder {
-  readonly #types: string[] = []
-  readonly #typeBytes: number[][] = []
-  readonly #imports: number[][] = []
-  readonly #functions: { type: number; body: number[] }[] = []
-  readonly #exports: number[][] = []
-  #importCount = 0
+  readonly #types: string[] = [];
+  readonly #typeBytes: number[][] = [];
+  readonly #imports: number[][] = [];
+  readonly #functions: { type: number; body: number[] }[] = [];
+  readonly #exports: number[][] = [];
+  #importCount = 0;
 
   /** The memory's declared limits must contain those of the memory that will be given. */
   constructor(maximumPages: number) {
-    this.#imports.push([...text('env'), ...text('memory'), 0x02, 0x03, ...unsigned(0), ...unsigned(maximumPages)])
+    this.#imports.push([...text('env'), ...text('memory'), 0x02, 0x03, ...unsigned(0), ...unsigned(maximumPages)]);
   }
 
   importFunction(name: string, parameters: readonly ValueTypeName[], results: readonly ValueTypeName[]): number {
-    if (this.#functions.length > 0) throw new Error('imports come before functions')
-    this.#imports.push([...text('env'), ...text(name), 0x00, ...unsigned(this.#type({ parameters, results }))])
-    return this.#importCount++
+    if (this.#functions.length > 0) throw new Error('imports come before functions');
+    this.#imports.push([...text('env'), ...text(name), 0x00, ...unsigned(this.#type({ parameters, results }))]);
+    return this.#importCount++;
   }
 
   function(
@@ -62,15 +62,15 @@ export class ModuleBuilder {
     build: (locals: Locals) => Code,
     exportedAs?: string,
   ): number {
-    const locals = new Locals(parameters)
-    const code = build(locals)
-    const body = locals.encode()
-    for (const byte of code) body.push(byte)
-    body.push(0x0b)
-    const index = this.#importCount + this.#functions.length
-    this.#functions.push({ type: this.#type({ parameters, results }), body })
-    if (exportedAs !== undefined) this.#exports.push([...text(exportedAs), 0x00, ...unsigned(index)])
-    return index
+    const locals = new Locals(parameters);
+    const code = build(locals);
+    const body = locals.encode();
+    for (const byte of code) body.push(byte);
+    body.push(0x0b);
+    const index = this.#importCount + this.#functions.length;
+    this.#functions.push({ type: this.#type({ parameters, results }), body });
+    if (exportedAs !== undefined) this.#exports.push([...text(exportedAs), 0x00, ...unsigned(index)]);
+    return index;
   }
 
   bytes(): Uint8Array<ArrayBuffer> {
@@ -78,19 +78,25 @@ export class ModuleBuilder {
       [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00].concat(
         section(1, this.#typeBytes),
         section(2, this.#imports),
-        section(3, this.#functions.map((f) => unsigned(f.type))),
+        section(
+          3,
+          this.#functions.map(f => unsigned(f.type)),
+        ),
         section(7, this.#exports),
-        section(10, this.#functions.map((f) => unsigned(f.body.length).concat(f.body))),
+        section(
+          10,
+          this.#functions.map(f => unsigned(f.body.length).concat(f.body)),
+        ),
       ),
-    )
+    );
   }
 
   #type({ parameters, results }: Signature): number {
-    const key = `${parameters.join()}>${results.join()}`
-    const known = this.#types.indexOf(key)
-    if (known >= 0) return known
-    const list = (types: readonly ValueTypeName[]) => [...unsigned(types.length), ...types.map((t) => valueType[t])]
-    this.#typeBytes.push([0x60, ...list(parameters), ...list(results)])
-    return this.#types.push(key) - 1
+    const key = `${parameters.join()}>${results.join()}`;
+    const known = this.#types.indexOf(key);
+    if (known >= 0) return known;
+    const list = (types: readonly ValueTypeName[]) => [...unsigned(types.length), ...types.map(t => valueType[t])];
+    this.#typeBytes.push([0x60, ...list(parameters), ...list(results)]);
+    return this.#types.push(key) - 1;
   }
 }
