@@ -82,8 +82,8 @@ export class Kernel {
   hostname = 'popcorn';
   /** Standard input of the `exec` program, where this kernel runs it. */
   stdin: HostInput | null = null;
-  /** Standard input that came before the program was there. */
-  readonly earlyInput: Uint8Array[] = [];
+  /** What came from outside before there was anything to take it: done once the first process has started, and null from then on. */
+  early: (() => void)[] | null = [];
   /** The `exec` program's pid; 0 when there is none. */
   program: Pid = 0;
   forks = 0;

@@ -357,7 +357,8 @@ static void type(struct editor *e, char c)
 {
 	insert(e, &c, 1);
 	int column = width(e->prompt, strlen(e->prompt)) + width(e->line, e->length);
-	if (e->cursor == e->length && (unsigned char)c < 128 && column < e->columns && !strchr(e->prompt, '\n')) {
+	int in_row = column % e->columns && column / e->columns == e->cursor_row;
+	if (e->cursor == e->length && (unsigned char)c < 128 && in_row && !strchr(e->prompt, '\n')) {
 		write(1, &c, 1);
 		e->drawn = 1;
 	}

@@ -68,6 +68,9 @@ export function* boot(kernel: Kernel, by: KernelId, present: readonly KernelId[]
   kernel.image.startHeartbeat();
   kernel.log(6, `Freeing unused kernel memory; process server is up`);
   yield* startFirst(kernel);
+  const early = kernel.early ?? [];
+  kernel.early = null;
+  for (const take of early) take();
 }
 
 /** /init on the console; or, with `exec`, a reserved init and the program as its child; or nothing, where another kernel has the program. */
@@ -92,7 +95,6 @@ function* startFirst(kernel: Kernel): Blocking<void> {
   kernel.program = record.pid;
   const { services } = kernel.files;
   kernel.stdin = new HostInput(services, kernel.vfs.newAnonymous());
-  for (const bytes of kernel.earlyInput.splice(0)) kernel.stdin.feed(bytes);
   const output = (port: number): OpenFile =>
     new HostOutput(services, kernel.vfs.newAnonymous(), bytes => kernel.platform.output(kernel.now, port, bytes));
   const files = new FileTable();

@@ -75,7 +75,6 @@ class KernelReplica implements Replica {
 
   #take(input: ReplicaInput): void {
     const kernel = this.#machine;
-    const up = kernel.state === KernelState.Up;
     switch (input.kind) {
       case 'power':
         if (kernel.state === KernelState.Off) kernel.spawn(boot(kernel, kernel.id, []));
@@ -83,21 +82,29 @@ class KernelReplica implements Replica {
       case 'boot':
         this.#try(`boot ${input.kernel}`, () => kernel.image.boot(input.kernel));
         return;
+      default:
+        if (kernel.early !== null) kernel.early.push(() => this.#give(input));
+        else if (kernel.state === KernelState.Up) this.#give(input);
+    }
+  }
+
+  #give(input: Exclude<ReplicaInput, { kind: 'power' | 'boot' }>): void {
+    const kernel = this.#machine;
+    switch (input.kind) {
       case 'console':
-        if (up) kernel.files.console.input(input.bytes);
+        kernel.files.console.input(input.bytes);
         return;
       case 'resize':
-        if (up) kernel.files.console.resize(input.columns, input.rows);
+        kernel.files.console.resize(input.columns, input.rows);
         return;
       case 'stdin':
-        if (kernel.stdin !== null) kernel.stdin.feed(input.bytes);
-        else kernel.earlyInput.push(input.bytes);
+        kernel.stdin?.feed(input.bytes);
         return;
       case 'file':
-        if (up) this.#try(`file ${input.name}`, () => kernel.files.dropFile(input.name, input.bytes));
+        this.#try(`file ${input.name}`, () => kernel.files.dropFile(input.name, input.bytes));
         return;
       case 'migrate':
-        if (up) kernel.spawn(this.#migrate(input.pid, input.to));
+        kernel.spawn(this.#migrate(input.pid, input.to));
         return;
     }
   }
