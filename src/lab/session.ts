@@ -26,8 +26,8 @@ export interface SessionStatus {
   readonly idle: boolean;
   /** A host that died: which kernels it ran and what it said; null while all is well. */
   readonly failure: { readonly kernels: readonly number[]; readonly message: string } | null;
-  /** Playing a recording back. */
-  readonly replaying: boolean;
+  /** Playing a recording back; at its end, whether this run had the fingerprint that the recording says. Null for a run of one's own. */
+  readonly replay: null | 'playing' | 'same' | 'different';
   /** Exit status of the `exec` program, wait(2) form; null before. */
   readonly exitStatus: number | null;
 }

@@ -78,11 +78,12 @@ it('repeats what was typed, to the byte of the trace, on any number of hosts', a
   ] as const) {
     const replay = await start(source, { hosts });
     const again = screens(replay);
-    expect(replay.status.replaying).toBe(true);
+    expect(replay.status.replay).toBe('playing');
     expect(replay.input(0, keys('x'))).toBe(false);
     await replay.finished();
     expect(replay.status.now).toBe(source.end);
     expect(await replay.fingerprint()).toBe(source.fingerprint);
+    expect(replay.status.replay).toBe('same');
     if (source === recording) expect(again).toEqual(screen);
     replay.close();
   }

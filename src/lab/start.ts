@@ -95,6 +95,7 @@ class RunningSession implements Session {
   readonly trace = new TraceStore();
   readonly #options: SessionOptions;
   readonly #listeners = new Set<SessionListener>();
+  readonly #source: Scenario | Recording;
   readonly #script: TimedInput[];
   readonly #end: number;
   readonly #recorded: TimedInput[] = [];
@@ -134,6 +135,7 @@ class RunningSession implements Session {
     readonly hosts: number,
   ) {
     this.#options = options;
+    this.#source = source;
     this.#speed = options.speed;
     this.#end = source.kind === 'recording' ? source.end : Number.POSITIVE_INFINITY;
     this.#script = source.kind === 'recording' ? [...source.inputs] : opening(scenario);
@@ -172,12 +174,17 @@ class RunningSession implements Session {
       isolated: this.#options.isolated,
       idle: this.#next >= NEVER,
       failure: this.#failure,
-      replaying: this.#isReplay && this.now < this.#end,
+      replay: this.#replay,
       exitStatus: this.#exit,
     };
   }
   get now(): number {
     return this.#world?.now ?? 0;
+  }
+  get #replay(): SessionStatus['replay'] {
+    if (this.#source.kind === 'scenario') return null;
+    if (this.now < this.#end || !this.#resting) return 'playing';
+    return this.#world?.fingerprint === this.#source.fingerprint ? 'same' : 'different';
   }
   get #isReplay(): boolean {
     return this.#end < Number.POSITIVE_INFINITY;
@@ -276,6 +283,7 @@ class RunningSession implements Session {
     let busy = due;
     while (!this.#closed && this.#failure === null) {
       const step = this.#steps[0];
+      const pace = this.#speed;
       const over = this.now >= this.#last;
       if (over || (this.#waitsForInput && this.#inputClosed)) this.#finish();
       if (over || (step === undefined && this.status.paused) || (this.#waitsForInput && !Number.isFinite(this.#speed))) {
@@ -297,9 +305,8 @@ class RunningSession implements Session {
       if (this.#runs > runs) busy = now;
       if (Number.isFinite(this.#speed)) {
         // What the machine could not keep up with is not made up for.
-        due = Math.max(due + ((this.now - from) / this.#speed) * 1000, now - SLICE);
-        const pace = this.#speed;
-        if (due > now) await this.#sleep(due - now);
+        due = Math.max(due + ((this.now - from) / pace) * 1000, now - SLICE);
+        if (this.#speed === pace && due > now) await this.#sleep(due - now);
         else await pause(0);
         if (this.#speed !== pace) due = clock();
       } else if (!this.#inputClosed && now - busy > QUIET) await this.#sleep(QUIET_NAP);

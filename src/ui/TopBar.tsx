@@ -17,6 +17,12 @@ const MACHINES: Readonly<Record<string, string>> = { 'opteron-6274': 'Opteron 62
 const ONE_WORKER =
   'This page may not share memory between Workers (it is not cross-origin isolated), so one Worker runs all kernels. The run is the same.';
 
+const REPLAY = {
+  playing: 'playing a recording',
+  same: 'replayed: the same to the bit',
+  different: 'replayed, but it went another way',
+} as const;
+
 export function TopBar() {
   const { session, status, plan, starting, speed, stepKind, topology, setSpeed, select } = useLab();
   const running = session !== null;
@@ -76,7 +82,7 @@ export function TopBar() {
         <span className="clock" role="timer" aria-label="Virtual time" title={`${status?.now ?? 0} cycles`}>
           {clockText((status?.now ?? 0) / topology.hertz)}
         </span>
-        {status?.replaying && <span className="badge">playing a recording</span>}
+        {status?.replay && <output className="badge">{REPLAY[status.replay]}</output>}
       </div>
       <div className="group right">
         {!isIsolated() && (
