@@ -138,8 +138,7 @@ function prepare(args: readonly string[]): { scenario: Scenario; hosts: number; 
       machine: xml === null ? { preset: topology.name } : { name: topology.name, xml },
       plan,
       seed: wholeNumber(values['seed'], 'seed', 1),
-      // To move about, the program needs the others.
-      boot: migrateEvery > 0 ? partitions.map(partition => partition.kernel) : [0],
+      boot: partitions.map(partition => partition.kernel),
       exec: { kernel, argv, env: ENVIRONMENT, migrateEvery },
     }),
   };

@@ -5,7 +5,7 @@
  *
  * Always holds: a line in the log says what has just been done, and with what result.
  */
-import { Errno } from '../abi/errno.ts';
+import { E, Errno } from '../abi/errno.ts';
 import { FileSystems } from '../fs/file-system.ts';
 import { FileTable } from '../fs/file-table.ts';
 import type { OpenFile } from '../fs/file.ts';
@@ -17,6 +17,7 @@ import { AddressSpace } from '../mm/address-space.ts';
 import { UserMemory } from '../mm/user-memory.ts';
 import { defaultActions, PendingSignals } from '../signal/state.ts';
 import { RELEASE, VERSION } from '../syscall/system.ts';
+import { NotExecutable } from '../task/elf.ts';
 import { load, traceName } from '../task/exec.ts';
 import type { ProcessRecord } from '../task/record.ts';
 import type { Process, Task } from '../task/task.ts';
@@ -104,6 +105,14 @@ function* startFirst(kernel: Kernel): Blocking<void> {
   yield* start(kernel, record, exec.path, exec.argv, exec.env, files, exec.migrateEvery);
 }
 
+const REASONS: Readonly<Record<number, string>> = {
+  [E.NOENT]: 'no such file',
+  [E.ACCES]: 'not an executable file',
+  [E.NOMEM]: 'not enough memory',
+  [E.TOOBIG]: 'its arguments are too long',
+  [E.NOTDIR]: 'a part of its path is no directory',
+};
+
 /** Makes a process out of nothing: what fork and exec do in one for the first program. */
 function* start(
   kernel: Kernel,
@@ -162,14 +171,9 @@ function* start(
     kernel.tasks.delete(task.tid);
     kernel.processes.delete(process.pid);
     // As a shell has it: 127 not found, 126 found but not executable.
-    const status = (error.errno === 2 ? 127 : 126) << 8;
+    const status = (error.errno === E.NOENT ? 127 : 126) << 8;
     if (kernel.program !== 0) {
-      const reason =
-        error.errno === 2
-          ? 'no such file'
-          : error.errno === 8
-            ? `not a RISC-V program (${kernel.logBook.lines.at(-2)?.text.split(': ').at(-1) ?? 'bad format'})`
-            : `errno ${error.errno}`;
+      const reason = error instanceof NotExecutable ? error.reason : (REASONS[error.errno] ?? `errno ${error.errno}`);
       kernel.platform.output(
         kernel.now,
         2,

@@ -53,7 +53,11 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
       partition => partition.cores.some(id => wanted.includes(id)) && kernel.isPeer(partition.kernel),
     );
     if (target === undefined) throw new Errno(E.INVAL);
-    kernel.migration.ask(task.process, target.kernel, wanted);
+    kernel.migration.ask(
+      task.process,
+      target.kernel,
+      wanted.filter(id => target.cores.includes(id)),
+    );
     return 0;
   }
 
@@ -62,7 +66,9 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
     const highest = Math.max(...kernel.topology.cores.map(core => core.id));
     const bytes = new Uint8Array((Math.floor(highest / 64) + 1) * 8);
     if (size < bytes.length || size % 8 !== 0) throw new Errno(E.INVAL);
-    for (const id of task.affinity) bytes[id >> 3] = (bytes[id >> 3] as number) | (1 << (id & 7));
+    // On its way it has already what it asked for.
+    const cores = task.migrateTo >= 0 && task.wantedCores.length > 0 ? task.wantedCores : task.affinity;
+    for (const id of cores) bytes[id >> 3] = (bytes[id >> 3] as number) | (1 << (id & 7));
     ctx.user.write(address, bytes);
     return bytes.length;
   }

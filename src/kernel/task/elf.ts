@@ -41,8 +41,11 @@ const HEADERS_MAX = 128;
 
 /** Why a file is not a program that can run here; the text is for the page and dmesg. */
 export class NotExecutable extends Errno {
-  constructor(readonly reason: string) {
-    super(E.NOEXEC);
+  constructor(
+    readonly reason: string,
+    errno: number = E.NOEXEC,
+  ) {
+    super(errno);
   }
 }
 
@@ -88,10 +91,10 @@ export function parseElf(head: Uint8Array, fileBytes: number): Elf {
       interpreter = String.fromCharCode(...head.subarray(fileOffset, fileOffset + inFile - 1));
     }
     if (kind !== PT_LOAD || inMemory === 0) continue;
+    if (address + inMemory > USER_END) throw new NotExecutable(`segment ${i} points outside the address space`);
     if (inFile > inMemory) throw new NotExecutable(`segment ${i} has more bytes in the file than in memory`);
     if (fileOffset + inFile > fileBytes) throw new NotExecutable(`segment ${i} points outside the file (it is cut off?)`);
     if (address % 4096 !== fileOffset % 4096) throw new NotExecutable(`segment ${i} is not aligned to pages`);
-    if (address + inMemory > USER_END) throw new NotExecutable(`segment ${i} points outside the address space`);
     const previous = segments.at(-1);
     if (previous !== undefined && Math.floor(address / 4096) * 4096 < previous.address + previous.memoryBytes) {
       throw new NotExecutable(`segment ${i} overlaps the one before it`);

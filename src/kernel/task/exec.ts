@@ -29,6 +29,8 @@ const STACK_BYTES = 132 * 1024;
 const STRINGS_MAX = 2 << 20;
 const STRING_MAX = 128 * 1024;
 const SCRIPT_DEPTH_MAX = 4;
+/** In place of a depth: a dynamic linker may be no script at all. */
+const LINKER = -1;
 
 const AT = {
   PHDR: 3,
@@ -121,11 +123,14 @@ export function* load(kernel: Kernel, task: Task, path: string, argv: readonly s
     let pc = base + image.elf.entry;
     let interpreterBase = 0;
     if (image.elf.interpreter !== null) {
-      const interpreter = yield* openImage(kernel, task, image.elf.interpreter, [], io, SCRIPT_DEPTH_MAX);
-      interpreterBase = interpreter.elf.relocatable ? INTERPRETER_BASE : 0;
-      yield* mapSegments(kernel, space, user, interpreter.file, interpreter.elf, interpreterBase);
-      pc = interpreterBase + interpreter.elf.entry;
-      kernel.detach(interpreter.file.release());
+      const linker = yield* openInterpreter(kernel, task, image.elf.interpreter, [], io, LINKER);
+      try {
+        interpreterBase = linker.elf.relocatable ? INTERPRETER_BASE : 0;
+        yield* mapSegments(kernel, space, user, linker.file, linker.elf, interpreterBase);
+        pc = interpreterBase + linker.elf.entry;
+      } finally {
+        kernel.detach(linker.file.release());
+      }
     }
     end = roundUpToPage(end);
     space.brkStart = end;
@@ -159,13 +164,14 @@ function* openImage(kernel: Kernel, task: Task, path: string, argv: readonly str
     const head = new Uint8Array(Math.min(size, 4096));
     yield* readAll(file, head, 0, io);
     if (head[0] === 0x23 && head[1] === 0x21) {
-      if (depth >= SCRIPT_DEPTH_MAX) throw new Errno(depth === SCRIPT_DEPTH_MAX ? E.NOEXEC : E.LOOP);
+      if (depth === LINKER) throw new NotExecutable('a dynamic linker that is a script');
+      if (depth === SCRIPT_DEPTH_MAX) throw new NotExecutable('too many interpreters that are scripts themselves', E.LOOP);
       const line = String.fromCharCode(...head.subarray(2, head.indexOf(10) < 0 ? Math.min(head.length, 256) : head.indexOf(10))).trim();
       const space = line.search(/[ \t]/);
       const interpreter = space < 0 ? line : line.slice(0, space);
       if (interpreter === '') throw new NotExecutable('its interpreter line is empty');
       const optional = space < 0 ? [] : [line.slice(space).trim()];
-      const image = yield* openImage(kernel, task, interpreter, [interpreter, ...optional, path, ...argv.slice(1)], io, depth + 1);
+      const image = yield* openInterpreter(kernel, task, interpreter, [interpreter, ...optional, path, ...argv.slice(1)], io, depth + 1);
       kernel.detach(file.release());
       return image;
     }
@@ -176,6 +182,23 @@ function* openImage(kernel: Kernel, task: Task, path: string, argv: readonly str
   } catch (error) {
     if (error instanceof NotExecutable) kernel.log(6, `exec: ${path} is refused: ${error.reason}`);
     kernel.detach(file.release());
+    throw error;
+  }
+}
+
+function* openInterpreter(
+  kernel: Kernel,
+  task: Task,
+  path: string,
+  argv: readonly string[],
+  io: IoContext,
+  depth: number,
+): Blocking<Image> {
+  try {
+    return yield* openImage(kernel, task, path, argv, io, depth);
+  } catch (error) {
+    if (error instanceof Errno && error.errno === E.NOENT && !(error instanceof NotExecutable))
+      throw new NotExecutable(`its interpreter ${path} is not there`, E.NOENT);
     throw error;
   }
 }
