@@ -97,6 +97,21 @@ describe('a program on its way', () => {
 });
 
 describe('kernels together', () => {
+  it('go on while one of them is drowned in processes, which are refused with EAGAIN', () => {
+    const lab = new KernelLab({ archive, kernels: 2, cores: 2 });
+    lab.input(0, { kind: 'boot', kernel: 1 });
+    let time = lab.run(HERTZ / 5);
+    const type = (kernel: number, text: string, seconds: number): void => {
+      lab.input(kernel, { kind: 'console', bytes: new TextEncoder().encode(text) });
+      time += seconds * HERTZ;
+      lab.run(time);
+    };
+    type(0, 'f() { f | f & }; f\n', 1);
+    expect(lab.console(0)).toContain('cannot fork: Resource temporarily unavailable');
+    type(1, 'echo $((6 * 7)) | cat\n', 0.5);
+    expect(lab.console(1)).toContain('\n42\r\n');
+  });
+
   it('check in with each other and show one list of processes', () => {
     const lab = new KernelLab({ archive, kernels: 4, cores: 4 });
     for (const kernel of [1, 2, 3]) lab.input(0, { kind: 'boot', kernel });

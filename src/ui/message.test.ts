@@ -62,7 +62,7 @@ it('a long one, from any of its fragments', () => {
     const { name, text, fragments, fields } = describeMessage(store, row);
     expect(name).toBe('PTE_TRANSFER');
     expect(text).toContain('33 pages');
-    expect(fragments).toBe(Math.ceil((4 + 2 + 4 * 99) / FRAGMENT_BYTES));
+    expect(fragments).toBe(Math.ceil((4 + 4 + 4 * 99) / FRAGMENT_BYTES));
     expect(fields[1]?.[1]).toContain('(99)');
   }
 });

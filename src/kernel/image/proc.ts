@@ -49,8 +49,6 @@ const TABLES = {
 type TableName = keyof typeof TABLES;
 const NAMES = Object.keys(TABLES) as TableName[];
 
-/** Longest answer: fragments of a message are counted in 7 bits. */
-const ANSWER_MAX = 6000;
 const LIMITS = 16;
 
 export class ProcTables implements ProcSource {
@@ -76,9 +74,7 @@ export class ProcTables implements ProcSource {
   *#answer(what: number, pid: Pid): Blocking<Uint8Array> {
     const name = NAMES[what];
     if (name === undefined) throw new Errno(E.INVAL);
-    const bytes = latin1(JSON.stringify(yield* settle(this.#table(name, pid))));
-    if (bytes.length > ANSWER_MAX) throw new Errno(E.FBIG);
-    return bytes;
+    return latin1(JSON.stringify(yield* settle(this.#table(name, pid))));
   }
 
   /** A table, from wherever the process is. @throws Errno ESRCH EHOSTDOWN */

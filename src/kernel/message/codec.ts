@@ -19,10 +19,10 @@ export type Payload<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]>
 
 const FIXED: Partial<Record<FieldType, number>> = { u8: 1, u16: 2, u32: 4, i32: 4, number: 8 };
 
-/** Bytes of `value` in the order of `fields`. Variable fields are led by their length (u16). */
+/** Bytes of `value` in the order of `fields`. Variable fields are led by their length (u32). */
 export function encode<F extends Fields>(fields: F, value: Payload<F>): Uint8Array {
   let size = 0;
-  for (const [name, type] of Object.entries(fields)) size += FIXED[type] ?? 2 + lengthOf(type, value[name as keyof F]);
+  for (const [name, type] of Object.entries(fields)) size += FIXED[type] ?? 4 + lengthOf(type, value[name as keyof F]);
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   let at = 0;
@@ -33,8 +33,8 @@ export function encode<F extends Fields>(fields: F, value: Payload<F>): Uint8Arr
       at += FIXED[type] ?? 0;
     } else {
       const length = lengthOf(type, field);
-      view.setUint16(at, length, true);
-      at += 2;
+      view.setUint32(at, length, true);
+      at += 4;
       if (typeof field === 'string') for (let i = 0; i < field.length; i++) bytes[at + i] = field.charCodeAt(i);
       else if (field instanceof Uint8Array) bytes.set(field, at);
       else {
@@ -59,8 +59,8 @@ export function decode<F extends Fields>(fields: F, bytes: Uint8Array): Payload<
       at += fixed;
       continue;
     }
-    const length = view.getUint16(at, true);
-    at += 2;
+    const length = view.getUint32(at, true);
+    at += 4;
     if (at + length > bytes.length) throw new RangeError(`field ${name} is cut off`);
     if (type === 'bytes') value[name] = bytes.slice(at, at + length);
     else if (type === 'text') {

@@ -13,8 +13,8 @@
 export const MESSAGE_BYTES = 64;
 export const HEADER_BYTES = 16;
 export const FRAGMENT_BYTES = MESSAGE_BYTES - HEADER_BYTES;
-/** As in Popcorn: a 7-bit fragment number. */
-export const FRAGMENTS_MAX = 127;
+/** What the index of the fragment can count, 3 MiB. (Popcorn's has 7 bits.) */
+export const FRAGMENTS_MAX = 65536;
 export const FLAG = { Urgent: 1, First: 2, Last: 4 } as const;
 
 export interface Header {
