@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { messageRate } from './bench/messages.ts';
+import { openPage } from './bench/page.ts';
 import { parseArchive } from './bench-archive.ts';
 import { scenarioOf } from '../lab/scenario.ts';
 import { embeddedRoot, start } from './session.ts';
@@ -57,15 +59,31 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
     rmSync(folder, { recursive: true });
     return figures;
   },
-  /** Boot of many kernels to their first program. */
-  boot: async () => {
-    const kernels = Array.from({ length: 64 }, (_, kernel) => kernel);
-    return [
-      {
-        what: '64 kernels of one core booted, one program run, wall',
-        value: `${(await wall(['true'], 'partitioned', kernels)).toFixed(0)} ms`,
-      },
-    ];
+  messages: async () => {
+    const rates = new Map<number, number>();
+    for (const hosts of [1, 2]) {
+      const runs: number[] = [];
+      for (let i = 0; i < RUNS; i++) runs.push(await messageRate(hosts));
+      rates.set(hosts, median(runs));
+    }
+    return [...rates].map(([hosts, rate]) => ({
+      what: `messages a second, request and answer, two kernels on ${hosts} host${hosts > 1 ? 's' : ''}`,
+      value: rate.toFixed(0),
+    }));
+  },
+  page: async () => {
+    const page = await openPage();
+    const figures: Figure[] = [];
+    for (const [plan, kernels] of [
+      ['clustered', 8],
+      ['partitioned', 64],
+    ] as const) {
+      const runs: number[] = [];
+      for (let i = 0; i < RUNS; i++) runs.push(await page.toPrompts(plan, kernels));
+      figures.push({ what: `from the click to ${kernels} shell prompts in the page, wall`, value: `${median(runs).toFixed(0)} ms` });
+    }
+    await page.close();
+    return figures;
   },
 };
 
