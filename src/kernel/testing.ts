@@ -10,7 +10,8 @@ import { Processor } from '../machine/hart/hart.ts';
 import { lineTransfer } from '../machine/interconnect.ts';
 import { memoryMap } from '../machine/layout.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
-import type { Topology, TopologyObject } from '../machine/topology/topology.ts';
+import type { Topology } from '../machine/topology/topology.ts';
+import { object } from '../machine/topology/tree.ts';
 import type { ReplicaInput, ResolvedPlan } from './boot/parameters.ts';
 import { createReplica } from './boot/start.ts';
 import { latencyTable } from './message/latency.ts';
@@ -29,17 +30,6 @@ export interface LabOptions {
 
 /** One node and no caches to speak of. */
 function flat(cores: number, nodes: number): Topology {
-  const object = (type: TopologyObject['type'], osIndex: number, children: readonly TopologyObject[]): TopologyObject => ({
-    type,
-    osIndex,
-    bytes: 0,
-    lineBytes: 0,
-    ways: 0,
-    subtype: '',
-    infos: [],
-    children,
-    memory: [],
-  });
   const per = cores / nodes;
   return {
     name: 'flat',

@@ -75,6 +75,8 @@ function parse(text: string, name: string): { root: Draft | null; distances: Dis
   const fail = (message: string): never => {
     throw new Error(`${name}, line ${parser.line}: ${message}`);
   };
+  const objectCount = (given: string | undefined): number =>
+    given !== undefined && /^\d{1,4}$/.test(given) ? Number(given) : fail(`nbobjs="${given}" is no number of nodes`);
   parser.on('error', error => fail(error.message.replace(/^\d+:\d+: /, '')));
   parser.on('opentag', ({ name: tag, attributes }) => {
     const given = attributes as Record<string, string>;
@@ -91,9 +93,9 @@ function parse(text: string, name: string): { root: Draft | null; distances: Dis
       stack.push(draft);
     } else if (tag === 'info' && stack.length > 0) stack.at(-1)?.infos.push([given['name'] ?? '', given['value'] ?? '']);
     else if (tag === 'distances2' && given['type'] === 'NUMANode')
-      reading = { indexes: [], values: [], byOs: given['indexing'] !== 'gp', count: Number(given['nbobjs'] ?? 0) };
+      reading = { indexes: [], values: [], byOs: given['indexing'] !== 'gp', count: objectCount(given['nbobjs']) };
     else if (tag === 'distances' && given['nbobjs'] !== undefined) {
-      reading = { indexes: [], values: [], byOs: false, count: Number(given['nbobjs']) };
+      reading = { indexes: [], values: [], byOs: false, count: objectCount(given['nbobjs']) };
     } else if (tag === 'latency' && reading !== null) reading.values.push(Number(given['value']) * 10);
   });
   parser.on('text', part => {
@@ -152,6 +154,7 @@ function convert(draft: Draft): TopologyObject | null {
     bytes: type === 'NUMANode' ? whole(attributes['local_memory']) : whole(attributes['cache_size']),
     lineBytes: whole(attributes['cache_linesize']),
     ways: Math.max(0, Number(attributes['cache_associativity'] ?? 0) || 0),
+    cacheType: type.endsWith('Cache') ? whole(attributes['cache_type']) : 0,
   };
 }
 
@@ -247,7 +250,7 @@ export function writeHwloc(topology: Topology): string {
             ['depth', cacheDepth(at.type)],
             ['cache_linesize', String(at.lineBytes)],
             ['cache_associativity', String(at.ways)],
-            ['cache_type', at.type.includes('i') ? '2' : at.type === 'L1Cache' ? '1' : '0'],
+            ['cache_type', String(at.cacheType)],
           ]
         : []),
       ...(at.type === 'Group'

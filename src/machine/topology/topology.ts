@@ -31,6 +31,8 @@ export interface TopologyObject {
   /** Caches: bytes of a line and ways; else 0. */
   readonly lineBytes: number;
   readonly ways: number;
+  /** Caches: what they hold, in hwloc's numbers: 0 both, 1 data, 2 instructions. */
+  readonly cacheType: number;
   /** hwloc's subtype (a Group's "Cluster", a package's …), or ''. */
   readonly subtype: string;
   /** Names and values as hwloc's `info` has them; of a package the CPUModel, for example. */

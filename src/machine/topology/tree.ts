@@ -15,7 +15,8 @@ export function object(
   children: readonly TopologyObject[],
   more: Partial<TopologyObject> = {},
 ): TopologyObject {
-  return { type, osIndex, bytes: 0, lineBytes: 0, ways: 0, subtype: '', infos: [], children, memory: [], ...more };
+  const cacheType = /^L\diCache$/.test(type) ? 2 : type === 'L1Cache' ? 1 : 0;
+  return { type, osIndex, bytes: 0, lineBytes: 0, ways: 0, cacheType, subtype: '', infos: [], children, memory: [], ...more };
 }
 
 interface Place {
@@ -55,10 +56,12 @@ export function topologyFrom(
     }
     const own = at.memory.filter(child => child.type === 'NUMANode');
     for (const node of own) {
+      if (node.osIndex < 0) throw new Error('a NUMA node without a number (os_index)');
       if (nodes.has(node.osIndex)) throw new Error(`NUMA node ${node.osIndex} appears twice`);
       nodes.set(node.osIndex, { bytes: node.bytes, package: Math.max(0, here.package) });
     }
     if (own.length > 0) here.nodes = own.map(node => node.osIndex);
+    if (at.type === 'PU' && at.osIndex < 0) throw new Error('a PU without a number (os_index)');
     if (at.type === 'PU')
       cores.push({
         id: at.osIndex,
@@ -85,6 +88,10 @@ export function topologyFrom(
   if (matrix.length !== ids.length || matrix.some(row => row.length !== ids.length))
     throw new Error(`the distances are not ${ids.length} × ${ids.length}`);
   if (matrix.some(row => row.some(value => !(value > 0 && value < 65536)))) throw new Error('a distance is not a number from 1 to 65535');
+  for (const [i, row] of matrix.entries()) {
+    const nearest = Math.min(...row);
+    if (row[i] !== nearest) throw new Error(`node ${ids[i]} is nearer to node ${ids[row.indexOf(nearest)]} than to itself`);
+  }
   const finished: TopologyCore[] = cores
     .map(({ nodes: local, ...core }) => ({ ...core, node: ids.indexOf(local[0] ?? (ids[0] as number)) }))
     .sort((a, b) => a.id - b.id);
