@@ -64,7 +64,7 @@ describe('an ELF file', () => {
     ['program headers that are cut off', elf(good).slice(0, 150), 'cut off in its program headers'],
     ['a segment that is cut off', elf(good, 0x1800), 'segment 1 points outside the file'],
     ['32 bits', elf(good, 0x3000, v => v.setUint8(4, 1)), 'not a 64-bit'],
-    ['another processor', elf(good, 0x3000, v => v.setUint16(18, 62, true)), 'ELF machine 62'],
+    ['another processor', elf(good, 0x3000, v => v.setUint16(18, 62, true)), 'another processor (x86-64)'],
     ['overlapping segments', elf([{}, { offset: 0x1000, address: 0x10000 }]), 'segment 1 overlaps'],
     ['segments out of order', elf([{ address: 0x20000 }, { address: 0x10000 }]), 'segment 1 overlaps'],
     ['a segment above user space', elf([{ address: 2 ** 47 }]), 'segment 0 points outside the address space'],

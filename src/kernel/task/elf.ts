@@ -38,6 +38,8 @@ const PT_LOAD = 1;
 const PT_INTERP = 3;
 const PT_GNU_STACK = 0x6474e551;
 const HEADERS_MAX = 128;
+/** Of the processors whose programs people have. */
+const PROCESSORS: Readonly<Record<number, string>> = { 3: 'x86, 32 bits', 40: 'ARM, 32 bits', 62: 'x86-64', 183: 'ARM, 64 bits' };
 
 /** Why a file is not a program that can run here; the text is for the page and dmesg. */
 export class NotExecutable extends Errno {
@@ -122,7 +124,8 @@ function check(head: Uint8Array): DataView {
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   if (head[4] !== 2 || head[5] !== 1) throw new NotExecutable('it is not a 64-bit little-endian ELF file');
   const machine = view.getUint16(18, true);
-  if (machine !== EM_RISCV) throw new NotExecutable(`it is for another processor (ELF machine ${machine}, RISC-V is ${EM_RISCV})`);
+  if (machine !== EM_RISCV)
+    throw new NotExecutable(`it is for another processor (${PROCESSORS[machine] ?? `ELF machine ${machine}`}), not for RISC-V`);
   const type = view.getUint16(16, true);
   if (type !== ET_EXEC && type !== ET_DYN) throw new NotExecutable('it is an ELF file but not a program');
   return view;
