@@ -37,7 +37,6 @@ export const SPEEDS: readonly { readonly label: string; readonly rate: number }[
   { label: 'full speed', rate: 0 },
 ];
 const SPEED_REAL = 6;
-const SETTLED_MS: readonly number[] = [60, 300, 1200];
 export const STEPS: readonly StepKind[] = ['event', 'message', 'quantum'];
 
 /** A number of a kernel being typed: whose console to show, or where a process goes. */
@@ -253,16 +252,8 @@ export const useLab = create<State>((set, get) => ({
   setSpeed: speed => {
     const rate = SPEEDS[speed]?.rate ?? 1;
     const pace = rate === 0 ? Number.POSITIVE_INFINITY : rate * get().topology.hertz;
-    const { session } = get();
-    session?.setSpeed(pace);
+    get().session?.setSpeed(pace);
     set({ speed });
-    // A stretch that was under way at the old pace is made up for at the new one (lab/start.ts): much slower, that is a wait of minutes. A change of
-    // pace ends the wait, so there is another one, too small to matter.
-    for (const [n, delay] of SETTLED_MS.entries()) {
-      setTimeout(() => {
-        if (get().session === session && get().speed === speed) session?.setSpeed(pace * (1 + (n + 1) * 1e-9));
-      }, delay);
-    }
   },
   select: part => set(part),
   openFile: async file => {
