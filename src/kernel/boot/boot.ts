@@ -7,6 +7,7 @@
  */
 import { E, Errno } from '../abi/errno.ts';
 import { FileSystems } from '../fs/file-system.ts';
+import { utf8 } from '../fs/bytes.ts';
 import { FileTable } from '../fs/file-table.ts';
 import type { OpenFile } from '../fs/file.ts';
 import { HostInput, HostOutput } from '../fs/tty/host-port.ts';
@@ -38,7 +39,10 @@ export function* boot(kernel: Kernel, by: KernelId, present: readonly KernelId[]
   yield* sleep([], { deadline: kernel.now + kernel.cost('bootKernel'), interruptible: false });
   kernel.log(5, `Linux version ${RELEASE} (popcorn@lab) ${VERSION}`);
   kernel.log(6, `Command line: ${kernel.parameters.commandLine}`);
-  kernel.log(6, `Machine model: ${topology.model} (${topology.name}), ${topology.cores.length} cores, ${topology.nodes.length} nodes`);
+  kernel.log(
+    6,
+    `Machine model: ${utf8(`${topology.model} (${topology.name})`)}, ${topology.cores.length} cores, ${topology.nodes.length} nodes`,
+  );
   for (const range of partition.memory) {
     const end = range.base + range.bytes - 1;
     kernel.log(6, `  node ${range.node}: [mem ${hex(range.base)}-${hex(end)}] ${range.bytes >>> 20} MiB`);

@@ -26,3 +26,7 @@ export function setU64(bytes: Uint8Array, value: number, at = 0): void {
   setU32(bytes, value % 2 ** 32, at);
   setU32(bytes, Math.floor(value / 2 ** 32), at + 4);
 }
+
+/** Text of the page (a machine's model, say) as the bytes that UTF-8 has for it, one character a byte. */
+export const utf8 = (text: string): string =>
+  encodeURIComponent(text.toWellFormed()).replace(/%(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
