@@ -11,7 +11,7 @@ import { deliverHere } from '../task/origins.ts';
 import type { KernelFiber } from '../task/fiber.ts';
 import { type Blocking, type KernelId, type Maybe, type Pfn, settle, sleep, WaitQueue } from '../types.ts';
 import { RemoteFiles } from './files.ts';
-import { ProcTables } from './proc.ts';
+import { ProcTables, rangesOf } from './proc.ts';
 
 const HEARTBEAT_MILLISECONDS = 100;
 /** Frames that one FRAME_RETURN names at most. */
@@ -91,7 +91,7 @@ export class Image {
     if (kernel.isPeer(other) || this.#starting.has(other)) throw new Errno(E.EXIST);
     const present = [kernel.id, ...kernel.peers(), ...this.#starting].sort((a, b) => a - b);
     this.#starting.add(other);
-    kernel.log(6, `smp: starting kernel ${other} on cpu ${kernel.plan.partitions[other]?.cores.join(',') ?? ''}`);
+    kernel.log(6, `smp: starting kernel ${other} on cpu ${rangesOf(kernel.plan.partitions[other]?.cores ?? [])}`);
     kernel.messages.send(other, M.STARTUP, { by: kernel.id, present });
   }
 
