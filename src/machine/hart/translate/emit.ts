@@ -1,0 +1,677 @@
+/**
+ * One region made into one WebAssembly function: `(hart) → outcome`. Guest registers live in locals, loaded at the entry and, those that
+ * the region changes, written back at the one exit. The meanings are the table's own.
+ *
+ * What always holds:
+ * - The function leaves only between instructions, and what it then leaves behind is what the interpreter would have at that boundary.
+ * - An instruction that faults has changed nothing; the site that it leaves by says what of its block must be taken back.
+ * - No block is begun unless the fuel lasts to the beginning of the last instruction on any way to the next check.
+ * - An address is used only after a TLB entry, or the walk behind it, has granted that very access in this very call.
+ */
+import { floatImm, Access, ExitKind, Outcome, TLB_ENTRIES, TLB_IDENTITY, state } from '../layout.ts';
+import type { InstructionCosts } from '../isa/instruction.ts';
+import type { AccessSize, Operands } from '../isa/operands.ts';
+import { atomicOperations, loadAs, sizeOf, storeAs, tlbSlot } from '../operations.ts';
+import {
+  after,
+  block,
+  branch,
+  branchWhen,
+  type Code,
+  callFor,
+  type F64,
+  f32,
+  f64,
+  type I32,
+  type I64,
+  i32,
+  i64,
+  type Local,
+  returns,
+  sequence,
+  unsigned,
+  when,
+} from '../wasm/code.ts';
+import type { Locals } from '../wasm/module.ts';
+import type { Block, Region, Step } from './region.ts';
+import { type Structure, structure } from './structure.ts';
+
+/** A place where an instruction, or a block for want of fuel, may leave. */
+export interface Site {
+  /** Where to go on. */
+  readonly pc: number;
+  /** What to give back of the block: cycles, and instructions. */
+  readonly cycles: number;
+  readonly instructions: number;
+  /** null: the interpreter does the next instruction. */
+  readonly exit: ExitKind | null;
+}
+
+/** Numbers of functions in the module. */
+export interface EmitHelpers {
+  readonly slowLoad: number;
+  readonly slowStore: number;
+  readonly slow: number;
+  readonly exact: number;
+  readonly multiplyHigh: number;
+  readonly fusedD: number;
+  readonly fusedS: number;
+}
+
+export interface EmitOptions {
+  readonly costs: InstructionCosts;
+  /** What tells the code on a page from any other, for the pages of the region. */
+  identity(page: number): number;
+}
+
+const SCRATCH = 2;
+const ALWAYS_NEAR = new Set([2, 3, 4]);
+/** Cycles between two checks of the fuel, unless one block has more. */
+const UNCHECKED_MAX = 400;
+const EPILOGUE_LABEL = -1;
+/** Of acc: an instruction retired. */
+const ONE_RETIRED = 4294967296;
+
+/** The page that a base register last pointed to, and physical minus virtual there. Nothing in it can become wrong within a call. */
+interface Window {
+  readonly tag: Local<I64>;
+  readonly delta: Local<I32>;
+}
+/** How an access makes use of the window of its base register. */
+interface Plan {
+  readonly base: number;
+  /** The TLB asked: a load that a store to the same register follows asks that for writing, which grants no less. */
+  readonly tlb: 1 | 2;
+  /** `none`: no use of it; `first`: the TLB, and keep what it says; `again`: the window, then the TLB. */
+  readonly use: 'none' | 'first' | 'again';
+}
+
+export class RegionEmitter {
+  readonly sites: Site[] = [];
+  readonly #region: Region;
+  readonly #helpers: EmitHelpers;
+  readonly #options: EmitOptions;
+  readonly #locals: Locals;
+  readonly #hart: Local<I32>;
+  /** Instructions retired × 2^32 + fuel left. */
+  readonly #acc: Local<I64>;
+  readonly #pc: Local<I64>;
+  readonly #outcome: Local<I32>;
+  readonly #va: Local<I64>;
+  readonly #slot: Local<I32>;
+  readonly #pa: Local<I32>;
+  /** Round to nearest even, and the inexact flag stands. */
+  readonly #quick: Local<I32>;
+  readonly #t: readonly Local<I64>[];
+  readonly #f: readonly Local<F64>[];
+  readonly #g: Operands['g'];
+  readonly #x = new Map<number, Local<I64>>();
+  readonly #fx = new Map<number, Local<F64>>();
+  readonly #dirtyX = new Set<number>();
+  readonly #dirtyF = new Set<number>();
+  readonly #windows = new Map<string, Window>();
+  #usesQuick = false;
+  readonly #nodes: readonly (Block | undefined)[];
+  readonly #nodeAt = new Map<number, number>();
+  readonly #structure: Structure;
+  /** Registers that the region does not change but by adding constants. */
+  readonly #steady: ReadonlySet<number>;
+  readonly #need: readonly number[];
+  readonly #checked: readonly boolean[];
+  readonly #out: number[] = [];
+  readonly #labels: number[] = [];
+
+  constructor(region: Region, locals: Locals, helpers: EmitHelpers, options: EmitOptions) {
+    this.#region = region;
+    this.#locals = locals;
+    this.#helpers = helpers;
+    this.#options = options;
+    this.#hart = locals.parameter(0);
+    this.#acc = locals.add('i64');
+    this.#pc = locals.add('i64');
+    this.#outcome = locals.add('i32');
+    this.#va = locals.add('i64');
+    this.#slot = locals.add('i32');
+    this.#pa = locals.add('i32');
+    this.#quick = locals.add('i32');
+    this.#t = Array.from({ length: SCRATCH }, () => locals.add('i64'));
+    this.#f = Array.from({ length: SCRATCH }, () => locals.add('f64'));
+    this.#g = Array.from({ length: SCRATCH }, () => locals.add('f32'));
+
+    this.#nodes = [undefined, ...region.blocks];
+    for (const [node, each] of this.#nodes.entries()) if (each) this.#nodeAt.set(each.va, node);
+    const entries = region.entries.map(va => this.#nodeAt.get(va) as number);
+    this.#structure = structure(
+      this.#nodes.map(each => (each ? this.#successors(each) : [])),
+      entries,
+    );
+    this.#steady = steadyRegisters(region);
+    [this.#need, this.#checked] = this.#fuelChecks();
+  }
+
+  /** The body; to be called once. */
+  body(): Code {
+    this.#label('block', EPILOGUE_LABEL, () => this.#tree(0));
+    const hart = this.#hart.get;
+    const prologue: Code[] = [
+      i32.store(hart, i32.const(0), state.stale),
+      this.#pc.set(i64.load(hart, state.pc)),
+      this.#acc.set(i64.load(hart, state.left)),
+    ];
+    for (const [i, x] of this.#x) prologue.push(x.set(i64.load(hart, state.x + i * 8)));
+    for (const [i, f] of this.#fx) prologue.push(f.set(f64.load(hart, state.f + i * 8)));
+    for (const { tag } of this.#windows.values()) prologue.push(tag.set(i64.const(-1)));
+    if (this.#usesQuick) prologue.push(this.#refreshQuick());
+    const { get: acc } = this.#acc;
+    const epilogue: Code[] = [
+      ...[...this.#dirtyX].map(i => i64.store(hart, this.#xLocal(i).get, state.x + i * 8)),
+      ...[...this.#dirtyF].map(i => f64.store(hart, this.#fLocal(i).get, state.f + i * 8)),
+      i64.store(hart, this.#pc.get, state.pc),
+      i32.store(hart, i32.wrap(acc), state.left),
+      i32.store(hart, i32.wrap(i64.shrS(i64.sub(acc, i64.extend32(acc)), i64.const(32))), state.retired),
+      returns(this.#outcome.get),
+    ];
+    const all: number[] = [];
+    for (const part of [...prologue, this.#out, ...epilogue]) for (const byte of part) all.push(byte);
+    return all;
+  }
+
+  // --- the graph -----------------------------------------------------------------------------------------------------------------
+
+  #successors({ end }: Block): number[] {
+    const targets = end.kind === 'jump' ? [end.to] : end.kind === 'branch' ? [end.taken, end.otherwise] : [];
+    return targets.flatMap(va => this.#nodeAt.get(va) ?? []);
+  }
+  #costOf(step: Step): number {
+    return this.#options.costs[step.decoded.row.cost];
+  }
+  #blockCost(each: Block): number {
+    return each.steps.reduce((sum, step) => sum + this.#costOf(step), 0);
+  }
+
+  /**
+   * For each node the cycles from its beginning to the beginning of the last instruction before the next check, on the dearest way; and
+   * where checks stand: at loops, at entries, and where it would become too much.
+   */
+  #fuelChecks(): [number[], boolean[]] {
+    const { order, isLoop, entries } = this.#structure;
+    const need = this.#nodes.map(() => 0);
+    const checked = this.#nodes.map((_, node) => isLoop[node] === true || entries.includes(node));
+    const backwards = this.#nodes.map((_, node) => node).filter(node => node !== 0 && (order[node] as number) >= 0);
+    backwards.sort((a, b) => (order[b] as number) - (order[a] as number));
+    for (const node of backwards) {
+      const each = this.#nodes[node] as Block;
+      const cost = this.#blockCost(each);
+      const last = each.steps.at(-1);
+      let most = last ? cost - this.#costOf(last) : 0;
+      for (const to of this.#successors(each)) {
+        if ((order[to] as number) <= (order[node] as number) || checked[to]) continue;
+        most = Math.max(most, cost + (need[to] as number));
+      }
+      need[node] = most;
+      if (most > UNCHECKED_MAX) checked[node] = true;
+    }
+    return [need, checked];
+  }
+
+  // --- nesting -------------------------------------------------------------------------------------------------------------------
+
+  #emit(...parts: Code[]): void {
+    for (const part of parts) for (const byte of part) this.#out.push(byte);
+  }
+  #label(kind: 'block' | 'loop', label: number, inside: () => void): void {
+    this.#emit([kind === 'block' ? 0x02 : 0x03, 0x40]);
+    this.#labels.push(label);
+    inside();
+    this.#labels.pop();
+    this.#emit([0x0b]);
+  }
+  /** A loop's label is its node; that of the block that ends where a node begins is as far below −1. */
+  #depth(label: number): number {
+    const at = this.#labels.lastIndexOf(label);
+    if (at < 0) throw new Error(`no label ${label} around`);
+    return this.#labels.length - 1 - at;
+  }
+
+  #tree(node: number): void {
+    const inside = () => this.#within(node, this.#structure.labelled[node] as readonly number[]);
+    if (node === 0 || this.#structure.isLoop[node]) this.#label('loop', node, inside);
+    else inside();
+  }
+  /** `labelled` in the order in which they must be written: the last is outermost. */
+  #within(node: number, labelled: readonly number[]): void {
+    for (const each of labelled.toReversed()) {
+      this.#emit([0x02, 0x40]);
+      this.#labels.push(-2 - each);
+    }
+    if (node === 0) this.#dispatch();
+    else this.#block(node);
+    for (const each of labelled) {
+      this.#labels.pop();
+      this.#emit([0x0b]);
+      this.#tree(each);
+    }
+  }
+
+  /** Goes where pc says. */
+  #dispatch(): void {
+    const entries = this.#structure.entries.map(node => ({ node, va: (this.#nodes[node] as Block).va })).sort((a, b) => a.va - b.va);
+    const search = (from: number, to: number): void => {
+      if (to - from > 1) {
+        const middle = (from + to) >> 1;
+        this.#emit(i64.ltU(this.#pc.get, i64.const(entries[middle]?.va ?? 0)), [0x04, 0x40]);
+        this.#labels.push(Number.NaN);
+        search(from, middle);
+        this.#labels.pop();
+        this.#emit([0x0b]);
+        search(middle, to);
+        return;
+      }
+      const entry = entries[from];
+      if (!entry) return;
+      this.#emit(i64.ne(this.#pc.get, i64.const(entry.va)), [0x0d], unsigned(this.#depth(EPILOGUE_LABEL)));
+      if (this.#region.pages.length > 1) this.#emit(branchWhen(this.#foreign(entry.va), this.#depth(EPILOGUE_LABEL)));
+      this.#emit(branch(this.#depth(-2 - entry.node)));
+    };
+    search(0, entries.length);
+  }
+
+  /** Whether the page of an address is not what it was when the region was made, or not known to this hart. */
+  #foreign(va: number): I32 {
+    const page = va - (va % 4096);
+    const slot = state.tlbFetch + ((va / 256) & ((TLB_ENTRIES - 1) * 16));
+    return i32.or(
+      i64.ne(i64.load(this.#hart.get, slot), i64.const(page)),
+      i32.ne(i32.load(this.#hart.get, slot + TLB_IDENTITY), i32.const(this.#options.identity(page))),
+    );
+  }
+
+  /** Out of the region, at an address. */
+  #goOnAt(va: number): void {
+    this.#emit(this.#pc.set(i64.const(va)), branch(this.#depth(EPILOGUE_LABEL)));
+  }
+
+  #edge(node: number, va: number): void {
+    const from = this.#nodes[node] as Block;
+    const to = this.#nodeAt.get(va);
+    if (to === undefined) {
+      this.#goOnAt(va);
+      return;
+    }
+    const s = this.#structure;
+    if (s.viaDispatcher(node, to)) {
+      this.#emit(this.#pc.set(i64.const(va)), branch(this.#depth(0)));
+      return;
+    }
+    const lastPage = Math.floor((from.steps.at(-1)?.va ?? from.va) / 4096);
+    if (lastPage !== Math.floor(va / 4096)) {
+      this.#emit(this.#foreign(va), [0x04, 0x40]);
+      this.#labels.push(Number.NaN);
+      this.#goOnAt(va);
+      this.#labels.pop();
+      this.#emit([0x0b]);
+    }
+    if (s.isLoop[to] && (s.order[to] as number) <= (s.order[node] as number)) this.#emit(branch(this.#depth(to)));
+    else if (s.isInline(to)) this.#tree(to);
+    else this.#emit(branch(this.#depth(-2 - to)));
+  }
+
+  /** A block, and how it ends. Control never reaches what is written behind. */
+  #block(node: number): void {
+    const each = this.#nodes[node] as Block;
+    if (this.#checked[node]) {
+      const site = this.#site({ pc: each.va, cycles: 0, instructions: 0, exit: null });
+      this.#emit(
+        when(
+          i32.leS(i32.wrap(this.#acc.get), i32.const(this.#need[node] as number)),
+          sequence(this.#outcome.set(site), branch(this.#depth(EPILOGUE_LABEL) + 1)),
+        ),
+      );
+    }
+    const cost = this.#blockCost(each);
+    if (each.steps.length > 0) {
+      this.#emit(this.#acc.set(i64.add(this.#acc.get, i64.const(each.steps.length * ONE_RETIRED - cost))));
+    }
+    let condition: I32 | null = null;
+    let spent = 0;
+    const plans = this.#plan(each);
+    for (const [i, step] of each.steps.entries()) {
+      const before = { pc: step.va, cycles: cost - spent, instructions: each.steps.length - i };
+      spent += this.#costOf(step);
+      const behind = { pc: step.va + step.decoded.length, cycles: cost - spent, instructions: each.steps.length - i - 1 };
+      const writer = this.#operands(step, before, behind, plans[i], found => {
+        condition = found;
+      });
+      const { row } = step.decoded;
+      const code =
+        row.exact && row.hasRounding && !row.fastRounding.includes(step.decoded.rm) ? writer.exactly(0) : row.meaning(writer.operands);
+      // The label is there for meanings that end early; and after an atomic the code itself may be another.
+      this.#emit(block(code, row.cost === 'amo' ? writer.leaveIfStale() : []));
+    }
+    const { end } = each;
+    switch (end.kind) {
+      case 'jump':
+        this.#edge(node, end.to);
+        return;
+      case 'branch':
+        this.#emit(condition ?? [], [0x04, 0x40]);
+        this.#labels.push(Number.NaN);
+        this.#edge(node, end.taken);
+        this.#labels.pop();
+        this.#emit([0x0b]);
+        this.#edge(node, end.otherwise);
+        return;
+      case 'indirect':
+        this.#emit(branch(this.#depth(0)));
+        return;
+      case 'interpret':
+        this.#emit(
+          this.#pc.set(i64.const(end.at)),
+          this.#outcome.set(i32.const(Outcome.InterpretOne)),
+          branch(this.#depth(EPILOGUE_LABEL)),
+        );
+    }
+  }
+
+  #site(site: Site): I32 {
+    return i32.const(Outcome.FirstSite + this.sites.push(site) - 1);
+  }
+
+  // --- registers -----------------------------------------------------------------------------------------------------------------
+
+  #xLocal(i: number): Local<I64> {
+    let found = this.#x.get(i);
+    if (!found) {
+      found = this.#locals.add<I64>('i64');
+      this.#x.set(i, found);
+    }
+    return found;
+  }
+  #fLocal(i: number): Local<F64> {
+    let found = this.#fx.get(i);
+    if (!found) {
+      found = this.#locals.add<F64>('f64');
+      this.#fx.set(i, found);
+    }
+    return found;
+  }
+  #getX(i: number): I64 {
+    return i === 0 ? i64.const(0) : this.#xLocal(i).get;
+  }
+  #setX(i: number, value: I64): Code {
+    if (i === 0) return [...value, 0x1a];
+    this.#dirtyX.add(i);
+    return this.#xLocal(i).set(value);
+  }
+  #setF(i: number, value: F64): Code {
+    this.#dirtyF.add(i);
+    return this.#fLocal(i).set(value);
+  }
+  #refreshQuick(): Code {
+    return this.#quick.set(i32.eq(i32.and(i32.load(this.#hart.get, state.fcsr), i32.const(0xe1)), i32.const(1)));
+  }
+  #window({ base, tlb }: Plan): Window {
+    const key = `${base} ${tlb}`;
+    let found = this.#windows.get(key);
+    if (!found) {
+      found = { tag: this.#locals.add('i64'), delta: this.#locals.add('i32') };
+      this.#windows.set(key, found);
+    }
+    return found;
+  }
+
+  // --- memory --------------------------------------------------------------------------------------------------------------------
+
+  /** For each step of a block that loads or stores, by which way. */
+  #plan({ steps }: Block): (Plan | undefined)[] {
+    const plans: (Plan | undefined)[] = steps.map(() => undefined);
+    const base = (step: Step): number => (step.decoded.row.operands.includes('imm(rs1)') && isAccess(step) ? step.decoded.rs1 : -1);
+    /** Whether a later step goes by the same register with the same value, and what it does. */
+    const later = (i: number, register: number): { any: boolean; store: boolean } => {
+      let any = false;
+      for (let at = i; at < steps.length; at++) {
+        const step = steps[at] as Step;
+        if (at > i && base(step) === register) {
+          any = true;
+          if (step.decoded.row.cost === 'store') return { any, store: true };
+        }
+        if (step.decoded.row.operands[0] === 'rd' && step.decoded.rd === register) break;
+      }
+      return { any, store: false };
+    };
+    /** Windows that this block has filled. */
+    const filled = new Set<string>();
+    for (const [i, step] of steps.entries()) {
+      const register = base(step);
+      if (register > 0) {
+        const { any, store } = later(i, register);
+        const tlb = step.decoded.row.cost === 'store' || store || register === 2 ? Access.Store : Access.Load;
+        const key = `${register} ${tlb}`;
+        const near = ALWAYS_NEAR.has(register) || this.#steady.has(register);
+        const use = near || filled.has(key) ? 'again' : any ? 'first' : 'none';
+        plans[i] = { base: register, tlb, use };
+        if (any) filled.add(key);
+      }
+      const { row, rd } = step.decoded;
+      if (row.operands[0] === 'rd') for (const tlb of [1, 2]) filled.delete(`${rd} ${tlb}`);
+    }
+    return plans;
+  }
+
+  // --- one instruction -----------------------------------------------------------------------------------------------------------
+
+  #operands(
+    step: Step,
+    before: Omit<Site, 'exit'>,
+    behind: Omit<Site, 'exit'>,
+    plan: Plan | undefined,
+    onCondition: (condition: I32) => void,
+  ) {
+    const hart = this.#hart.get;
+    const va = this.#va;
+    const pa = this.#pa;
+    const slot = this.#slot;
+    const h = this.#helpers;
+    const { decoded } = step;
+    const { row, rd, rs1, rs2, rs3, rm, number } = decoded;
+    const imm = i64.const(decoded.imm);
+    /** From within the instruction's own label, and so many more. */
+    const exit = (deeper: number): Code => branch(this.#depth(EPILOGUE_LABEL) + 1 + deeper);
+    const leave = (kind: ExitKind | null, deeper: number, at = before): Code =>
+      sequence(this.#outcome.set(this.#site({ ...at, exit: kind })), exit(deeper));
+    const x1 = (): I64 => this.#getX(rs1);
+    const d = (i: number): F64 => this.#fLocal(i).get;
+    const bits = (i: number): I64 => i64.reinterpret(d(i));
+    const s = (i: number) => f32.reinterpret(i32.wrap(bits(i)));
+    const setRd = (value: I64): Code => this.#setX(rd, value);
+    const setBits = (value: I64): Code => this.#setF(rd, f64.reinterpret(value));
+
+    const exactly = (deeper: number): Code => {
+      this.#usesQuick = true;
+      const sources: Code[] = row.operands.map(operand => {
+        if (operand === 'rs1') return i64.store(hart, x1(), state.x + rs1 * 8);
+        const i = operand === 'fs1' ? rs1 : operand === 'fs2' ? rs2 : operand === 'fs3' ? rs3 : -1;
+        return i < 0 ? [] : f64.store(hart, d(i), state.f + i * 8);
+      });
+      const toFloat = row.operands[0] === 'fd';
+      const target = toFloat ? state.f + rd * 8 : rd === 0 ? state.sink : state.x + rd * 8;
+      const done = callFor<I32>(h.exact, hart, i32.const(target | (rs1 << 19) | (rs2 << 27)), i32.const(floatImm(rm, rs3, number)));
+      return sequence(
+        ...(rs1 === 0 && row.operands.includes('rs1') ? [] : sources),
+        when(i32.eqz(done), leave(ExitKind.IllegalInstruction, deeper + 1)),
+        toFloat ? this.#setF(rd, f64.load(hart, target)) : rd === 0 ? [] : setRd(i64.load(hart, target)),
+        this.#refreshQuick(),
+      );
+    };
+
+    const tlbOf = (access: 1 | 2): number => (access === Access.Store ? state.tlbWrite : state.tlbRead);
+    /** The address as a TLB's tag has it; the low bits of a misaligned one make it differ. */
+    const tagOf = (size: AccessSize): I64 => i64.and(va.get, i64.const(-4096 + size - 1));
+    /**
+     * Leaves the physical address in `pa`; `slow` does what has to be done where the quick ways end, within two labels, and either leaves
+     * `pa` or goes out by the outer of them.
+     */
+    const locate = (size: AccessSize, address: I64, how: Plan, slow: Code): Code => {
+      const tlb = tlbOf(how.tlb);
+      const entryMatches = i64.eq(i64.load(slot.get, tlb), tagOf(size));
+      const setSlot = slot.set(tlbSlot(hart, va.get));
+      if (how.use === 'none') {
+        return sequence(
+          va.set(address),
+          setSlot,
+          block(
+            block(branchWhen(i32.eqz(entryMatches), 0), pa.set(i32.add(i32.wrap(va.get), i32.load(slot.get, tlb + 8))), branch(1)),
+            block(slow),
+          ),
+        );
+      }
+      const window = this.#window(how);
+      const near = ALWAYS_NEAR.has(how.base) || this.#steady.has(how.base);
+      return sequence(
+        va.set(address),
+        block(
+          block(
+            how.use === 'again' ? branchWhen(i64.eq(tagOf(size), window.tag.get), 0) : [],
+            setSlot,
+            block(
+              branchWhen(i32.eqz(entryMatches), 0),
+              window.tag.set(i64.and(va.get, i64.const(-4096))),
+              window.delta.set(i32.load(slot.get, tlb + 8)),
+              branch(1),
+            ),
+            // What an earlier block left there need not live on.
+            near ? [] : window.tag.set(i64.const(-1)),
+            slow,
+            branch(1),
+          ),
+          pa.set(i32.add(i32.wrap(va.get), window.delta.get)),
+        ),
+      );
+    };
+    const direct = (access: 1 | 2): Plan => ({ base: rs1, tlb: access, use: 'none' });
+    const findSlowly = (access: 1 | 2, size: AccessSize): Code =>
+      when(i32.eqz(pa.tee(callFor<I32>(h.slow, hart, va.get, i32.const(access), i32.const(size)))), leave(ExitKind.PageFault, 3));
+
+    const operands: Operands = {
+      get rs1() {
+        return x1();
+      },
+      rs2: row.operands.some(operand => operand === 'rs2') ? this.#getX(rs2) : i64.const(0),
+      imm,
+      get address() {
+        return decoded.imm === 0 ? x1() : i64.add(x1(), imm);
+      },
+      pc: i64.const(step.va),
+      nextPc: i64.const(behind.pc),
+      setRd,
+
+      get bits1() {
+        return bits(rs1);
+      },
+      get bits2() {
+        return bits(rs2);
+      },
+      get d1() {
+        return d(rs1);
+      },
+      get d2() {
+        return d(rs2);
+      },
+      get d3() {
+        return d(rs3);
+      },
+      get s1() {
+        return s(rs1);
+      },
+      get s2() {
+        return s(rs2);
+      },
+      get s3() {
+        return s(rs3);
+      },
+      boxed: n =>
+        i64.geU(
+          [rs1, rs2, rs3]
+            .slice(0, n)
+            .map(bits)
+            .reduce((a, b) => i64.and(a, b)),
+          i64.const(-0x100000000n),
+        ),
+      setBits,
+      setD: value => this.#setF(rd, value),
+      setS: value => setBits(i64.or(i64.extendU(i32.reinterpret(value)), i64.const(-0x100000000n))),
+      nearestAndInexact: this.#quick.get,
+      inexactRaised: i32.and(i32.load(hart, state.fcsr), i32.const(1)),
+      roundingValid: i32.leU(i32.and(i32.load(hart, state.fcsr), i32.const(0xe0)), i32.const(0x80)),
+      fusedD: (a, b, c) => callFor<F64>(h.fusedD, a, b, c),
+      fusedS: (a, b, c) => callFor(h.fusedS, a, b, c),
+      exactUnless: condition => when(i32.eqz(condition), sequence(exactly(1), branch(1))),
+
+      load: (kind, address) => {
+        const size = sizeOf[kind];
+        const slow = when(i32.eqz(pa.tee(callFor<I32>(h.slowLoad, hart, va.get, i32.const(size)))), leave(ExitKind.PageFault, 3));
+        return after(locate(size, address, plan ?? direct(Access.Load), slow), loadAs[kind](pa.get));
+      },
+      store: (size, address, value) => {
+        // The slow way stores by itself. Where it met code, this region may be gone: out behind the instruction.
+        const slow = sequence(
+          this.#slot.set(callFor<I32>(h.slowStore, hart, va.get, value, i32.const(size))),
+          when(i32.eq(slot.get, i32.const(1)), leave(ExitKind.PageFault, 4)),
+          when(slot.get, leave(null, 4, behind)),
+          branch(2),
+        );
+        return block(locate(size, address, plan ?? direct(Access.Store), slow), storeAs[size](pa.get, value));
+      },
+      ...(row.cost === 'amo'
+        ? atomicOperations({
+            hart,
+            va: va.get,
+            pa: pa.get,
+            rs1: x1(),
+            rs2: this.#getX(rs2),
+            setRd,
+            locate: (access, size) => locate(size, x1(), direct(access), findSlowly(access, size)),
+            misaligned: leave(ExitKind.Misaligned, 1),
+            doneFromIf: branch(1),
+          })
+        : noAtomics),
+
+      jump: to => (row.name === 'jalr' ? this.#pc.set(to) : []),
+      branchIf: condition => {
+        onCondition(condition);
+        return [];
+      },
+      multiplyHigh: (a, b) => callFor<I64>(h.multiplyHigh, a, b),
+      system: () => {
+        throw new Error(`${row.name} is the interpreter's`);
+      },
+      t: this.#t,
+      f: this.#f,
+      g: this.#g,
+    };
+    return {
+      operands,
+      exactly,
+      leaveIfStale: (): Code => when(i32.load(hart, state.stale), leave(null, 1, behind)),
+    };
+  }
+}
+
+const noAtomic = (): never => {
+  throw new Error('not an atomic instruction');
+};
+const noAtomics = { atomicAddress: noAtomic, atomicLoad: noAtomic, atomicStore: noAtomic, reserve: [], storeConditional: noAtomic };
+
+const isAccess = (step: Step): boolean => step.decoded.row.cost === 'load' || step.decoded.row.cost === 'store';
+
+/** x registers that no step of the region writes but by adding a constant to them. */
+function steadyRegisters(region: Region): Set<number> {
+  const steady = new Set(Array.from({ length: 32 }, (_, i) => i));
+  for (const { steps } of region.blocks) {
+    for (const { decoded } of steps) {
+      const { row, rd, rs1 } = decoded;
+      if (row.operands[0] === 'rd' && !(row.name === 'addi' && rd === rs1)) steady.delete(rd);
+    }
+  }
+  return steady;
+}
