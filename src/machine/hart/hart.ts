@@ -44,7 +44,7 @@ import {
   quickSubtract,
 } from './quick.ts';
 import { Rounding } from './softfloat.ts';
-import { type TranslateOptions, Translator } from './translate/translator.ts';
+import { type TranslateOptions, Translator, type TranslatorStatistics } from './translate/translator.ts';
 import type { Memory } from './wasm/engine.ts';
 
 export { Access, type AccessKind, ARCH_STATE_BYTES, ExitKind, HART_STATE_BYTES } from './layout.ts';
@@ -209,6 +209,11 @@ export class Processor {
 
   hasCode(frame: number): boolean {
     return this.#hasCode[frame] === 1;
+  }
+
+  /** What translated code there is; null without a translator. */
+  get translations(): TranslatorStatistics | null {
+    return this.#translator?.statistics ?? null;
   }
 
   // For the translator only.

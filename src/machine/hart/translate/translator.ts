@@ -38,6 +38,14 @@ export interface CodeCache {
   identify(frame: number, identity: number): void;
 }
 
+export interface TranslatorStatistics {
+  readonly modules: number;
+  readonly functions: number;
+  readonly bytes: number;
+  readonly pageBytes: number;
+  readonly records: number;
+}
+
 /** Bytes that the translation area has at least: the counters and some records. */
 export const TRANSLATION_BYTES_MIN = 65536;
 const THRESHOLD = 1000;
@@ -122,7 +130,7 @@ export class Translator {
   }
 
   /** What there is now. Bytes are those of WebAssembly. */
-  get statistics(): { modules: number; functions: number; bytes: number; pageBytes: number; records: number } {
+  get statistics(): TranslatorStatistics {
     const functions = this.#modules.reduce((sum, { regions }) => sum + regions.length, 0);
     const records = [...this.#records.values()].reduce((sum, list) => sum + list.length, 0);
     return { modules: this.#modules.length, functions, bytes: this.#bytes, pageBytes: this.#pages.bytes, records };
