@@ -8,7 +8,7 @@
  * - No block is begun unless the fuel lasts to the beginning of the last instruction on any way to the next check.
  * - An address is used only after a TLB entry, or the walk behind it, has granted that very access in this very call.
  */
-import { floatImm, Access, ExitKind, Outcome, TLB_ENTRIES, TLB_IDENTITY, state } from '../layout.ts';
+import { floatImm, Access, ExitKind, Outcome, RANGE_REST, TLB_ENTRIES, TLB_IDENTITY, state } from '../layout.ts';
 import type { InstructionCosts } from '../isa/instruction.ts';
 import type { AccessSize, Operands } from '../isa/operands.ts';
 import { atomicOperations, loadAs, sizeOf, storeAs, tlbSlot } from '../operations.ts';
@@ -49,6 +49,9 @@ export interface Site {
 
 /** Numbers of functions in the module. */
 export interface EmitHelpers {
+  /** (hart, va, size, window) → (whether it is granted, a window with it) */
+  readonly findToRead: number;
+  readonly findToWrite: number;
   readonly slowLoad: number;
   readonly slowStore: number;
   readonly slow: number;
@@ -65,25 +68,36 @@ export interface EmitOptions {
 }
 
 const SCRATCH = 2;
+/** sp, gp, tp: whatever a function does to them, they stay near. */
 const ALWAYS_NEAR = new Set([2, 3, 4]);
+/** Windows of loops for addresses that are computed, in one region: more would crowd the registers out. */
+const LOOP_WINDOWS_MAX = 12;
 /** Cycles between two checks of the fuel, unless one block has more. */
 const UNCHECKED_MAX = 400;
 const EPILOGUE_LABEL = -1;
 /** Of acc: an instruction retired. */
 const ONE_RETIRED = 4294967296;
 
-/** The page that a base register last pointed to, and physical minus virtual there. Nothing in it can become wrong within a call. */
+/**
+ * A range (layout.ts), or a page that the TLB holds, to which a base register pointed lately. Nothing in it can become wrong before the call
+ * ends: page tables change only between runs.
+ */
 interface Window {
-  readonly tag: Local<I64>;
+  readonly start: Local<I64>;
+  readonly room: Local<I64>;
   readonly delta: Local<I32>;
 }
-/** How an access makes use of the window of its base register. */
 interface Plan {
-  readonly base: number;
-  /** The TLB asked: a load that a store to the same register follows asks that for writing, which grants no less. */
+  /** The TLB asked: a load that a store by the same register follows asks that for writing, which grants no less. */
   readonly tlb: 1 | 2;
-  /** `none`: no use of it; `first`: the TLB, and keep what it says; `again`: the window, then the TLB. */
-  readonly use: 'none' | 'first' | 'again';
+  /** By what the window is shared. */
+  readonly window: string;
+  /**
+   * `near`: the address hardly ever leaves its window: that, then the functions of the module. `loop`: the window, then the TLB, which brings
+   * a new window. `first`, `again`: several accesses by one value of a register, the first of which takes the window from the TLB. `once`: the
+   * TLB alone.
+   */
+  readonly use: 'near' | 'loop' | 'first' | 'again' | 'once';
 }
 
 export class RegionEmitter {
@@ -114,8 +128,8 @@ export class RegionEmitter {
   readonly #nodes: readonly (Block | undefined)[];
   readonly #nodeAt = new Map<number, number>();
   readonly #structure: Structure;
-  /** Registers that the region does not change but by adding constants. */
-  readonly #steady: ReadonlySet<number>;
+  readonly #steady = new Map<number, Set<number>>();
+  #loopWindows = 0;
   readonly #need: readonly number[];
   readonly #checked: readonly boolean[];
   readonly #out: number[] = [];
@@ -145,7 +159,6 @@ export class RegionEmitter {
       this.#nodes.map(each => (each ? this.#successors(each) : [])),
       entries,
     );
-    this.#steady = steadyRegisters(region);
     [this.#need, this.#checked] = this.#fuelChecks();
   }
 
@@ -160,7 +173,6 @@ export class RegionEmitter {
     ];
     for (const [i, x] of this.#x) prologue.push(x.set(i64.load(hart, state.x + i * 8)));
     for (const [i, f] of this.#fx) prologue.push(f.set(f64.load(hart, state.f + i * 8)));
-    for (const { tag } of this.#windows.values()) prologue.push(tag.set(i64.const(-1)));
     if (this.#usesQuick) prologue.push(this.#refreshQuick());
     const { get: acc } = this.#acc;
     const epilogue: Code[] = [
@@ -334,7 +346,7 @@ export class RegionEmitter {
     }
     let condition: I32 | null = null;
     let spent = 0;
-    const plans = this.#plan(each);
+    const plans = this.#plan(node, each);
     for (const [i, step] of each.steps.entries()) {
       const before = { pc: step.va, cycles: cost - spent, instructions: each.steps.length - i };
       spent += this.#costOf(step);
@@ -410,11 +422,10 @@ export class RegionEmitter {
   #refreshQuick(): Code {
     return this.#quick.set(i32.eq(i32.and(i32.load(this.#hart.get, state.fcsr), i32.const(0xe1)), i32.const(1)));
   }
-  #window({ base, tlb }: Plan): Window {
-    const key = `${base} ${tlb}`;
+  #window(key: string): Window {
     let found = this.#windows.get(key);
     if (!found) {
-      found = { tag: this.#locals.add('i64'), delta: this.#locals.add('i32') };
+      found = { start: this.#locals.add('i64'), room: this.#locals.add('i64'), delta: this.#locals.add('i32') };
       this.#windows.set(key, found);
     }
     return found;
@@ -423,39 +434,60 @@ export class RegionEmitter {
   // --- memory --------------------------------------------------------------------------------------------------------------------
 
   /** For each step of a block that loads or stores, by which way. */
-  #plan({ steps }: Block): (Plan | undefined)[] {
-    const plans: (Plan | undefined)[] = steps.map(() => undefined);
-    const base = (step: Step): number => (step.decoded.row.operands.includes('imm(rs1)') && isAccess(step) ? step.decoded.rs1 : -1);
-    /** Whether a later step goes by the same register with the same value, and what it does. */
-    const later = (i: number, register: number): { any: boolean; store: boolean } => {
-      let any = false;
-      for (let at = i; at < steps.length; at++) {
-        const step = steps[at] as Step;
-        if (at > i && base(step) === register) {
-          any = true;
-          if (step.decoded.row.cost === 'store') return { any, store: true };
-        }
-        if (step.decoded.row.operands[0] === 'rd' && step.decoded.rd === register) break;
+  #plan(node: number, { steps }: Block): (Plan | undefined)[] {
+    const loop = this.#structure.loopOf[node] as number;
+    /** For each register the window of its present value in this block, by kind. */
+    const groups = new Map<string, string>();
+    return steps.map((step, i) => {
+      const { row, rs1: base, rd } = step.decoded;
+      let plan: Plan | undefined;
+      if (isAccess(step) && base !== 0) {
+        const { again, store } = this.#laterAccesses(steps, i);
+        const tlb = row.cost === 'store' || store || base === 2 ? Access.Store : Access.Load;
+        const key = `${base} ${tlb}`;
+        const group = groups.get(key);
+        if (ALWAYS_NEAR.has(base)) plan = { tlb, window: key, use: 'near' };
+        else if (this.#steadyIn(loop).has(base)) plan = { tlb, window: `${loop} ${key}`, use: 'near' };
+        else if (group !== undefined) plan = { tlb, window: group, use: group.startsWith('value') ? 'again' : 'loop' };
+        else if (loop !== 0 && this.#loopWindows < LOOP_WINDOWS_MAX) {
+          this.#loopWindows++;
+          plan = { tlb, window: `${node} ${i}`, use: 'loop' };
+        } else plan = { tlb, window: `value ${key}`, use: again ? 'first' : 'once' };
+        if (again && plan.use !== 'near') groups.set(key, plan.window);
       }
-      return { any, store: false };
-    };
-    /** Windows that this block has filled. */
-    const filled = new Set<string>();
-    for (const [i, step] of steps.entries()) {
-      const register = base(step);
-      if (register > 0) {
-        const { any, store } = later(i, register);
-        const tlb = step.decoded.row.cost === 'store' || store || register === 2 ? Access.Store : Access.Load;
-        const key = `${register} ${tlb}`;
-        const near = ALWAYS_NEAR.has(register) || this.#steady.has(register);
-        const use = near || filled.has(key) ? 'again' : any ? 'first' : 'none';
-        plans[i] = { base: register, tlb, use };
-        if (any) filled.add(key);
-      }
-      const { row, rd } = step.decoded;
-      if (row.operands[0] === 'rd') for (const tlb of [1, 2]) filled.delete(`${rd} ${tlb}`);
+      if (row.operands[0] === 'rd') for (const tlb of [1, 2]) groups.delete(`${rd} ${tlb}`);
+      return plan;
+    });
+  }
+  /** Whether the same value of a step's base register is used again in the block, and to store. */
+  #laterAccesses(steps: readonly Step[], from: number): { again: boolean; store: boolean } {
+    const base = (steps[from] as Step).decoded.rs1;
+    let again = false;
+    for (let at = from; !writesX(steps[at] as Step, base) && at + 1 < steps.length; ) {
+      const next = steps[++at] as Step;
+      if (!isAccess(next) || next.decoded.rs1 !== base) continue;
+      again = true;
+      if (next.decoded.row.cost === 'store') return { again, store: true };
     }
-    return plans;
+    return { again, store: false };
+  }
+
+  /** Registers that a loop, or the region (0), does not write but by adding a constant to them. */
+  #steadyIn(loop: number): ReadonlySet<number> {
+    let found = this.#steady.get(loop);
+    if (!found) {
+      found = new Set(Array.from({ length: 32 }, (_, i) => i));
+      const nodes = this.#structure.loops.get(loop);
+      for (const [node, each] of this.#nodes.entries()) {
+        if (!each || (nodes && !nodes.has(node))) continue;
+        for (const { decoded } of each.steps) {
+          const { row, rd, rs1 } = decoded;
+          if (row.operands[0] === 'rd' && !(row.name === 'addi' && rd === rs1)) found.delete(rd);
+        }
+      }
+      this.#steady.set(loop, found);
+    }
+    return found;
   }
 
   // --- one instruction -----------------------------------------------------------------------------------------------------------
@@ -505,50 +537,55 @@ export class RegionEmitter {
     };
 
     const tlbOf = (access: 1 | 2): number => (access === Access.Store ? state.tlbWrite : state.tlbRead);
-    /** The address as a TLB's tag has it; the low bits of a misaligned one make it differ. */
-    const tagOf = (size: AccessSize): I64 => i64.and(va.get, i64.const(-4096 + size - 1));
     /**
      * Leaves the physical address in `pa`; `slow` does what has to be done where the quick ways end, within two labels, and either leaves
      * `pa` or goes out by the outer of them.
      */
     const locate = (size: AccessSize, address: I64, how: Plan, slow: Code): Code => {
       const tlb = tlbOf(how.tlb);
-      const entryMatches = i64.eq(i64.load(slot.get, tlb), tagOf(size));
       const setSlot = slot.set(tlbSlot(hart, va.get));
-      if (how.use === 'none') {
+      const inTlb = i64.eq(i64.load(slot.get, tlb), i64.and(va.get, i64.const(-4096 + size - 1)));
+      if (how.use === 'once') {
         return sequence(
           va.set(address),
           setSlot,
-          block(
-            block(branchWhen(i32.eqz(entryMatches), 0), pa.set(i32.add(i32.wrap(va.get), i32.load(slot.get, tlb + 8))), branch(1)),
-            block(slow),
-          ),
+          block(block(branchWhen(inTlb, 0), slow, branch(1)), pa.set(i32.add(i32.wrap(va.get), i32.load(slot.get, tlb + 8)))),
         );
       }
-      const window = this.#window(how);
-      const near = ALWAYS_NEAR.has(how.base) || this.#steady.has(how.base);
-      return sequence(
-        va.set(address),
-        block(
+      const { start, room, delta } = this.#window(how.window);
+      const inWindow = branchWhen(i64.ltU(i64.sub(va.get, start.get), room.get), 0);
+      const find = sequence(
+        callFor(how.tlb === Access.Store ? h.findToWrite : h.findToRead, hart, va.get, i32.const(size), start.get, room.get, delta.get),
+        [...delta.set(EMPTY), ...room.set(EMPTY), ...start.set(EMPTY)],
+      );
+      const byPage = sequence(start.set(i64.and(va.get, i64.const(-4096))), room.set(i64.const(4096 - RANGE_REST)));
+      const loadDelta = i32.load(slot.get, tlb + 8);
+      const ways = {
+        near: [...inWindow, ...find, ...branchWhen(EMPTY, 0)],
+        // Memory that follows on in the same way may be in one range with that of before.
+        loop: sequence(
+          inWindow,
+          setSlot,
           block(
-            how.use === 'again' ? branchWhen(i64.eq(tagOf(size), window.tag.get), 0) : [],
-            setSlot,
-            block(
-              branchWhen(i32.eqz(entryMatches), 0),
-              window.tag.set(i64.and(va.get, i64.const(-4096))),
-              window.delta.set(i32.load(slot.get, tlb + 8)),
-              branch(1),
-            ),
-            // What an earlier block left there need not live on.
-            near ? [] : window.tag.set(i64.const(-1)),
-            slow,
+            branchWhen(i32.eqz(inTlb), 0),
+            pa.set(loadDelta),
+            block(branchWhen(i32.ne(pa.get, delta.get), 0), [...find, 0x1a], branch(2)),
+            delta.set(pa.get),
+            byPage,
             branch(1),
           ),
-          pa.set(i32.add(i32.wrap(va.get), window.delta.get)),
         ),
-      );
+        first: sequence(
+          setSlot,
+          block(branchWhen(i32.eqz(inTlb), 0), delta.set(loadDelta), byPage, branch(1)),
+          // What was there need not live on.
+          room.set(i64.const(0)),
+        ),
+        again: sequence(inWindow, setSlot, block(branchWhen(i32.eqz(inTlb), 0), delta.set(loadDelta), byPage, branch(1))),
+      }[how.use];
+      return sequence(va.set(address), block(block(ways, slow, branch(1)), pa.set(i32.add(i32.wrap(va.get), delta.get))));
     };
-    const direct = (access: 1 | 2): Plan => ({ base: rs1, tlb: access, use: 'none' });
+    const direct = (access: 1 | 2): Plan => ({ tlb: access, window: '', use: 'once' });
     const findSlowly = (access: 1 | 2, size: AccessSize): Code =>
       when(i32.eqz(pa.tee(callFor<I32>(h.slow, hart, va.get, i32.const(access), i32.const(size)))), leave(ExitKind.PageFault, 3));
 
@@ -662,16 +699,8 @@ const noAtomic = (): never => {
 };
 const noAtomics = { atomicAddress: noAtomic, atomicLoad: noAtomic, atomicStore: noAtomic, reserve: [], storeConditional: noAtomic };
 
-const isAccess = (step: Step): boolean => step.decoded.row.cost === 'load' || step.decoded.row.cost === 'store';
+/** What is on the stack already. */
+const EMPTY = [] as readonly number[] as I32 & I64;
 
-/** x registers that no step of the region writes but by adding a constant to them. */
-function steadyRegisters(region: Region): Set<number> {
-  const steady = new Set(Array.from({ length: 32 }, (_, i) => i));
-  for (const { steps } of region.blocks) {
-    for (const { decoded } of steps) {
-      const { row, rd, rs1 } = decoded;
-      if (row.operands[0] === 'rd' && !(row.name === 'addi' && rd === rs1)) steady.delete(rd);
-    }
-  }
-  return steady;
-}
+const writesX = ({ decoded }: Step, register: number): boolean => decoded.row.operands[0] === 'rd' && decoded.rd === register;
+const isAccess = (step: Step): boolean => step.decoded.row.cost === 'load' || step.decoded.row.cost === 'store';

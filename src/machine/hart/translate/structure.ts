@@ -22,6 +22,10 @@ export interface Structure {
   isInline(node: number): boolean;
   /** Position in reverse postorder. */
   readonly order: readonly number[];
+  /** For each loop but the dispatcher's, by the node that it begins with, the nodes in it. */
+  readonly loops: ReadonlyMap<number, ReadonlySet<number>>;
+  /** The innermost of them that a node lies in; 0: none. */
+  readonly loopOf: readonly number[];
 }
 
 /** @param successors without those of the dispatcher, and without edges to it */
@@ -57,6 +61,15 @@ export function structure(successors: readonly (readonly number[])[], firstEntri
     }
     if (again) continue;
     const isInline = (node: number): boolean => forward[node] === 1 && !entries.has(node);
+    const loops = new Map<number, Set<number>>();
+    const loopOf = out.map(() => 0);
+    // Outer loops begin before inner ones.
+    for (const header of sequence) {
+      if (header === 0 || !isLoop[header]) continue;
+      const inside = loopFrom(header, out, order, dominates);
+      loops.set(header, inside);
+      for (const node of inside) loopOf[node] = header;
+    }
     const labelled: number[][] = out.map(() => []);
     for (const node of sequence) if (node !== 0 && !isInline(node)) labelled[idom[node] as number]?.push(node);
     return {
@@ -66,8 +79,33 @@ export function structure(successors: readonly (readonly number[])[], firstEntri
       viaDispatcher: (from, to) => redirected.has(key(from, to)),
       isInline,
       order,
+      loops,
+      loopOf,
     };
   }
+}
+
+/** The nodes on ways from a header back to it. */
+function loopFrom(
+  header: number,
+  out: readonly (readonly number[])[],
+  order: readonly number[],
+  dominates: (a: number, b: number) => boolean,
+): Set<number> {
+  const inside = new Set([header]);
+  // Backwards: a node is inside if it leads to one that is, and lies below the header.
+  const below = order.flatMap((position, node) => (position >= (order[header] as number) && dominates(header, node) ? [node] : []));
+  for (let grown = true; grown; ) {
+    grown = false;
+    for (const node of below) {
+      if (inside.has(node)) continue;
+      const leads = (out[node] as readonly number[]).some(to => inside.has(to));
+      if (!leads) continue;
+      inside.add(node);
+      grown = true;
+    }
+  }
+  return inside;
 }
 
 function reversePostorder(out: readonly (readonly number[])[]): { order: number[]; sequence: number[] } {

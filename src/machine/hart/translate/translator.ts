@@ -10,9 +10,22 @@
 import { addFusedFunctions } from '../isa/fused.ts';
 import type { InstructionCosts } from '../isa/instruction.ts';
 import { ENTER, type InterpreterImports, type Translation } from '../interpreter.ts';
-import { Access, ENTRY_BYTES, JUMP_COUNTERS, PAGE_SIZE, Outcome, RECORD_BYTES, entry as field, record, state } from '../layout.ts';
+import {
+  Access,
+  ENTRY_BYTES,
+  JUMP_COUNTERS,
+  Outcome,
+  PAGE_SIZE,
+  RANGE_BYTES,
+  RANGE_REST,
+  RANGES,
+  RECORD_BYTES,
+  entry as field,
+  record,
+  state,
+} from '../layout.ts';
 import { multiplyHigh, slowAccess, storeAs, tlbSlot } from '../operations.ts';
-import { type Code, callFor, type I32, type I64, i32, i64, returns, sequence, when } from '../wasm/code.ts';
+import { branchWhen, type Code, callFor, loop, type I32, type I64, i32, i64, returns, sequence, when } from '../wasm/code.ts';
 import { engine, type FunctionTable, type Memory } from '../wasm/engine.ts';
 import { type Locals, ModuleBuilder } from '../wasm/module.ts';
 import { type EmitHelpers, RegionEmitter, type Site } from './emit.ts';
@@ -262,6 +275,8 @@ export class Translator {
     const helpers: EmitHelpers = {
       exact,
       slow: module.function(['i32', 'i64', 'i32', 'i32'], ['i32'], locals => slowAccess(locals, data)),
+      findToRead: module.function(FIND, WINDOW, locals => find(locals, state.rangesRead, state.tlbRead)),
+      findToWrite: module.function(FIND, WINDOW, locals => find(locals, state.rangesWrite, state.tlbWrite)),
       slowLoad: module.function(['i32', 'i64', 'i32'], ['i32'], locals => slowLoad(locals, data)),
       slowStore: module.function(['i32', 'i64', 'i64', 'i32'], ['i32'], locals => slowStore(locals, data)),
       multiplyHigh: module.function(['i64', 'i64'], ['i64'], multiplyHigh),
@@ -398,16 +413,67 @@ export class Translator {
   }
 }
 
+const FIND = ['i32', 'i64', 'i32', 'i64', 'i64', 'i32'] as const;
+const WINDOW = ['i32', 'i64', 'i64', 'i32'] as const;
+const RETURN = returns();
+
+/**
+ * (hart, va, size, start, room, delta) → (whether it is granted, start, room, delta): by the ranges, then by the TLB, of which as many pages
+ * are taken as follow one another there.
+ */
+function find(locals: Locals, ranges: number, tlb: number): Code {
+  const hart = locals.parameter<I32>(0).get;
+  const va = locals.parameter<I64>(1).get;
+  const [start, room, delta] = [locals.parameter<I64>(3), locals.parameter<I64>(4), locals.parameter<I32>(5)];
+  const slot = locals.add<I32>('i32');
+  const page = locals.add<I64>('i64');
+  const window = (granted: 0 | 1): Code => sequence(i32.const(granted), start.get, room.get, delta.get);
+  const byRange = Array.from({ length: RANGES }, (_, i) => {
+    const at = ranges + i * RANGE_BYTES;
+    return when(
+      i64.ltU(i64.sub(va, i64.load(hart, at)), i64.load(hart, at + 8)),
+      sequence(start.set(i64.load(hart, at)), room.set(i64.load(hart, at + 8)), delta.set(i32.load(hart, at + 16)), window(1), RETURN),
+    );
+  });
+  const follows = i32.and(i64.eq(i64.load(slot.get, tlb), page.get), i32.eq(i32.load(slot.get, tlb + 8), delta.get));
+  const asFarAs = (step: number): Code =>
+    loop(page.set(i64.add(page.get, i64.const(step))), slot.set(tlbSlot(hart, page.get)), branchWhen(follows, 0));
+  return sequence(
+    ...byRange,
+    slot.set(tlbSlot(hart, va)),
+    when(
+      i64.eq(i64.load(slot.get, tlb), taggedAs(va, locals.parameter<I32>(2).get)),
+      sequence(
+        delta.set(i32.load(slot.get, tlb + 8)),
+        page.set(i64.and(va, i64.const(-PAGE_SIZE))),
+        asFarAs(-PAGE_SIZE),
+        start.set(i64.add(page.get, i64.const(PAGE_SIZE))),
+        page.set(start.get),
+        asFarAs(PAGE_SIZE),
+        room.set(i64.sub(page.get, i64.add(start.get, i64.const(RANGE_REST)))),
+        window(1),
+        RETURN,
+      ),
+    ),
+    window(0),
+  );
+}
+
+/** What a TLB's tag must be for an access; the low bits of a misaligned address make it none. */
+const taggedAs = (va: I64, size: I32): I64 => i64.and(va, i64.or(i64.const(-PAGE_SIZE), i64.extendU(i32.sub(size, i32.const(1)))));
+
 /** (hart, va, size) → physical address, or 0: by the TLB for reading, which the caller need not have asked. */
 function slowLoad(locals: Locals, data: number): Code {
   const hart = locals.parameter<I32>(0).get;
   const va = locals.parameter<I64>(1).get;
   const size = locals.parameter<I32>(2).get;
   const slot = locals.add<I32>('i32');
-  const offset = i64.and(va, i64.or(i64.const(-PAGE_SIZE), i64.extendU(i32.sub(size, i32.const(1)))));
   return sequence(
     slot.set(tlbSlot(hart, va)),
-    when(i64.eq(i64.load(slot.get, state.tlbRead), offset), returns(i32.add(i32.wrap(va), i32.load(slot.get, state.tlbRead + 8)))),
+    when(
+      i64.eq(i64.load(slot.get, state.tlbRead), taggedAs(va, size)),
+      returns(i32.add(i32.wrap(va), i32.load(slot.get, state.tlbRead + 8))),
+    ),
     i64.store(hart, va, state.faultAddress),
     callFor<I32>(data, hart, i32.const(Access.Load), size),
   );
