@@ -19,7 +19,6 @@ import {
   ENTRY_BYTES,
   type ExitKind,
   HART_STATE_BYTES,
-  PAGE_SIZE,
   TLB_ENTRIES,
   TLB_ENTRY_BYTES,
   TLB_IDENTITY,
@@ -28,7 +27,6 @@ import {
   state,
 } from './layout.ts';
 import { PageWalker } from './mmu.ts';
-import { Ranges } from './ranges.ts';
 import {
   DECLINED,
   quickAdd,
@@ -173,7 +171,7 @@ export class Processor {
       exact: (hart, operands, imm) => (this.#at(hart).exact(operands, imm) ? 1 : 0),
       csr: (hart, entry) => (this.#at(hart).csr(entry) ? 1 : 0),
     };
-    this.run = createInterpreter(memory, decodeCacheBase, decodeCacheBytes, imports, translator?.attachTo(imports) ?? null);
+    this.run = createInterpreter(memory, decodeCacheBase, decodeCacheBytes, imports, translator?.forInterpreter ?? null);
   }
 
   /** The hart whose state block lies there; made, all zero, when first asked for. */
@@ -339,8 +337,6 @@ export class Hart {
   readonly #word: number;
   readonly #context = { rounding: 0, flags: 0 };
   readonly #csr: { fcsr: number; cycles: number; instructions: number } = { fcsr: 0, cycles: 0, instructions: 0 };
-  readonly #readRanges: Ranges;
-  readonly #writeRanges: Ranges;
   #root = -1;
   /** A store by this hart may break another's reservation, or meet a frame that holds one. */
   #watched = false;
@@ -354,8 +350,6 @@ export class Hart {
     this.#u64 = processor.u64;
     processor.u8.fill(0, base, base + HART_STATE_BYTES);
     this.regs = processor.u8.subarray(base, base + ARCH_STATE_BYTES);
-    this.#readRanges = new Ranges(processor.i32, base + state.rangesRead);
-    this.#writeRanges = new Ranges(processor.i32, base + state.rangesWrite);
     this.clearReservation();
     this.flushTlb();
   }
@@ -415,10 +409,6 @@ export class Hart {
 
   /** Forgets translations: of one page (an entry of a superpage: of that 4 KiB of it), or all. After any change to a page table. */
   flushTlb(va?: number): void {
-    for (const ranges of [this.#readRanges, this.#writeRanges]) {
-      if (va === undefined) ranges.clear();
-      else ranges.dropPage(Math.floor(va / PAGE_SIZE) * PAGE_SIZE);
-    }
     for (const tlb of TLBS) {
       if (va === undefined) {
         const from = this.#word + (tlb >>> 2);
@@ -464,10 +454,7 @@ export class Hart {
     const given = fuel > 0x7fffffff ? 0x7fffffff : fuel | 0;
     i32[word + (state.fuel >>> 2)] = given;
     const watched = processor.othersReserve(this);
-    if (watched) {
-      this.#flush(state.tlbWrite);
-      this.#writeRanges.clear();
-    }
+    if (watched) this.#flush(state.tlbWrite);
     this.#watched = watched;
     const kind = processor.run(this.base, given);
     this.consumed = given - (i32[word + (state.left >>> 2)] ?? 0);
@@ -572,17 +559,13 @@ export class Hart {
 
   #beforeStore(low: number, high: number, physical: number, size: number): void {
     const frame = physical >>> 12;
-    if (this.#processor.hasCode(frame)) {
-      this.#processor.invalidateFrame(frame);
-      this.#i32[this.#word + (state.stale >>> 2)] = 1;
-    }
+    this.#processor.invalidateFrame(frame);
     if (this.#watched && this.#processor.storeWhileReserved(this, physical, size)) return;
     this.#enter(state.tlbWrite, low, high, frame);
   }
 
   /** Takes a frame out of the TLB for writing. */
   forbidWriting(frame: number): void {
-    this.#writeRanges.dropFrame(frame);
     const i32 = this.#i32;
     const from = this.#word + (state.tlbWrite >>> 2);
     for (let slot = from; slot < from + TLB_ENTRIES * 4; slot += 4) {
@@ -692,12 +675,10 @@ export class Hart {
   #enter(tlb: number, low: number, high: number, frame: number): void {
     const page = low & ~4095;
     const slot = this.#slot(tlb, low);
-    const delta = (frame * 4096 - page) | 0;
     this.#i32[slot] = page;
     this.#i32[slot + 1] = high;
-    this.#i32[slot + 2] = delta;
+    this.#i32[slot + 2] = (frame * 4096 - page) | 0;
     if (tlb === state.tlbFetch) this.#i32[slot + (TLB_IDENTITY >>> 2)] = this.#processor.identityOf(frame);
-    else (tlb === state.tlbWrite ? this.#writeRanges : this.#readRanges).add(high * 4294967296 + (page >>> 0), delta);
   }
   /** Index of the entry's first word. */
   #slot(tlb: number, low: number): number {

@@ -24,6 +24,7 @@ import {
   branch,
   branchTable,
   branchWhen,
+  call,
   callFor,
   callIndirectFor,
   f32,
@@ -59,11 +60,8 @@ export interface TranslatorImports {
   readonly table: FunctionTable;
   /** A counter has run out for state.pc; returns what it counts from now. */
   hot(hart: number): number;
-  /**
-   * Translated code, by its place in the table, has left by a site: makes the state in the block that of the instruction's beginning. An
-   * ExitKind to return, or less than 0: the interpreter is to do the next instruction.
-   */
-  settle(hart: number, index: number, outcome: number): number;
+  /** Translated code, by its place in the table, has left by a site: makes the state in the block that of the instruction's beginning. */
+  settle(hart: number, index: number, outcome: number): void;
 }
 /** The translator's part of the interpreter. */
 export interface Translation {
@@ -108,14 +106,16 @@ function interpreterModule(cacheBase: number, cacheBytes: number, counters: numb
     exact: module.importFunction('exact', ['i32', 'i32', 'i32'], ['i32']),
     csr: module.importFunction('csr', ['i32', 'i32'], ['i32']),
     hot: counters === null ? -1 : module.importFunction('hot', ['i32'], ['i32']),
-    settle: counters === null ? -1 : module.importFunction('settle', ['i32', 'i32', 'i32'], ['i32']),
+    settle: counters === null ? -1 : module.importFunction('settle', ['i32', 'i32', 'i32'], []),
   };
   if (counters !== null) module.importTable();
   const fused = addFusedFunctions(module);
   const helpers: Helpers = {
     ...imported,
     slow: module.function(['i32', 'i64', 'i32', 'i32'], ['i32'], locals => slowAccess(locals, imported.data)),
-    multiplyHigh: module.function(['i64', 'i64'], ['i64'], multiplyHigh),
+    multiplyHigh: module.function(['i64', 'i64'], ['i64'], locals =>
+      multiplyHigh(locals.parameter<I64>(0).get, locals.parameter<I64>(1).get, [locals.add('i64'), locals.add('i64')]),
+    ),
     fusedD: fused.double,
     fusedS: fused.single,
     translated: counters === null ? -1 : module.signature(['i32'], ['i32']),
@@ -254,7 +254,6 @@ class Run {
       this.#left.set(i32.load(hart, state.left)),
       this.#retired.set(i32.load(hart, state.retired)),
     );
-    const settled = i32.const(Outcome.InterpretOne);
     return sequence(
       at.set(i32.load(entry.get, field.imm)),
       loop(
@@ -264,11 +263,8 @@ class Run {
             this.#undo(),
             outcome.set(callIndirectFor<I32>(this.#helpers.translated, i32.load(at.get, record.index), hart)),
             when(
-              i32.gtS(outcome.get, settled),
-              when(
-                i32.geS(outcome.tee(callFor<I32>(this.#helpers.settle, hart, i32.load(at.get, record.index), outcome.get)), i32.const(0)),
-                returns(outcome.get),
-              ),
+              i32.gtS(outcome.get, i32.const(Outcome.InterpretOne)),
+              call(this.#helpers.settle, hart, i32.load(at.get, record.index), outcome.get),
             ),
             reload,
             when(i32.eqz(outcome.get), branch(depthOfNext + 3)),

@@ -30,10 +30,6 @@ export const state = {
   /** Doubles: the virtual time, and the count of instructions, at which the present run began. */
   now: 608,
   instret: 616,
-  /** A store of translated code met code, since that began. */
-  stale: 624,
-  rangesRead: 640,
-  rangesWrite: 832,
   tlbRead: 8192,
   tlbWrite: 16384,
   tlbFetch: 24576,
@@ -45,15 +41,6 @@ export const HART_STATE_BYTES = 32768;
 /** A software TLB: direct-mapped by page number. An entry: virtual address of the page (i64, -1: none), physical minus virtual (i32). */
 export const TLB_ENTRIES = 512;
 export const TLB_ENTRY_BYTES = 16;
-/**
- * Beside each TLB for data, some ranges of pages that follow one another in virtual and in physical memory, all of which that TLB has held
- * since it was flushed. A range: first virtual address (i64); its length less RANGE_REST, or 0 for none (i64): what begins at a lesser
- * offset also ends in it; physical minus virtual (i32).
- */
-export const RANGES = 8;
-export const RANGE_BYTES = 24;
-/** The widest access less one. */
-export const RANGE_REST = 7;
 /** In an entry of the TLB for fetches: the identity of the code on that page (translate/), 0 for none. */
 export const TLB_IDENTITY = 12;
 
@@ -87,7 +74,10 @@ export const record = {
 } as const;
 export const RECORD_BYTES = 32;
 
-/** What translated code returns: on by pc, one instruction for the interpreter, or, from `FirstSite` on, the site that it left by. */
+/**
+ * What translated code returns: on by pc; one instruction at pc for the interpreter; or, from `FirstSite` on, that too, at the site that it
+ * left by.
+ */
 export const Outcome = { GoOn: 0, InterpretOne: 1, FirstSite: 2 } as const;
 
 /** Counters of jumps by where they go, one word each, count down to the moment at which the translator has a look. */

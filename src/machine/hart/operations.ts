@@ -4,7 +4,7 @@
  */
 import type { AccessSize, LoadKind, Operands } from './isa/operands.ts';
 import { Access, type AccessKind, state, TLB_ENTRIES } from './layout.ts';
-import { type Code, callFor, type I32, type I64, i32, i64, sequence, when } from './wasm/code.ts';
+import { after, type Code, callFor, type I32, type I64, i32, i64, type Local, sequence, when } from './wasm/code.ts';
 import type { Locals } from './wasm/module.ts';
 
 export const loadAs: Readonly<Record<LoadKind, (at: I32) => I64>> = {
@@ -81,17 +81,16 @@ export function slowAccess(locals: Locals, data: number): Code {
   );
 }
 
-/** High half of a 64×64 product out of four 32×32 ones. */
-export function multiplyHigh(locals: Locals): Code {
-  const a = locals.parameter<I64>(0);
-  const b = locals.parameter<I64>(1);
-  const [middle, carry] = [locals.add<I64>('i64'), locals.add<I64>('i64')];
+/** High half of an unsigned 64×64 product out of four 32×32 ones. The operands are used several times. */
+export function multiplyHigh(a: I64, b: I64, [middle, carry]: readonly [Local<I64>, Local<I64>]): I64 {
   const half = i64.const(32);
   const low = (x: I64): I64 => i64.and(x, i64.const(0xffffffff));
   const high = (x: I64): I64 => i64.shrU(x, half);
-  return sequence(
-    middle.set(i64.add(i64.mul(high(a.get), low(b.get)), high(i64.mul(low(a.get), low(b.get))))),
-    carry.set(i64.add(i64.mul(low(a.get), high(b.get)), low(middle.get))),
-    i64.add(i64.add(i64.mul(high(a.get), high(b.get)), high(middle.get)), high(carry.get)),
+  return after(
+    sequence(
+      middle.set(i64.add(i64.mul(high(a), low(b)), high(i64.mul(low(a), low(b))))),
+      carry.set(i64.add(i64.mul(low(a), high(b)), low(middle.get))),
+    ),
+    i64.add(i64.add(i64.mul(high(a), high(b)), high(middle.get)), high(carry.get)),
   );
 }

@@ -4,21 +4,25 @@
  *
  * What always holds:
  * - The function leaves only between instructions, and what it then leaves behind is what the interpreter would have at that boundary.
- * - An instruction that faults has changed nothing; the site that it leaves by says what of its block must be taken back.
+ * - It does what the quick ways of the interpreter do and nothing else: it calls no one. What they cannot do, or what faults, it leaves to the
+ *   interpreter before it has changed anything; the site that it leaves by says what of the block must be taken back.
  * - No block is begun unless the fuel lasts to the beginning of the last instruction on any way to the next check.
- * - An address is used only after a TLB entry, or the walk behind it, has granted that very access in this very call.
+ * - An address is used only after a TLB entry has granted that very access in this very call. So it never stores to a frame that holds code
+ *   (hart.ts), and never to what it was made from.
+ *
+ * A call, even one that is never reached, would have the engine keep the registers of the guest in memory: hence none.
  */
-import { floatImm, Access, ExitKind, Outcome, RANGE_REST, TLB_ENTRIES, TLB_IDENTITY, state } from '../layout.ts';
+import { Access, Outcome, TLB_ENTRIES, TLB_IDENTITY, state } from '../layout.ts';
 import type { InstructionCosts } from '../isa/instruction.ts';
 import type { AccessSize, Operands } from '../isa/operands.ts';
-import { atomicOperations, loadAs, sizeOf, storeAs, tlbSlot } from '../operations.ts';
+import { type FusedWays, fusedWays } from '../isa/fused.ts';
+import { atomicOperations, loadAs, multiplyHigh, sizeOf, storeAs, tlbSlot } from '../operations.ts';
 import {
   after,
   block,
   branch,
   branchWhen,
   type Code,
-  callFor,
   type F64,
   f32,
   f64,
@@ -36,29 +40,12 @@ import type { Locals } from '../wasm/module.ts';
 import type { Block, Region, Step } from './region.ts';
 import { type Structure, structure } from './structure.ts';
 
-/** A place where an instruction, or a block for want of fuel, may leave. */
+/** A place where an instruction is left to the interpreter, for want of fuel or because it is not one for the quick ways. */
 export interface Site {
-  /** Where to go on. */
   readonly pc: number;
   /** What to give back of the block: cycles, and instructions. */
   readonly cycles: number;
   readonly instructions: number;
-  /** null: the interpreter does the next instruction. */
-  readonly exit: ExitKind | null;
-}
-
-/** Numbers of functions in the module. */
-export interface EmitHelpers {
-  /** (hart, va, size, window) → (whether it is granted, a window with it) */
-  readonly findToRead: number;
-  readonly findToWrite: number;
-  readonly slowLoad: number;
-  readonly slowStore: number;
-  readonly slow: number;
-  readonly exact: number;
-  readonly multiplyHigh: number;
-  readonly fusedD: number;
-  readonly fusedS: number;
 }
 
 export interface EmitOptions {
@@ -67,24 +54,9 @@ export interface EmitOptions {
   identity(page: number): number;
 }
 
-const SCRATCH = 2;
-/** sp, gp, tp: whatever a function does to them, they stay near. */
-const ALWAYS_NEAR = new Set([2, 3, 4]);
-/** Windows of loops for addresses that are computed, in one region: more would crowd the registers out. */
-const LOOP_WINDOWS_MAX = 12;
-/** Cycles between two checks of the fuel, unless one block has more. */
-const UNCHECKED_MAX = 400;
-const EPILOGUE_LABEL = -1;
-/** Of acc: an instruction retired. */
-const ONE_RETIRED = 4294967296;
-
-/**
- * A range (layout.ts), or a page that the TLB holds, to which a base register pointed lately. Nothing in it can become wrong before the call
- * ends: page tables change only between runs.
- */
+/** A page that the TLB held: its virtual address, and physical minus virtual. It cannot become wrong before the call ends. */
 interface Window {
-  readonly start: Local<I64>;
-  readonly room: Local<I64>;
+  readonly page: Local<I64>;
   readonly delta: Local<I32>;
 }
 interface Plan {
@@ -93,17 +65,24 @@ interface Plan {
   /** By what the window is shared. */
   readonly window: string;
   /**
-   * `near`: the address hardly ever leaves its window: that, then the functions of the module. `loop`: the window, then the TLB, which brings
-   * a new window. `first`, `again`: several accesses by one value of a register, the first of which takes the window from the TLB. `once`: the
-   * TLB alone.
+   * `near`, `again`: the address is likely in the window, else the TLB brings a new one. `first`: the TLB brings one for accesses that follow.
+   * `once`: the TLB alone.
    */
-  readonly use: 'near' | 'loop' | 'first' | 'again' | 'once';
+  readonly use: 'near' | 'first' | 'again' | 'once';
 }
+
+/** sp, gp, tp: whatever a function does to them, they stay near. */
+const ALWAYS_NEAR = new Set([2, 3, 4]);
+const SCRATCH = 2;
+/** Cycles between two checks of the fuel, unless one block has more. */
+const UNCHECKED_MAX = 400;
+const EPILOGUE_LABEL = -1;
+/** Of acc: an instruction retired. */
+const ONE_RETIRED = 4294967296;
 
 export class RegionEmitter {
   readonly sites: Site[] = [];
   readonly #region: Region;
-  readonly #helpers: EmitHelpers;
   readonly #options: EmitOptions;
   readonly #locals: Locals;
   readonly #hart: Local<I32>;
@@ -125,20 +104,20 @@ export class RegionEmitter {
   readonly #dirtyF = new Set<number>();
   readonly #windows = new Map<string, Window>();
   #usesQuick = false;
+  #fusedWays: FusedWays | null = null;
+  #product: readonly [Local<I64>, Local<I64>] | null = null;
   readonly #nodes: readonly (Block | undefined)[];
   readonly #nodeAt = new Map<number, number>();
   readonly #structure: Structure;
   readonly #steady = new Map<number, Set<number>>();
-  #loopWindows = 0;
   readonly #need: readonly number[];
   readonly #checked: readonly boolean[];
   readonly #out: number[] = [];
   readonly #labels: number[] = [];
 
-  constructor(region: Region, locals: Locals, helpers: EmitHelpers, options: EmitOptions) {
+  constructor(region: Region, locals: Locals, options: EmitOptions) {
     this.#region = region;
     this.#locals = locals;
-    this.#helpers = helpers;
     this.#options = options;
     this.#hart = locals.parameter(0);
     this.#acc = locals.add('i64');
@@ -166,14 +145,11 @@ export class RegionEmitter {
   body(): Code {
     this.#label('block', EPILOGUE_LABEL, () => this.#tree(0));
     const hart = this.#hart.get;
-    const prologue: Code[] = [
-      i32.store(hart, i32.const(0), state.stale),
-      this.#pc.set(i64.load(hart, state.pc)),
-      this.#acc.set(i64.load(hart, state.left)),
-    ];
+    const prologue: Code[] = [this.#pc.set(i64.load(hart, state.pc)), this.#acc.set(i64.load(hart, state.left))];
     for (const [i, x] of this.#x) prologue.push(x.set(i64.load(hart, state.x + i * 8)));
     for (const [i, f] of this.#fx) prologue.push(f.set(f64.load(hart, state.f + i * 8)));
-    if (this.#usesQuick) prologue.push(this.#refreshQuick());
+    for (const { page } of this.#windows.values()) prologue.push(page.set(i64.const(-1)));
+    if (this.#usesQuick) prologue.push(this.#quick.set(i32.eq(i32.and(i32.load(hart, state.fcsr), i32.const(0xe1)), i32.const(1))));
     const { get: acc } = this.#acc;
     const epilogue: Code[] = [
       ...[...this.#dirtyX].map(i => i64.store(hart, this.#xLocal(i).get, state.x + i * 8)),
@@ -332,7 +308,7 @@ export class RegionEmitter {
   #block(node: number): void {
     const each = this.#nodes[node] as Block;
     if (this.#checked[node]) {
-      const site = this.#site({ pc: each.va, cycles: 0, instructions: 0, exit: null });
+      const site = this.#site({ pc: each.va, cycles: 0, instructions: 0 });
       this.#emit(
         when(
           i32.leS(i32.wrap(this.#acc.get), i32.const(this.#need[node] as number)),
@@ -348,17 +324,15 @@ export class RegionEmitter {
     let spent = 0;
     const plans = this.#plan(node, each);
     for (const [i, step] of each.steps.entries()) {
-      const before = { pc: step.va, cycles: cost - spent, instructions: each.steps.length - i };
+      const site: Site = { pc: step.va, cycles: cost - spent, instructions: each.steps.length - i };
       spent += this.#costOf(step);
-      const behind = { pc: step.va + step.decoded.length, cycles: cost - spent, instructions: each.steps.length - i - 1 };
-      const writer = this.#operands(step, before, behind, plans[i], found => {
+      const operands = this.#operands(step, site, plans[i], found => {
         condition = found;
       });
-      const { row } = step.decoded;
-      const code =
-        row.exact && row.hasRounding && !row.fastRounding.includes(step.decoded.rm) ? writer.exactly(0) : row.meaning(writer.operands);
-      // The label is there for meanings that end early; and after an atomic the code itself may be another.
-      this.#emit(block(code, row.cost === 'amo' ? writer.leaveIfStale() : []));
+      const { row, rm } = step.decoded;
+      const exactOnly = row.exact && row.hasRounding && !row.fastRounding.includes(rm);
+      // The label is there for meanings that end early.
+      this.#emit(block(exactOnly ? operands.exactUnless(i32.const(0)) : row.meaning(operands)));
     }
     const { end } = each;
     switch (end.kind) {
@@ -419,13 +393,10 @@ export class RegionEmitter {
     this.#dirtyF.add(i);
     return this.#fLocal(i).set(value);
   }
-  #refreshQuick(): Code {
-    return this.#quick.set(i32.eq(i32.and(i32.load(this.#hart.get, state.fcsr), i32.const(0xe1)), i32.const(1)));
-  }
   #window(key: string): Window {
     let found = this.#windows.get(key);
     if (!found) {
-      found = { start: this.#locals.add('i64'), room: this.#locals.add('i64'), delta: this.#locals.add('i32') };
+      found = { page: this.#locals.add('i64'), delta: this.#locals.add('i32') };
       this.#windows.set(key, found);
     }
     return found;
@@ -436,8 +407,8 @@ export class RegionEmitter {
   /** For each step of a block that loads or stores, by which way. */
   #plan(node: number, { steps }: Block): (Plan | undefined)[] {
     const loop = this.#structure.loopOf[node] as number;
-    /** For each register the window of its present value in this block, by kind. */
-    const groups = new Map<string, string>();
+    /** Registers, and kinds of access, that have a window for their present value. */
+    const groups = new Set<string>();
     return steps.map((step, i) => {
       const { row, rs1: base, rd } = step.decoded;
       let plan: Plan | undefined;
@@ -445,15 +416,10 @@ export class RegionEmitter {
         const { again, store } = this.#laterAccesses(steps, i);
         const tlb = row.cost === 'store' || store || base === 2 ? Access.Store : Access.Load;
         const key = `${base} ${tlb}`;
-        const group = groups.get(key);
         if (ALWAYS_NEAR.has(base)) plan = { tlb, window: key, use: 'near' };
         else if (this.#steadyIn(loop).has(base)) plan = { tlb, window: `${loop} ${key}`, use: 'near' };
-        else if (group !== undefined) plan = { tlb, window: group, use: group.startsWith('value') ? 'again' : 'loop' };
-        else if (loop !== 0 && this.#loopWindows < LOOP_WINDOWS_MAX) {
-          this.#loopWindows++;
-          plan = { tlb, window: `${node} ${i}`, use: 'loop' };
-        } else plan = { tlb, window: `value ${key}`, use: again ? 'first' : 'once' };
-        if (again && plan.use !== 'near') groups.set(key, plan.window);
+        else plan = { tlb, window: `value ${key}`, use: groups.has(key) ? 'again' : again ? 'first' : 'once' };
+        if (again) groups.add(key);
       }
       if (row.operands[0] === 'rd') for (const tlb of [1, 2]) groups.delete(`${rd} ${tlb}`);
       return plan;
@@ -492,25 +458,20 @@ export class RegionEmitter {
 
   // --- one instruction -----------------------------------------------------------------------------------------------------------
 
-  #operands(
-    step: Step,
-    before: Omit<Site, 'exit'>,
-    behind: Omit<Site, 'exit'>,
-    plan: Plan | undefined,
-    onCondition: (condition: I32) => void,
-  ) {
+  #operands(step: Step, site: Site, plan: Plan | undefined, onCondition: (condition: I32) => void): Operands {
     const hart = this.#hart.get;
     const va = this.#va;
     const pa = this.#pa;
     const slot = this.#slot;
-    const h = this.#helpers;
     const { decoded } = step;
-    const { row, rd, rs1, rs2, rs3, rm, number } = decoded;
+    const { row, rd, rs1, rs2, rs3 } = decoded;
     const imm = i64.const(decoded.imm);
+    let outcome: I32 | null = null;
     /** From within the instruction's own label, and so many more. */
-    const exit = (deeper: number): Code => branch(this.#depth(EPILOGUE_LABEL) + 1 + deeper);
-    const leave = (kind: ExitKind | null, deeper: number, at = before): Code =>
-      sequence(this.#outcome.set(this.#site({ ...at, exit: kind })), exit(deeper));
+    const leave = (deeper: number): Code => {
+      outcome ??= this.#site(site);
+      return sequence(this.#outcome.set(outcome), branch(this.#depth(EPILOGUE_LABEL) + 1 + deeper));
+    };
     const x1 = (): I64 => this.#getX(rs1);
     const d = (i: number): F64 => this.#fLocal(i).get;
     const bits = (i: number): I64 => i64.reinterpret(d(i));
@@ -518,88 +479,39 @@ export class RegionEmitter {
     const setRd = (value: I64): Code => this.#setX(rd, value);
     const setBits = (value: I64): Code => this.#setF(rd, f64.reinterpret(value));
 
-    const exactly = (deeper: number): Code => {
-      this.#usesQuick = true;
-      const sources: Code[] = row.operands.map(operand => {
-        if (operand === 'rs1') return i64.store(hart, x1(), state.x + rs1 * 8);
-        const i = operand === 'fs1' ? rs1 : operand === 'fs2' ? rs2 : operand === 'fs3' ? rs3 : -1;
-        return i < 0 ? [] : f64.store(hart, d(i), state.f + i * 8);
-      });
-      const toFloat = row.operands[0] === 'fd';
-      const target = toFloat ? state.f + rd * 8 : rd === 0 ? state.sink : state.x + rd * 8;
-      const done = callFor<I32>(h.exact, hart, i32.const(target | (rs1 << 19) | (rs2 << 27)), i32.const(floatImm(rm, rs3, number)));
+    /** Leaves the physical address in `pa`. The low bits of a misaligned address make the tag differ: it is left to the interpreter. */
+    const locate = (size: AccessSize, address: I64, { tlb, window, use }: Plan): Code => {
+      const entries = tlb === Access.Store ? state.tlbWrite : state.tlbRead;
+      const tag = i64.and(va.get, i64.const(-4096 + size - 1));
+      const ask = (deeper: number): Code =>
+        sequence(slot.set(tlbSlot(hart, va.get)), when(i64.ne(i64.load(slot.get, entries), tag), leave(deeper + 1)));
+      const found = i32.load(slot.get, entries + 8);
+      if (use === 'once') return sequence(va.set(address), ask(0), pa.set(i32.add(i32.wrap(va.get), found)));
+      const { page, delta } = this.#window(window);
+      const keep = sequence(page.set(i64.and(va.get, i64.const(-4096))), delta.set(found));
       return sequence(
-        ...(rs1 === 0 && row.operands.includes('rs1') ? [] : sources),
-        when(i32.eqz(done), leave(ExitKind.IllegalInstruction, deeper + 1)),
-        toFloat ? this.#setF(rd, f64.load(hart, target)) : rd === 0 ? [] : setRd(i64.load(hart, target)),
-        this.#refreshQuick(),
+        va.set(address),
+        use === 'first' ? sequence(ask(0), keep) : when(i64.ne(tag, page.get), sequence(ask(1), keep)),
+        pa.set(i32.add(i32.wrap(va.get), delta.get)),
       );
-    };
-
-    const tlbOf = (access: 1 | 2): number => (access === Access.Store ? state.tlbWrite : state.tlbRead);
-    /**
-     * Leaves the physical address in `pa`; `slow` does what has to be done where the quick ways end, within two labels, and either leaves
-     * `pa` or goes out by the outer of them.
-     */
-    const locate = (size: AccessSize, address: I64, how: Plan, slow: Code): Code => {
-      const tlb = tlbOf(how.tlb);
-      const setSlot = slot.set(tlbSlot(hart, va.get));
-      const inTlb = i64.eq(i64.load(slot.get, tlb), i64.and(va.get, i64.const(-4096 + size - 1)));
-      if (how.use === 'once') {
-        return sequence(
-          va.set(address),
-          setSlot,
-          block(block(branchWhen(inTlb, 0), slow, branch(1)), pa.set(i32.add(i32.wrap(va.get), i32.load(slot.get, tlb + 8)))),
-        );
-      }
-      const { start, room, delta } = this.#window(how.window);
-      const inWindow = branchWhen(i64.ltU(i64.sub(va.get, start.get), room.get), 0);
-      const find = sequence(
-        callFor(how.tlb === Access.Store ? h.findToWrite : h.findToRead, hart, va.get, i32.const(size), start.get, room.get, delta.get),
-        [...delta.set(EMPTY), ...room.set(EMPTY), ...start.set(EMPTY)],
-      );
-      const byPage = sequence(start.set(i64.and(va.get, i64.const(-4096))), room.set(i64.const(4096 - RANGE_REST)));
-      const loadDelta = i32.load(slot.get, tlb + 8);
-      const ways = {
-        near: [...inWindow, ...find, ...branchWhen(EMPTY, 0)],
-        // Memory that follows on in the same way may be in one range with that of before.
-        loop: sequence(
-          inWindow,
-          setSlot,
-          block(
-            branchWhen(i32.eqz(inTlb), 0),
-            pa.set(loadDelta),
-            block(branchWhen(i32.ne(pa.get, delta.get), 0), [...find, 0x1a], branch(2)),
-            delta.set(pa.get),
-            byPage,
-            branch(1),
-          ),
-        ),
-        first: sequence(
-          setSlot,
-          block(branchWhen(i32.eqz(inTlb), 0), delta.set(loadDelta), byPage, branch(1)),
-          // What was there need not live on.
-          room.set(i64.const(0)),
-        ),
-        again: sequence(inWindow, setSlot, block(branchWhen(i32.eqz(inTlb), 0), delta.set(loadDelta), byPage, branch(1))),
-      }[how.use];
-      return sequence(va.set(address), block(block(ways, slow, branch(1)), pa.set(i32.add(i32.wrap(va.get), delta.get))));
     };
     const direct = (access: 1 | 2): Plan => ({ tlb: access, window: '', use: 'once' });
-    const findSlowly = (access: 1 | 2, size: AccessSize): Code =>
-      when(i32.eqz(pa.tee(callFor<I32>(h.slow, hart, va.get, i32.const(access), i32.const(size)))), leave(ExitKind.PageFault, 3));
+    const quick = (): I32 => {
+      this.#usesQuick = true;
+      return this.#quick.get;
+    };
 
-    const operands: Operands = {
+    return {
       get rs1() {
         return x1();
       },
-      rs2: row.operands.some(operand => operand === 'rs2') ? this.#getX(rs2) : i64.const(0),
+      rs2: row.operands.includes('rs2') ? this.#getX(rs2) : i64.const(0),
       imm,
       get address() {
         return decoded.imm === 0 ? x1() : i64.add(x1(), imm);
       },
       pc: i64.const(step.va),
-      nextPc: i64.const(behind.pc),
+      nextPc: i64.const(step.va + decoded.length),
       setRd,
 
       get bits1() {
@@ -637,28 +549,17 @@ export class RegionEmitter {
       setBits,
       setD: value => this.#setF(rd, value),
       setS: value => setBits(i64.or(i64.extendU(i32.reinterpret(value)), i64.const(-0x100000000n))),
-      nearestAndInexact: this.#quick.get,
+      get nearestAndInexact() {
+        return quick();
+      },
       inexactRaised: i32.and(i32.load(hart, state.fcsr), i32.const(1)),
       roundingValid: i32.leU(i32.and(i32.load(hart, state.fcsr), i32.const(0xe0)), i32.const(0x80)),
-      fusedD: (a, b, c) => callFor<F64>(h.fusedD, a, b, c),
-      fusedS: (a, b, c) => callFor(h.fusedS, a, b, c),
-      exactUnless: condition => when(i32.eqz(condition), sequence(exactly(1), branch(1))),
+      fusedD: (a, b, c) => this.#fused().double(a, b, c),
+      fusedS: (a, b, c) => this.#fused().single(a, b, c),
+      exactUnless: condition => when(i32.eqz(condition), leave(1)),
 
-      load: (kind, address) => {
-        const size = sizeOf[kind];
-        const slow = when(i32.eqz(pa.tee(callFor<I32>(h.slowLoad, hart, va.get, i32.const(size)))), leave(ExitKind.PageFault, 3));
-        return after(locate(size, address, plan ?? direct(Access.Load), slow), loadAs[kind](pa.get));
-      },
-      store: (size, address, value) => {
-        // The slow way stores by itself. Where it met code, this region may be gone: out behind the instruction.
-        const slow = sequence(
-          this.#slot.set(callFor<I32>(h.slowStore, hart, va.get, value, i32.const(size))),
-          when(i32.eq(slot.get, i32.const(1)), leave(ExitKind.PageFault, 4)),
-          when(slot.get, leave(null, 4, behind)),
-          branch(2),
-        );
-        return block(locate(size, address, plan ?? direct(Access.Store), slow), storeAs[size](pa.get, value));
-      },
+      load: (kind, address) => after(locate(sizeOf[kind], address, plan ?? direct(Access.Load)), loadAs[kind](pa.get)),
+      store: (size, address, value) => sequence(locate(size, address, plan ?? direct(Access.Store)), storeAs[size](pa.get, value)),
       ...(row.cost === 'amo'
         ? atomicOperations({
             hart,
@@ -667,8 +568,8 @@ export class RegionEmitter {
             rs1: x1(),
             rs2: this.#getX(rs2),
             setRd,
-            locate: (access, size) => locate(size, x1(), direct(access), findSlowly(access, size)),
-            misaligned: leave(ExitKind.Misaligned, 1),
+            locate: (access, size) => locate(size, x1(), direct(access)),
+            misaligned: leave(1),
             doneFromIf: branch(1),
           })
         : noAtomics),
@@ -678,7 +579,7 @@ export class RegionEmitter {
         onCondition(condition);
         return [];
       },
-      multiplyHigh: (a, b) => callFor<I64>(h.multiplyHigh, a, b),
+      multiplyHigh: (a, b) => this.#multiplyHigh(a, b),
       system: () => {
         throw new Error(`${row.name} is the interpreter's`);
       },
@@ -686,11 +587,16 @@ export class RegionEmitter {
       f: this.#f,
       g: this.#g,
     };
-    return {
-      operands,
-      exactly,
-      leaveIfStale: (): Code => when(i32.load(hart, state.stale), leave(null, 1, behind)),
-    };
+  }
+
+  /** What the interpreter has functions for is written out: a call would cost more. */
+  #fused(): FusedWays {
+    this.#fusedWays ??= fusedWays(type => this.#locals.add(type));
+    return this.#fusedWays;
+  }
+  #multiplyHigh(a: I64, b: I64): I64 {
+    this.#product ??= [this.#locals.add('i64'), this.#locals.add('i64')];
+    return multiplyHigh(a, b, this.#product);
   }
 }
 
@@ -698,9 +604,6 @@ const noAtomic = (): never => {
   throw new Error('not an atomic instruction');
 };
 const noAtomics = { atomicAddress: noAtomic, atomicLoad: noAtomic, atomicStore: noAtomic, reserve: [], storeConditional: noAtomic };
-
-/** What is on the stack already. */
-const EMPTY = [] as readonly number[] as I32 & I64;
 
 const writesX = ({ decoded }: Step, register: number): boolean => decoded.row.operands[0] === 'rd' && decoded.rd === register;
 const isAccess = (step: Step): boolean => step.decoded.row.cost === 'load' || step.decoded.row.cost === 'store';

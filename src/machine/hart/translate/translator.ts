@@ -7,28 +7,12 @@
  *   is kept as the cache of decoded instructions keeps it (hart.ts), and dropped with it.
  * - Records, functions and the pages compared with are bounded; whole modules go, the oldest first.
  */
-import { addFusedFunctions } from '../isa/fused.ts';
 import type { InstructionCosts } from '../isa/instruction.ts';
-import { ENTER, type InterpreterImports, type Translation } from '../interpreter.ts';
-import {
-  Access,
-  ENTRY_BYTES,
-  JUMP_COUNTERS,
-  Outcome,
-  PAGE_SIZE,
-  RANGE_BYTES,
-  RANGE_REST,
-  RANGES,
-  RECORD_BYTES,
-  entry as field,
-  record,
-  state,
-} from '../layout.ts';
-import { multiplyHigh, slowAccess, storeAs, tlbSlot } from '../operations.ts';
-import { branchWhen, type Code, callFor, loop, type I32, type I64, i32, i64, returns, sequence, when } from '../wasm/code.ts';
+import { ENTER, type Translation } from '../interpreter.ts';
+import { ENTRY_BYTES, entry as field, JUMP_COUNTERS, Outcome, PAGE_SIZE, RECORD_BYTES, record, state } from '../layout.ts';
 import { engine, type FunctionTable, type Memory } from '../wasm/engine.ts';
-import { type Locals, ModuleBuilder } from '../wasm/module.ts';
-import { type EmitHelpers, RegionEmitter, type Site } from './emit.ts';
+import { ModuleBuilder } from '../wasm/module.ts';
+import { RegionEmitter, type Site } from './emit.ts';
 import { CodePages } from './pages.ts';
 import { type CodeSource, findRegion, type Region } from './region.ts';
 
@@ -108,7 +92,6 @@ export class Translator {
   readonly #records = new Map<number, number[]>();
   readonly #recordsOfFrame = new Map<number, Set<number>>();
   #pending: Pending[] = [];
-  #imports: InterpreterImports | null = null;
   #bytes = 0;
 
   constructor(memory: Memory, lowLimit: number, costs: InstructionCosts, options: TranslateOptions, cache: CodeCache) {
@@ -129,9 +112,8 @@ export class Translator {
     cache.i32.fill(threshold, base >>> 2, firstRecord >>> 2);
   }
 
-  /** The interpreter's part of it; translated code calls the interpreter's imports. */
-  attachTo(imports: InterpreterImports): Translation {
-    this.#imports = imports;
+  /** The interpreter's part of it. */
+  get forInterpreter(): Translation {
     return {
       counters: this.#counters,
       imports: {
@@ -264,25 +246,9 @@ export class Translator {
     const pending = this.#pending;
     if (pending.length === 0) return;
     this.#pending = [];
-    const imports = this.#imports;
-    if (!imports) throw new Error('attached to no interpreter');
     while (this.#modules.length > 0 && this.#isFull(pending.length)) this.#evict();
 
     const module = new ModuleBuilder(65536);
-    const data = module.importFunction('data', ['i32', 'i32', 'i32'], ['i32']);
-    const exact = module.importFunction('exact', ['i32', 'i32', 'i32'], ['i32']);
-    const fused = addFusedFunctions(module);
-    const helpers: EmitHelpers = {
-      exact,
-      slow: module.function(['i32', 'i64', 'i32', 'i32'], ['i32'], locals => slowAccess(locals, data)),
-      findToRead: module.function(FIND, WINDOW, locals => find(locals, state.rangesRead, state.tlbRead)),
-      findToWrite: module.function(FIND, WINDOW, locals => find(locals, state.rangesWrite, state.tlbWrite)),
-      slowLoad: module.function(['i32', 'i64', 'i32'], ['i32'], locals => slowLoad(locals, data)),
-      slowStore: module.function(['i32', 'i64', 'i64', 'i32'], ['i32'], locals => slowStore(locals, data)),
-      multiplyHigh: module.function(['i64', 'i64'], ['i64'], multiplyHigh),
-      fusedD: fused.double,
-      fusedS: fused.single,
-    };
     const regions = pending.map(({ region, pages }, i): Translated => {
       let sites: readonly Site[] = [];
       const identity = (page: number): number => pages.get(page) ?? 0;
@@ -290,7 +256,7 @@ export class Translator {
         ['i32'],
         ['i32'],
         locals => {
-          const emitter = new RegionEmitter(region, locals, helpers, { costs: this.#costs, identity });
+          const emitter = new RegionEmitter(region, locals, { costs: this.#costs, identity });
           const body = emitter.body();
           sites = emitter.sites;
           return body;
@@ -301,7 +267,7 @@ export class Translator {
     });
     const bytes = module.bytes();
     const { exports } = new engine.Instance(new engine.Module(bytes), {
-      env: { memory: this.#memory, data: imports.data, exact: imports.exact },
+      env: { memory: this.#memory },
     });
     this.#modules.push({ bytes: bytes.length, regions });
     this.#bytes += bytes.length;
@@ -399,97 +365,15 @@ export class Translator {
 
   // --- leaving ---------------------------------------------------------------------------------------------------------------------
 
-  #settle(hart: number, index: number, outcome: number): number {
+  #settle(hart: number, index: number, outcome: number): void {
     const site = this.#byIndex[index]?.sites[outcome - Outcome.FirstSite];
     if (!site) throw new Error(`translated code ${index} left by ${outcome}`);
     const { i32 } = this.#cache;
     const at = hart >>> 2;
-    const { pc, cycles, instructions, exit } = site;
+    const { pc, cycles, instructions } = site;
     i32[at + (state.pc >>> 2)] = pc | 0;
     i32[at + (state.pc >>> 2) + 1] = Math.floor(pc / 4294967296) | 0;
     i32[at + (state.left >>> 2)] = (i32[at + (state.left >>> 2)] ?? 0) + cycles;
     i32[at + (state.retired >>> 2)] = (i32[at + (state.retired >>> 2)] ?? 0) - instructions;
-    return exit ?? -1;
   }
-}
-
-const FIND = ['i32', 'i64', 'i32', 'i64', 'i64', 'i32'] as const;
-const WINDOW = ['i32', 'i64', 'i64', 'i32'] as const;
-const RETURN = returns();
-
-/**
- * (hart, va, size, start, room, delta) → (whether it is granted, start, room, delta): by the ranges, then by the TLB, of which as many pages
- * are taken as follow one another there.
- */
-function find(locals: Locals, ranges: number, tlb: number): Code {
-  const hart = locals.parameter<I32>(0).get;
-  const va = locals.parameter<I64>(1).get;
-  const [start, room, delta] = [locals.parameter<I64>(3), locals.parameter<I64>(4), locals.parameter<I32>(5)];
-  const slot = locals.add<I32>('i32');
-  const page = locals.add<I64>('i64');
-  const window = (granted: 0 | 1): Code => sequence(i32.const(granted), start.get, room.get, delta.get);
-  const byRange = Array.from({ length: RANGES }, (_, i) => {
-    const at = ranges + i * RANGE_BYTES;
-    return when(
-      i64.ltU(i64.sub(va, i64.load(hart, at)), i64.load(hart, at + 8)),
-      sequence(start.set(i64.load(hart, at)), room.set(i64.load(hart, at + 8)), delta.set(i32.load(hart, at + 16)), window(1), RETURN),
-    );
-  });
-  const follows = i32.and(i64.eq(i64.load(slot.get, tlb), page.get), i32.eq(i32.load(slot.get, tlb + 8), delta.get));
-  const asFarAs = (step: number): Code =>
-    loop(page.set(i64.add(page.get, i64.const(step))), slot.set(tlbSlot(hart, page.get)), branchWhen(follows, 0));
-  return sequence(
-    ...byRange,
-    slot.set(tlbSlot(hart, va)),
-    when(
-      i64.eq(i64.load(slot.get, tlb), taggedAs(va, locals.parameter<I32>(2).get)),
-      sequence(
-        delta.set(i32.load(slot.get, tlb + 8)),
-        page.set(i64.and(va, i64.const(-PAGE_SIZE))),
-        asFarAs(-PAGE_SIZE),
-        start.set(i64.add(page.get, i64.const(PAGE_SIZE))),
-        page.set(start.get),
-        asFarAs(PAGE_SIZE),
-        room.set(i64.sub(page.get, i64.add(start.get, i64.const(RANGE_REST)))),
-        window(1),
-        RETURN,
-      ),
-    ),
-    window(0),
-  );
-}
-
-/** What a TLB's tag must be for an access; the low bits of a misaligned address make it none. */
-const taggedAs = (va: I64, size: I32): I64 => i64.and(va, i64.or(i64.const(-PAGE_SIZE), i64.extendU(i32.sub(size, i32.const(1)))));
-
-/** (hart, va, size) → physical address, or 0: by the TLB for reading, which the caller need not have asked. */
-function slowLoad(locals: Locals, data: number): Code {
-  const hart = locals.parameter<I32>(0).get;
-  const va = locals.parameter<I64>(1).get;
-  const size = locals.parameter<I32>(2).get;
-  const slot = locals.add<I32>('i32');
-  return sequence(
-    slot.set(tlbSlot(hart, va)),
-    when(
-      i64.eq(i64.load(slot.get, state.tlbRead), taggedAs(va, size)),
-      returns(i32.add(i32.wrap(va), i32.load(slot.get, state.tlbRead + 8))),
-    ),
-    i64.store(hart, va, state.faultAddress),
-    callFor<I32>(data, hart, i32.const(Access.Load), size),
-  );
-}
-
-/** (hart, va, value, size) → 0: stored; 1: page fault; 2: stored, and what is being executed may be no more. */
-function slowStore(locals: Locals, data: number): Code {
-  const hart = locals.parameter<I32>(0).get;
-  const value = locals.parameter<I64>(2).get;
-  const size = locals.parameter<I32>(3).get;
-  const at = locals.add<I32>('i32');
-  return sequence(
-    i64.store(hart, value, state.value),
-    i64.store(hart, locals.parameter<I64>(1).get, state.faultAddress),
-    when(i32.eqz(at.tee(callFor<I32>(data, hart, i32.const(Access.Store), size))), returns(i32.const(1))),
-    ...([1, 2, 4, 8] as const).map(each => when(i32.eq(size, i32.const(each)), storeAs[each](at.get, value))),
-    i32.shl(i32.load(hart, state.stale), i32.const(1)),
-  );
 }

@@ -195,6 +195,9 @@ export const f64 = {
   convertU64: unary<I64, F64>(0xba),
   promote: unary<F32, F64>(0xbb),
   reinterpret: unary<I64, F64>(0xbf),
+  /** By way of vectors: relaxed_madd of f64x2. Whether it rounds once is up to the engine. */
+  fusedMultiplyAdd: (a: F64, b: F64, c: F64): F64 =>
+    joined([...[a, b, c].map(x => joined([x], 0xfd, 0x14))], 0xfd, 0x87, 0x02, 0xfd, 0x21, 0),
 };
 
 /** Both are computed; the first is the value where the condition holds. */

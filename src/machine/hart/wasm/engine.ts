@@ -10,6 +10,7 @@ export interface FunctionTable {
   set(index: number, value: unknown): void;
 }
 interface Engine {
+  validate(bytes: Uint8Array<ArrayBuffer>): boolean;
   readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
   readonly Instance: new (module: object, imports: object) => { readonly exports: Readonly<Record<string, unknown>> };
   readonly Table: new (limits: { element: 'anyfunc'; initial: number }) => FunctionTable;
