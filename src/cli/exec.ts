@@ -6,7 +6,8 @@ import { type Scenario, scenarioOf } from '../lab/scenario.ts';
 import { resolvePlan } from '../lab/plan.ts';
 import { cyclesOf } from '../lab/time.ts';
 import { archiveOf } from './archive.ts';
-import { readOptions, wholeNumber } from './options.ts';
+import { engineKind, readOptions, wholeNumber } from './options.ts';
+import type { EngineKind } from '../world/protocol.ts';
 import { embeddedRoot, start } from './session.ts';
 import { machineNamed } from './topology.ts';
 
@@ -14,19 +15,19 @@ const ENVIRONMENT = ['PATH=/usr/bin:/bin', 'HOME=/root'];
 
 /** @returns the program's exit status, as a shell has it; 2 for bad options */
 export async function exec(args: readonly string[]): Promise<number> {
-  let prepared: { scenario: Scenario; hosts: number; root: Uint8Array; fingerprint: boolean };
+  let prepared: { scenario: Scenario; hosts: number; root: Uint8Array; fingerprint: boolean; engine: EngineKind };
   try {
     prepared = prepare(args);
   } catch (error) {
     process.stderr.write(`exec: ${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
   }
-  const { scenario, hosts, root, fingerprint } = prepared;
+  const { scenario, hosts, root, fingerprint, engine } = prepared;
   const kernel = scenario.exec?.kernel ?? 0;
   const standardInput = new StandardInput();
   await standardInput.early();
   const inputs = standardInput.take().map(bytes => ({ time: 0, kernel, input: { kind: 'stdin', bytes } }) as const);
-  const session = await start({ ...scenario, inputs }, { hosts, rootArchive: root });
+  const session = await start({ ...scenario, inputs }, { hosts, rootArchive: root, engine });
   session.listen({
     output: (_kernel, port, _time, bytes) => {
       if (port === 1 || port === 2) writeAll(port, bytes);
@@ -114,11 +115,17 @@ function isFile(fd: number): boolean {
   }
 }
 
-function prepare(args: readonly string[]): { scenario: Scenario; hosts: number; root: Uint8Array; fingerprint: boolean } {
+function prepare(args: readonly string[]): {
+  scenario: Scenario;
+  hosts: number;
+  root: Uint8Array;
+  fingerprint: boolean;
+  engine: EngineKind;
+} {
   const dashes = args.indexOf('--');
   const { values, flags, rest } = readOptions(
     dashes < 0 ? args : args.slice(0, dashes),
-    ['machine', 'plan', 'kernel', 'root', 'migrate-every', 'hosts', 'seed'],
+    ['machine', 'plan', 'kernel', 'root', 'migrate-every', 'hosts', 'seed', 'engine'],
     ['fingerprint'],
   );
   const argv = [...rest, ...(dashes < 0 ? [] : args.slice(dashes + 1))].map(text => Buffer.from(text).toString('latin1'));
@@ -133,6 +140,7 @@ function prepare(args: readonly string[]): { scenario: Scenario; hosts: number; 
     hosts: wholeNumber(values['hosts'], 'hosts', 1, 1, 8),
     root: values['root'] === undefined ? embeddedRoot() : archiveOf(values['root']),
     fingerprint: flags.has('fingerprint'),
+    engine: engineKind(values['engine']),
     scenario: scenarioOf({
       title: argv.join(' '),
       machine: xml === null ? { preset: topology.name } : { name: topology.name, xml },

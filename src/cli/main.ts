@@ -4,8 +4,9 @@ import { run } from './run.ts';
 import { topology } from './topology.ts';
 
 const USAGE = `usage: lab VERB …
-  exec [--machine M] [--plan P] [--kernel K] [--root DIR] [--migrate-every TIME] [--hosts N] [--seed N] [--fingerprint] -- PROGRAM [ARG…]
-  run FILE [--until TIME] [--hosts N] [--trace FILE] [--fingerprint]
+  exec [--machine M] [--plan P] [--kernel K] [--root DIR] [--migrate-every TIME] [--hosts N] [--seed N] [--engine interpret|translate]
+       [--fingerprint] -- PROGRAM [ARG…]
+  run FILE [--until TIME] [--hosts N] [--engine interpret|translate] [--trace FILE] [--fingerprint]
   topology FILE.xml|MACHINE [--of xml]
   bench [NAME]
 `;

@@ -1,5 +1,7 @@
 /** Options of the verbs: names with or without a value, and what is left. */
 
+import type { EngineKind } from '../world/protocol.ts';
+
 export interface Options {
   readonly values: Readonly<Record<string, string>>;
   readonly flags: ReadonlySet<string>;
@@ -42,4 +44,10 @@ export function wholeNumber(text: string | undefined, name: string, fallback: nu
   if (!/^\d+$/.test(text) || Number(text) < least || Number(text) > most)
     throw new Error(`--${name} ${text}: not a whole number from ${least} to ${most}`);
   return Number(text);
+}
+
+/** The value of --engine. @throws Error */
+export function engineKind(text: string | undefined): EngineKind {
+  if (text === undefined || text === 'translate' || text === 'interpret') return text ?? 'translate';
+  throw new Error(`--engine ${text}: interpret or translate`);
 }

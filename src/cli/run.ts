@@ -3,7 +3,8 @@ import { createWriteStream, readFileSync } from 'node:fs';
 import { type Recording, readFile, type Scenario } from '../lab/scenario.ts';
 import { machineOf } from '../lab/machine.ts';
 import { cyclesOf } from '../lab/time.ts';
-import { readOptions, wholeNumber } from './options.ts';
+import { engineKind, readOptions, wholeNumber } from './options.ts';
+import type { EngineKind } from '../world/protocol.ts';
 import { start } from './session.ts';
 
 /** @returns 0; 1 when a kernel failed or a recording did not repeat; 2 for bad options or files */
@@ -11,14 +12,16 @@ export async function run(args: readonly string[]): Promise<number> {
   let source: Scenario | Recording;
   let hosts: number;
   let until: number;
+  let engine: EngineKind;
   let options: ReturnType<typeof readOptions>;
   try {
-    options = readOptions(args, ['until', 'hosts', 'trace'], ['fingerprint']);
+    options = readOptions(args, ['until', 'hosts', 'engine', 'trace'], ['fingerprint']);
     const [file, ...more] = options.rest;
     if (file === undefined || more.length > 0)
-      throw new Error('one file: run FILE [--until TIME] [--hosts N] [--trace FILE] [--fingerprint]');
+      throw new Error('one file: run FILE [--until TIME] [--hosts N] [--engine interpret|translate] [--trace FILE] [--fingerprint]');
     source = readFile(readFileSync(file, 'utf8'));
     hosts = wholeNumber(options.values['hosts'], 'hosts', 1, 1, 8);
+    engine = engineKind(options.values['engine']);
     const { hertz } = machineOf(source.kind === 'recording' ? source.scenario : source);
     const given = options.values['until'];
     until = given !== undefined ? cyclesOf(given, hertz) : source.kind === 'recording' ? source.end : Number.POSITIVE_INFINITY;
@@ -28,7 +31,7 @@ export async function run(args: readonly string[]): Promise<number> {
     process.stderr.write(`run: ${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
   }
-  const session = await start(source, { hosts });
+  const session = await start(source, { hosts, engine });
   const trace = options.values['trace'] === undefined ? null : createWriteStream(options.values['trace']);
   const several = session.plan.partitions.length > 1;
   session.listen({

@@ -6,20 +6,29 @@ import type { Session } from '../lab/session.ts';
 import { startSession } from '../lab/start.ts';
 import { localHost } from '../world/local-host.ts';
 import { nodeHost } from '../world/node-host.ts';
+import type { EngineKind } from '../world/protocol.ts';
 
 export function embeddedRoot(): Uint8Array {
   return new Uint8Array(gunzipSync(readFileSync(new URL('../../public/initramfs.cpio.gz', import.meta.url))));
 }
 
+export interface NodeOptions {
+  readonly hosts: number;
+  readonly rootArchive?: Uint8Array;
+  readonly keepTrace?: boolean;
+  readonly engine?: EngineKind;
+}
+
 export function start(
   source: Scenario | Recording,
-  { hosts, rootArchive = embeddedRoot(), keepTrace = false }: { hosts: number; rootArchive?: Uint8Array; keepTrace?: boolean },
+  { hosts, rootArchive = embeddedRoot(), keepTrace = false, engine = 'translate' }: NodeOptions,
 ): Promise<Session> {
   const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
   return startSession(source, {
     hosts,
     rootArchive,
     keepTrace,
+    engine,
     isolated: hosts > 1,
     speed: Number.POSITIVE_INFINITY,
     makeHost: () => (hosts > 1 ? nodeHost() : localHost(turn)),

@@ -11,6 +11,7 @@ import { CELL } from '../kernel/sched/scheduler.ts';
 import { TRACE_RECORD_BYTES, TraceKind } from '../kernel/trace.ts';
 import type { Topology } from '../machine/topology/topology.ts';
 import { HOSTS_MAX } from '../machine/layout.ts';
+import type { EngineKind } from '../world/protocol.ts';
 import { NEVER } from '../world/words.ts';
 import { type HostPort, World } from '../world/world.ts';
 import { machineOf } from './machine.ts';
@@ -40,6 +41,8 @@ export interface SessionOptions {
   readonly rootArchive: Uint8Array;
   readonly speed: Speed;
   readonly memoryLimit?: number;
+  /** Translate, unless it says otherwise. */
+  readonly engine?: EngineKind;
   /** Milliseconds of the wall clock. */
   readonly clock: () => number;
   /** Ends after so many milliseconds of wall time; 0 for the next turn. */
@@ -82,7 +85,12 @@ export async function startSession(source: Scenario | Recording, options: Sessio
   const ports = Array.from({ length: hosts }, (_, index) => options.makeHost(index));
   try {
     session.begin(
-      await World.start({ topology, kernels, rootArchive: options.rootArchive, memoryLimit }, ports, options.isolated, session.receiver),
+      await World.start(
+        { topology, kernels, rootArchive: options.rootArchive, memoryLimit, engine: options.engine ?? 'translate' },
+        ports,
+        options.isolated,
+        session.receiver,
+      ),
     );
   } catch (error) {
     for (const port of ports) port.close();

@@ -4,6 +4,7 @@
  *     0 …          words by which hosts agree on time (world/), 64 KiB
  *     then         one state block for each core (hart/)
  *     then         for each of up to HOSTS_MAX hosts its cache of decoded instructions
+ *     then         for each of them where its translated code is entered
  *     then         the nodes' memory, one range after the other
  *
  * Always holds: the map follows from the topology alone and not from the number of hosts, so frame numbers are the same in every run;
@@ -15,6 +16,7 @@ import type { Topology } from './topology/topology.ts';
 
 export const HOSTS_MAX = 8;
 export const DECODE_CACHE_BYTES = 4 << 20;
+export const TRANSLATION_BYTES = 1 << 19;
 /** Bytes at the bottom that world/ lays out for itself. */
 export const HOST_WORDS_BYTES = 65536;
 
@@ -41,6 +43,7 @@ export interface MemoryMap {
   /** Address of the state block of the core at this position in topology.cores. */
   readonly hartState: (position: number) => number;
   readonly decodeCache: (host: number) => number;
+  readonly translation: (host: number) => number;
 }
 
 /**
@@ -51,7 +54,8 @@ export function memoryMap(topology: Topology, limit = MEMORY_MAX): MemoryMap {
   const harts = HOST_WORDS_BYTES;
   const caches = harts + topology.cores.length * HART_STATE_BYTES;
   const alignedCaches = Math.ceil(caches / WASM_PAGE) * WASM_PAGE;
-  const lowLimit = Math.ceil((alignedCaches + HOSTS_MAX * DECODE_CACHE_BYTES) / MEBIBYTE) * MEBIBYTE;
+  const translations = alignedCaches + HOSTS_MAX * DECODE_CACHE_BYTES;
+  const lowLimit = Math.ceil((translations + HOSTS_MAX * TRANSLATION_BYTES) / MEBIBYTE) * MEBIBYTE;
   const count = topology.nodes.length;
   const share = Math.min(NODE_BYTES_MAX, MACHINE_BYTES / count, (limit - lowLimit) / count);
   const perNode = Math.floor(share / MEBIBYTE) * MEBIBYTE;
@@ -62,5 +66,6 @@ export function memoryMap(topology: Topology, limit = MEMORY_MAX): MemoryMap {
     nodes: topology.nodes.map((_, node) => ({ node, base: lowLimit + node * perNode, bytes: perNode })),
     hartState: position => harts + position * HART_STATE_BYTES,
     decodeCache: host => alignedCaches + host * DECODE_CACHE_BYTES,
+    translation: host => translations + host * TRANSLATION_BYTES,
   };
 }

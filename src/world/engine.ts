@@ -28,7 +28,7 @@ import { TRACE_RECORD_BYTES } from '../kernel/trace.ts';
 import { instructionCosts } from '../machine/costs.ts';
 import { Processor } from '../machine/hart/hart.ts';
 import { lineTransfer } from '../machine/interconnect.ts';
-import { DECODE_CACHE_BYTES, memoryMap } from '../machine/layout.ts';
+import { DECODE_CACHE_BYTES, memoryMap, TRANSLATION_BYTES } from '../machine/layout.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import { type FromHost, hostOf, type ToHost } from './protocol.ts';
 import { HostWords, NEVER } from './words.ts';
@@ -112,6 +112,7 @@ export class Host {
       decodeCacheBytes: DECODE_CACHE_BYTES,
       lowLimit: map.lowLimit,
       costs: instructionCosts(),
+      ...(options.engine === 'translate' ? { translate: { base: map.translation(host), bytes: TRANSLATION_BYTES } } : {}),
     });
     const position = new Map(topology.cores.map((core, index) => [core.id, index]));
     const plan = kernels[0]?.plan ?? { mode: 'single', partitions: [] };

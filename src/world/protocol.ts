@@ -13,7 +13,12 @@ export interface WorldOptions {
   readonly rootArchive: Uint8Array;
   /** Bytes that the memory may have in all. */
   readonly memoryLimit: number;
+  /** How guest code is executed: it decides how fast, and nothing else. */
+  readonly engine: EngineKind;
 }
+
+/** By interpretation alone, or with hot code translated to WebAssembly. */
+export type EngineKind = 'interpret' | 'translate';
 
 export interface HostInput {
   readonly time: number;

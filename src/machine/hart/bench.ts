@@ -49,8 +49,8 @@ export interface BenchResult {
 }
 
 /** A machine ready to run the loops; `run` may be called again and again. */
-export function createBench(): { run(workload: Workload, size: number): BenchResult } {
-  const bench = new Bench(16);
+export function createBench(threshold = 0): { run(workload: Workload, size: number): BenchResult } {
+  const bench = new Bench({ threshold });
   const code = bench.map(CODE, 2);
   bench.map(DATA, DATA_PAGES);
   bench.bytes.set(fromBase64(program), code * 4096);

@@ -31,7 +31,15 @@ const CACHE_BASE = 0;
 const CACHE_BYTES = 1 << 20;
 const HARTS_BASE = CACHE_BASE + CACHE_BYTES;
 const HARTS = 4;
-export const LOW_LIMIT = HARTS_BASE + HARTS * HART_STATE_BYTES;
+const TRANSLATION_BASE = HARTS_BASE + HARTS * HART_STATE_BYTES;
+const TRANSLATION_BYTES = 1 << 18;
+export const LOW_LIMIT = TRANSLATION_BASE + TRANSLATION_BYTES;
+
+export interface BenchOptions {
+  readonly megabytes?: number;
+  /** Jumps to an address before it is translated; 0: never, the interpreter alone; 1: wherever a run begins, too. */
+  readonly threshold?: number;
+}
 
 export class Bench {
   readonly memory: Memory;
@@ -42,7 +50,7 @@ export class Bench {
   readonly root: number;
   #nextFrame = LOW_LIMIT / 4096;
 
-  constructor(megabytes = 16) {
+  constructor({ megabytes = 16, threshold = 0 }: BenchOptions = {}) {
     this.memory = new engine.Memory({ initial: megabytes * 16, maximum: megabytes * 16, shared: true });
     this.view = new DataView(this.memory.buffer);
     this.bytes = new Uint8Array(this.memory.buffer);
@@ -52,10 +60,19 @@ export class Bench {
       decodeCacheBytes: CACHE_BYTES,
       lowLimit: LOW_LIMIT,
       costs: testCosts,
+      ...(threshold > 0 ? { translate: { base: TRANSLATION_BASE, bytes: TRANSLATION_BYTES, threshold } } : {}),
     });
     this.root = this.frame();
     this.harts = Array.from({ length: HARTS }, (_, i) => this.processor.hart(HARTS_BASE + i * HART_STATE_BYTES));
-    for (const hart of this.harts) hart.setAddressSpace(this.root);
+    for (const hart of this.harts) {
+      hart.setAddressSpace(this.root);
+      if (threshold !== 1) continue;
+      const run = hart.run.bind(hart);
+      hart.run = fuel => {
+        hart.translateHere();
+        return run(fuel);
+      };
+    }
   }
   get hart(): Hart {
     const [first] = this.harts;

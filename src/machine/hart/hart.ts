@@ -8,7 +8,7 @@
  */
 import { type CsrState, readCsr, writeCsr } from './csr.ts';
 import { exactOperations } from './fpu.ts';
-import { EXACT, ILLEGAL, type RunFunction, createInterpreter } from './interpreter.ts';
+import { EXACT, ILLEGAL, type InterpreterImports, type RunFunction, createInterpreter } from './interpreter.ts';
 import { type Decoded, decode, lengthOf } from './isa/decode.ts';
 import type { InstructionCosts } from './isa/instruction.ts';
 import { instructions } from './isa/table.ts';
@@ -21,6 +21,7 @@ import {
   HART_STATE_BYTES,
   TLB_ENTRIES,
   TLB_ENTRY_BYTES,
+  TLB_IDENTITY,
   entry as field,
   floatImm,
   state,
@@ -43,6 +44,7 @@ import {
   quickSubtract,
 } from './quick.ts';
 import { Rounding } from './softfloat.ts';
+import { type TranslateOptions, Translator, type TranslatorStatistics } from './translate/translator.ts';
 import type { Memory } from './wasm/engine.ts';
 
 export { Access, type AccessKind, ARCH_STATE_BYTES, ExitKind, HART_STATE_BYTES } from './layout.ts';
@@ -56,6 +58,8 @@ export interface ProcessorOptions {
   /** The first byte that guests may have: no page table reaches below it. */
   readonly lowLimit: number;
   readonly costs: InstructionCosts;
+  /** Without it there is the interpreter only. */
+  readonly translate?: TranslateOptions;
 }
 
 /** A reservation covers a cache line. */
@@ -129,10 +133,11 @@ export class Processor {
   readonly #costs: readonly number[];
   /** 1 for a frame of which something decoded may lie in the cache. Such a frame is in no TLB for writing. */
   readonly #hasCode: Uint8Array;
+  readonly #translator: Translator | null;
   /** Harts that stopped while they held a reservation. */
   readonly #reserving = new Set<Hart>();
 
-  constructor({ memory, decodeCacheBase, decodeCacheBytes, lowLimit, costs }: ProcessorOptions) {
+  constructor({ memory, decodeCacheBase, decodeCacheBytes, lowLimit, costs, translate }: ProcessorOptions) {
     const { buffer } = memory;
     if (decodeCacheBytes < 65536 || (decodeCacheBytes & (decodeCacheBytes - 1)) !== 0) {
       throw new Error(`a cache of decoded instructions of ${decodeCacheBytes} bytes: not a power of two, or less than 64 KiB`);
@@ -157,13 +162,16 @@ export class Processor {
       return cost;
     });
     this.u8.fill(0, decodeCacheBase, decodeCacheBase + decodeCacheBytes);
-    this.run = createInterpreter(memory, decodeCacheBase, decodeCacheBytes, {
+    const translator = translate ? new Translator(memory, lowLimit, costs, translate, this) : null;
+    this.#translator = translator;
+    const imports: InterpreterImports = {
       fetch: hart => (this.#at(hart).translateFetch() ? 1 : 0),
       decode: (hart, physical) => this.#decode(this.#at(hart), physical >>> 0),
       data: (hart, access, size) => this.#at(hart).locateData(access === Access.Store ? Access.Store : Access.Load, size),
-      exact: (hart, entry) => (this.#at(hart).exact(entry) ? 1 : 0),
+      exact: (hart, operands, imm) => (this.#at(hart).exact(operands, imm) ? 1 : 0),
       csr: (hart, entry) => (this.#at(hart).csr(entry) ? 1 : 0),
-    });
+    };
+    this.run = createInterpreter(memory, decodeCacheBase, decodeCacheBytes, imports, translator?.forInterpreter ?? null);
   }
 
   /** The hart whose state block lies there; made, all zero, when first asked for. */
@@ -191,6 +199,7 @@ export class Processor {
   invalidateFrame(frame: number): void {
     if (this.#hasCode[frame] !== 1) return;
     this.#hasCode[frame] = 0;
+    this.#translator?.dropFrame(frame);
     const { i32 } = this;
     for (let at = frame * 4096; at < (frame + 1) * 4096; at += 2) {
       const tag = (this.#entryFor(at) + field.tag) >>> 2;
@@ -200,6 +209,38 @@ export class Processor {
 
   hasCode(frame: number): boolean {
     return this.#hasCode[frame] === 1;
+  }
+
+  /** What translated code there is; null without a translator. */
+  get translations(): TranslatorStatistics | null {
+    return this.#translator?.statistics ?? null;
+  }
+
+  // For the translator only.
+
+  /** Address of the decoded entry of an instruction, or 0 where none is cached: it has not been executed lately. */
+  entryOf(physical: number): number {
+    const at = this.#entryFor(physical);
+    return this.i32[(at + field.tag) >>> 2] === (physical | 1) ? at : 0;
+  }
+  forgetEntry(physical: number): void {
+    const at = this.entryOf(physical);
+    if (at !== 0) this.i32[(at + field.tag) >>> 2] = 0;
+  }
+  /** The frame that a hart's fetches find at a page, or −1 where it has not looked lately. */
+  fetchedFrame(hart: number, va: number): number {
+    return this.#at(hart).fetchedFrame(va);
+  }
+  /** Each hart's fetches know the code of a frame by this identity, and none writes to it without `invalidateFrame`. 0: no more. */
+  identify(frame: number, identity: number): void {
+    if (identity !== 0) this.#keepCode(frame);
+    for (const each of this.#harts.values()) each.identify(frame, identity);
+  }
+  translate(hart: number): boolean {
+    return this.#translator?.translate(hart) ?? false;
+  }
+  identityOf(frame: number): number {
+    return this.#translator?.identityOf(frame) ?? 0;
   }
 
   /** Ends the reservations of all harts, as after a kernel's own writes to user memory. */
@@ -244,15 +285,18 @@ export class Processor {
       this.#fill(at, 0, decode(half | ((this.u16[second >>> 1] ?? 0) << 16)));
       return at;
     }
-    const frame = physical >>> 12;
-    if (this.#hasCode[frame] === 0) {
-      this.#hasCode[frame] = 1;
-      for (const each of this.#harts.values()) each.forbidWriting(frame);
-    }
+    this.#keepCode(physical >>> 12);
     const at = this.#entryFor(physical);
     const bits = lengthOf(half) === 4 ? half | ((this.u16[(physical >>> 1) + 1] ?? 0) << 16) : half;
     this.#fill(at, physical | 1, decode(bits));
+    this.#translator?.lead(at, physical);
     return at;
+  }
+
+  #keepCode(frame: number): void {
+    if (this.#hasCode[frame] === 1) return;
+    this.#hasCode[frame] = 1;
+    for (const each of this.#harts.values()) each.forbidWriting(frame);
   }
 
   #fill(at: number, tag: number, decoded: Decoded | undefined): void {
@@ -391,6 +435,17 @@ export class Hart {
     this.#f64[(this.base + state.instret) / 8] = count;
   }
 
+  /**
+   * Has the code at pc translated now, as if it had become hot, where there is a translator: for tests, which do not wait.
+   * @returns whether there is translated code
+   */
+  translateHere(): boolean {
+    const { pc } = this;
+    if (this.physical(pc, Access.Fetch) < 0) return false;
+    this.#setFault(pc | 0, Math.floor(pc / 4294967296) | 0);
+    return this.translateFetch() && this.#processor.translate(this.base);
+  }
+
   /** Runs until `fuel` cycles (at most 2^31 − 1) are used up, to the end of the instruction that uses the last, or something happens. */
   run(fuel: number): ExitKind {
     const processor = this.#processor;
@@ -521,12 +576,11 @@ export class Hart {
     }
   }
 
-  /** The floating-point instruction of this entry, exactly. False: its rounding mode is no mode. */
-  exact(entryAt: number): boolean {
-    const { u8, u16 } = this.#processor;
+  /** A floating-point instruction, exactly: two words of its decoded entry. False: its rounding mode is no mode. */
+  exact(operands: number, imm: number): boolean {
     const i32 = this.#i32;
-    const imm = i32[(entryAt + field.imm) >>> 2] ?? 0;
     const row = imm >>> 16;
+    const rs1 = (operands >>> 16) & 255;
     const fcsr = this.fcsr;
     let rounding = imm & 7;
     if (instructions[row]?.hasRounding) {
@@ -534,10 +588,10 @@ export class Hart {
       if (rounding > 4) return false;
     }
     const floats = (this.base + state.f) >>> 3;
-    const f1 = floats + ((u8[entryAt + field.rs1] ?? 0) >>> 3);
-    const f2 = floats + ((u8[entryAt + field.rs2] ?? 0) >>> 3);
-    const f3 = floats + ((u8[entryAt + field.imm + 1] ?? 0) >>> 3);
-    const target = (this.base + (u16[(entryAt + field.rd) >>> 1] ?? 0)) >>> 3;
+    const f1 = floats + (rs1 >>> 3);
+    const f2 = floats + (operands >>> 27);
+    const f3 = floats + ((imm & 0xff00) >>> 11);
+    const target = (this.base + (operands & 0xffff)) >>> 3;
     const quick = quickOperations[row];
     if (quick && rounding === Rounding.nearestEven) {
       const { f32, f64 } = this.#processor;
@@ -565,7 +619,7 @@ export class Hart {
     const context = this.#context;
     context.rounding = rounding;
     context.flags = 0;
-    const x1 = u64[((this.base + state.x) >>> 3) + ((u8[entryAt + field.rs1] ?? 0) >>> 3)] ?? 0n;
+    const x1 = u64[(this.base + state.x + rs1) >>> 3] ?? 0n;
     u64[target] = operation({ f1: u64[f1] ?? 0n, f2: u64[f2] ?? 0n, f3: u64[f3] ?? 0n, x1 }, context);
     this.fcsr = fcsr | context.flags;
     return true;
@@ -604,12 +658,27 @@ export class Hart {
     if (frame < 0) this.#i32[this.#word + (state.faultAccess >>> 2)] = access;
     return frame;
   }
+  fetchedFrame(va: number): number {
+    const low = va | 0;
+    const slot = this.#slot(state.tlbFetch, low);
+    if (this.#i32[slot] !== (low & ~4095) || this.#i32[slot + 1] !== (Math.floor(va / 4294967296) | 0)) return -1;
+    return (low + (this.#i32[slot + 2] ?? 0)) >>> 12;
+  }
+  identify(frame: number, identity: number): void {
+    const i32 = this.#i32;
+    const from = this.#word + (state.tlbFetch >>> 2);
+    for (let slot = from; slot < from + TLB_ENTRIES * 4; slot += 4) {
+      if (i32[slot] !== -1 && ((i32[slot] ?? 0) + (i32[slot + 2] ?? 0)) >>> 12 === frame) i32[slot + (TLB_IDENTITY >>> 2)] = identity;
+    }
+  }
+
   #enter(tlb: number, low: number, high: number, frame: number): void {
     const page = low & ~4095;
     const slot = this.#slot(tlb, low);
     this.#i32[slot] = page;
     this.#i32[slot + 1] = high;
     this.#i32[slot + 2] = (frame * 4096 - page) | 0;
+    if (tlb === state.tlbFetch) this.#i32[slot + (TLB_IDENTITY >>> 2)] = this.#processor.identityOf(frame);
   }
   /** Index of the entry's first word. */
   #slot(tlb: number, low: number): number {

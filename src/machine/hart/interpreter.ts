@@ -6,12 +6,12 @@
  *   before every return and before every call that may look at them.
  * - An instruction that leaves (a fault, ecall, …) has cost nothing, counts as not executed and has changed nothing; pc is its own.
  * - The loop stops at the first boundary at which the fuel is used up.
- * - The cache of decoded instructions and the TLB decide how fast something happens, never what happens or what it costs.
+ * - The cache of decoded instructions, the TLB and the translator decide how fast something happens, never what happens or what it costs.
  */
 import { addFusedFunctions } from './isa/fused.ts';
-import type { AccessSize, LoadKind, Operands } from './isa/operands.ts';
+import type { AccessSize, Operands } from './isa/operands.ts';
 import { instructions } from './isa/table.ts';
-import { Access, type AccessKind, ExitKind, TLB_ENTRIES, entry as field, state } from './layout.ts';
+import { Access, ExitKind, JUMP_COUNTERS, Outcome, entry as field, record, state } from './layout.ts';
 import {
   type Code,
   type F32,
@@ -23,7 +23,10 @@ import {
   block,
   branch,
   branchTable,
+  branchWhen,
+  call,
   callFor,
+  callIndirectFor,
   f32,
   f64,
   i32,
@@ -34,7 +37,8 @@ import {
   unreachable,
   when,
 } from './wasm/code.ts';
-import { engine, type Memory } from './wasm/engine.ts';
+import { atomicOperations, loadAs, multiplyHigh, sizeOf, slowAccess, storeAs, tlbSlot } from './operations.ts';
+import { engine, type FunctionTable, type Memory } from './wasm/engine.ts';
 import { type Locals, ModuleBuilder } from './wasm/module.ts';
 
 /** What the interpreter calls for when its quick ways end. `hart` is the address of the state block. */
@@ -45,22 +49,35 @@ export interface InterpreterImports {
   decode(hart: number, physical: number): number;
   /** Where to load from or store to for state.faultAddress; 0: page fault. For a store state.value holds what will be stored. */
   data(hart: number, access: number, size: number): number;
-  /** Does the floating-point instruction of this entry; 0: it is illegal. */
-  exact(hart: number, entry: number): number;
+  /** Does the floating-point instruction of which these are two words of the decoded entry; 0: it is illegal. */
+  exact(hart: number, operands: number, imm: number): number;
   /** Does the CSR instruction of this entry; 0: it is illegal. */
   csr(hart: number, entry: number): number;
+}
+
+/** What it calls for, and uses, where there is a translator. */
+export interface TranslatorImports {
+  readonly table: FunctionTable;
+  /** A counter has run out for state.pc; returns what it counts from now. */
+  hot(hart: number): number;
+  /** Translated code, by its place in the table, has left by a site: makes the state in the block that of the instruction's beginning. */
+  settle(hart: number, index: number, outcome: number): void;
+}
+/** The translator's part of the interpreter. */
+export interface Translation {
+  /** Address of the counters of jumps. */
+  readonly counters: number;
+  readonly imports: TranslatorImports;
 }
 
 /** Dispatch numbers beyond the table's rows. */
 export const ILLEGAL = instructions.length;
 export const EXACT = instructions.length + 1;
-const DISPATCH_COUNT = instructions.length + 2;
+/** Translated code begins here. */
+export const ENTER = instructions.length + 2;
+const DISPATCH_COUNT = instructions.length + 3;
 
 const SCRATCH = 2;
-
-/** Index of a page in a TLB, as the byte offset of its entry. */
-const tlbSlot = (hart: I32, va: I64): I32 =>
-  i32.add(hart, i32.and(i32.shrU(i32.wrap(va), i32.const(8)), i32.const((TLB_ENTRIES - 1) * 16)));
 
 interface Imported {
   readonly fetch: number;
@@ -68,57 +85,43 @@ interface Imported {
   readonly data: number;
   readonly exact: number;
   readonly csr: number;
+  readonly hot: number;
+  readonly settle: number;
 }
 interface Helpers extends Imported {
   readonly slow: number;
   readonly multiplyHigh: number;
   readonly fusedD: number;
   readonly fusedS: number;
+  /** Signature of translated code. */
+  readonly translated: number;
 }
 
-function interpreterModule(cacheBase: number, cacheBytes: number): Uint8Array<ArrayBuffer> {
+function interpreterModule(cacheBase: number, cacheBytes: number, counters: number | null): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder(65536);
   const imported: Imported = {
     fetch: module.importFunction('fetch', ['i32'], ['i32']),
     decode: module.importFunction('decode', ['i32', 'i32'], ['i32']),
     data: module.importFunction('data', ['i32', 'i32', 'i32'], ['i32']),
-    exact: module.importFunction('exact', ['i32', 'i32'], ['i32']),
+    exact: module.importFunction('exact', ['i32', 'i32', 'i32'], ['i32']),
     csr: module.importFunction('csr', ['i32', 'i32'], ['i32']),
+    hot: counters === null ? -1 : module.importFunction('hot', ['i32'], ['i32']),
+    settle: counters === null ? -1 : module.importFunction('settle', ['i32', 'i32', 'i32'], []),
   };
+  if (counters !== null) module.importTable();
   const fused = addFusedFunctions(module);
   const helpers: Helpers = {
     ...imported,
     slow: module.function(['i32', 'i64', 'i32', 'i32'], ['i32'], locals => slowAccess(locals, imported.data)),
-    multiplyHigh: module.function(['i64', 'i64'], ['i64'], multiplyHigh),
+    multiplyHigh: module.function(['i64', 'i64'], ['i64'], locals =>
+      multiplyHigh(locals.parameter<I64>(0).get, locals.parameter<I64>(1).get, [locals.add('i64'), locals.add('i64')]),
+    ),
     fusedD: fused.double,
     fusedS: fused.single,
+    translated: counters === null ? -1 : module.signature(['i32'], ['i32']),
   };
-  module.function(['i32', 'i32'], ['i32'], locals => new Run(locals, helpers, cacheBase, cacheBytes).body(), 'run');
+  module.function(['i32', 'i32'], ['i32'], locals => new Run(locals, helpers, cacheBase, cacheBytes, counters).body(), 'run');
   return module.bytes();
-}
-
-/** (hart, va, access, size) → physical address, or 0. */
-function slowAccess(locals: Locals, data: number): Code {
-  const hart = locals.parameter<I32>(0);
-  return sequence(
-    i64.store(hart.get, locals.parameter<I64>(1).get, state.faultAddress),
-    callFor<I32>(data, hart.get, locals.parameter<I32>(2).get, locals.parameter<I32>(3).get),
-  );
-}
-
-/** High half of a 64×64 product out of four 32×32 ones. */
-function multiplyHigh(locals: Locals): Code {
-  const a = locals.parameter<I64>(0);
-  const b = locals.parameter<I64>(1);
-  const [middle, carry] = [locals.add<I64>('i64'), locals.add<I64>('i64')];
-  const half = i64.const(32);
-  const low = (x: I64): I64 => i64.and(x, i64.const(0xffffffff));
-  const high = (x: I64): I64 => i64.shrU(x, half);
-  return sequence(
-    middle.set(i64.add(i64.mul(high(a.get), low(b.get)), high(i64.mul(low(a.get), low(b.get))))),
-    carry.set(i64.add(i64.mul(low(a.get), high(b.get)), low(middle.get))),
-    i64.add(i64.add(i64.mul(high(a.get), high(b.get)), high(middle.get)), high(carry.get)),
-  );
 }
 
 /** Builds the function `run`. */
@@ -141,9 +144,13 @@ class Run {
   readonly #helpers: Helpers;
   readonly #cacheBase: number;
   readonly #cacheMask: number;
+  /** Address of the counters of jumps; null: no translator. */
+  readonly #counters: number | null;
+  readonly #record: Local<I32>;
 
-  constructor(locals: Locals, helpers: Helpers, cacheBase: number, cacheBytes: number) {
+  constructor(locals: Locals, helpers: Helpers, cacheBase: number, cacheBytes: number, counters: number | null) {
     this.#helpers = helpers;
+    this.#counters = counters;
     this.#cacheBase = cacheBase;
     this.#cacheMask = cacheBytes - 16;
     this.#hart = locals.parameter(0);
@@ -157,6 +164,7 @@ class Run {
     this.#va = locals.add('i64');
     this.#slot = locals.add('i32');
     this.#pa = locals.add('i32');
+    this.#record = locals.add('i32');
     const several = <T extends I64 | F64 | F32>(type: 'i64' | 'f64' | 'f32') => Array.from({ length: SCRATCH }, () => locals.add<T>(type));
     this.#t = several<I64>('i64');
     this.#f = several<F64>('f64');
@@ -170,6 +178,7 @@ class Run {
     );
     handlers.push(this.#leave(ExitKind.IllegalInstruction));
     handlers.push(sequence(this.#callExact([]), branch(this.#depthOfAdvance(EXACT))));
+    handlers.push(this.#counters === null ? unreachable : this.#enter(this.#depthOfNext(ENTER)));
 
     let dispatch: Code = branchTable(
       i32.load16u(this.#entry.get, field.op),
@@ -181,24 +190,97 @@ class Run {
       this.#pc.set(i64.load(hart, state.pc)),
       this.#page.set(i64.const(-1)),
       loop(
-        when(i32.leS(this.#left.get, i32.const(0)), sequence(this.#spill(), returns(i32.const(ExitKind.Fuel)))),
+        this.#checkFuel(),
         this.#fetch(),
-        this.#left.set(i32.sub(this.#left.get, i32.load8u(this.#entry.get, field.cost))),
-        this.#retired.set(i32.add(this.#retired.get, i32.const(1))),
-        block(dispatch),
-        this.#pc.set(i64.add(this.#pc.get, i64.load8u(this.#entry.get, field.length))),
-        branch(0),
+        ...(this.#counters === null
+          ? [this.#account(), block(dispatch), this.#advance(), branch(0)]
+          : [loop(this.#account(), block(block(dispatch), this.#advance(), branch(2)), this.#countJump(this.#counters), branch(1))]),
       ),
       unreachable,
     );
   }
 
-  /** Handler k stands behind the end of block k, within the blocks of the later ones, the advance block and the loop. */
+  /**
+   * Handler k stands behind the end of block k, within the blocks of the later ones and the advance block. Around that is the label for
+   * those that have set pc themselves: the loop; with a translator a block that ends where jumps are counted, and around that the loop
+   * that does what #entry has, then the one of all.
+   */
   #depthOfAdvance(number: number): number {
     return DISPATCH_COUNT - 1 - number;
   }
   #depthOfNext(number: number): number {
     return this.#depthOfAdvance(number) + 1;
+  }
+
+  #checkFuel(): Code {
+    return when(i32.leS(this.#left.get, i32.const(0)), sequence(this.#spill(), returns(i32.const(ExitKind.Fuel))));
+  }
+  #account(): Code {
+    return sequence(
+      this.#left.set(i32.sub(this.#left.get, i32.load8u(this.#entry.get, field.cost))),
+      this.#retired.set(i32.add(this.#retired.get, i32.const(1))),
+    );
+  }
+  #advance(): Code {
+    return this.#pc.set(i64.add(this.#pc.get, i64.load8u(this.#entry.get, field.length)));
+  }
+
+  #countJump(counters: number): Code {
+    const slot = this.#slot;
+    const count = this.#pa;
+    const hot = sequence(
+      i64.store(this.#hart.get, this.#pc.get, state.pc),
+      i32.store(slot.get, callFor<I32>(this.#helpers.hot, this.#hart.get)),
+    );
+    return sequence(
+      slot.set(i32.add(i32.and(i32.shl(i32.wrap(this.#pc.get), i32.const(1)), i32.const(JUMP_COUNTERS * 4 - 4)), i32.const(counters))),
+      i32.store(slot.get, count.tee(i32.sub(i32.load(slot.get), i32.const(1)))),
+      when(i32.eqz(count.get), hot),
+    );
+  }
+
+  /**
+   * Goes through the records of where translated code may be entered here, and enters the one made for this virtual address. Without one,
+   * or where that code leaves an instruction to the interpreter, the record has what the decoded entry had.
+   */
+  #enter(depthOfNext: number): Code {
+    const hart = this.#hart.get;
+    const at = this.#record;
+    const outcome = this.#pa;
+    const entry = this.#entry;
+    const again = depthOfNext + 1;
+    const reload = sequence(
+      this.#pc.set(i64.load(hart, state.pc)),
+      this.#left.set(i32.load(hart, state.left)),
+      this.#retired.set(i32.load(hart, state.retired)),
+    );
+    return sequence(
+      at.set(i32.load(entry.get, field.imm)),
+      loop(
+        when(
+          i64.eq(i64.load(at.get, record.va), this.#pc.get),
+          sequence(
+            this.#undo(),
+            outcome.set(callIndirectFor<I32>(this.#helpers.translated, i32.load(at.get, record.index), hart)),
+            when(
+              i32.gtS(outcome.get, i32.const(Outcome.InterpretOne)),
+              call(this.#helpers.settle, hart, i32.load(at.get, record.index), outcome.get),
+            ),
+            reload,
+            when(i32.eqz(outcome.get), branch(depthOfNext + 3)),
+            this.#checkFuel(),
+            this.#fetch(),
+            when(i32.eq(i32.load16u(entry.get, field.op), i32.const(ENTER)), entry.set(i32.load(entry.get, field.imm))),
+            branch(again + 2),
+          ),
+        ),
+        branchWhen(at.tee(i32.load(at.get, record.next)), 0),
+      ),
+      this.#left.set(i32.add(this.#left.get, i32.load8u(entry.get, field.cost))),
+      this.#retired.set(i32.sub(this.#retired.get, i32.const(1))),
+      entry.set(i32.load(entry.get, field.imm)),
+      branch(again),
+    );
   }
 
   #fetch(): Code {
@@ -249,10 +331,9 @@ class Run {
     return sequence(this.#undo(), returns(i32.const(kind)));
   }
   #callExact(then: Code): Code {
-    return sequence(
-      when(i32.eqz(callFor<I32>(this.#helpers.exact, this.#hart.get, this.#entry.get)), this.#leave(ExitKind.IllegalInstruction)),
-      then,
-    );
+    const entry = this.#entry.get;
+    const done = callFor<I32>(this.#helpers.exact, this.#hart.get, i32.load(entry, field.rd), i32.load(entry, field.imm));
+    return sequence(when(i32.eqz(done), this.#leave(ExitKind.IllegalInstruction)), then);
   }
 
   /** Leaves the physical address in #pa, by TLB or the slow way. The low bits of a misaligned address make the tag differ. */
@@ -293,32 +374,10 @@ class Run {
     const address = i64.add(rs1, imm);
     const pa = this.#pa.get;
     const next = branch(depthOfNext);
-    const advance = branch(depthOfNext - 1);
     const advanceFromIf = branch(depthOfNext);
     const nextFromIf = branch(depthOfNext + 1);
-    const store = (size: AccessSize, at: I32, value: I64, offset = 0): Code =>
-      ({ 1: i64.store8, 2: i64.store16, 4: i64.store32, 8: i64.store })[size](at, value, offset);
-    const load: Record<LoadKind, (at: I32) => I64> = {
-      i8: i64.load8s,
-      u8: i64.load8u,
-      i16: i64.load16s,
-      u16: i64.load16u,
-      i32: i64.load32s,
-      u32: i64.load32u,
-      i64: i64.load,
-    };
-    const sizes: Record<LoadKind, AccessSize> = { i8: 1, u8: 1, i16: 2, u16: 2, i32: 4, u32: 4, i64: 8 };
     const boxes = [source1, source2, source3].map(source => i32.load(source, state.f + 4));
     const setRd = (value: I64): Code => i64.store(target, value);
-    const aligned = (size: 4 | 8, access: AccessKind): Code =>
-      when(
-        i32.and(i32.wrap(rs1), i32.const(size - 1)),
-        sequence(
-          i64.store(hart, rs1, state.faultAddress),
-          i32.store(hart, i32.const(access), state.faultAccess),
-          this.#leave(ExitKind.Misaligned),
-        ),
-      );
 
     return {
       rs1,
@@ -351,28 +410,20 @@ class Run {
       fusedS: (a, b, c) => callFor<F32>(h.fusedS, a, b, c),
       exactUnless: condition => when(i32.eqz(condition), this.#callExact(advanceFromIf)),
 
-      load: (kind, at) => after(this.#locate(Access.Load, sizes[kind], at), load[kind](pa)),
+      load: (kind, at) => after(this.#locate(Access.Load, sizeOf[kind], at), loadAs[kind](pa)),
       store: (size, at, value) =>
-        sequence(this.#locate(Access.Store, size, at, i64.store(hart, value, state.value)), store(size, pa, value)),
-      atomicAddress: (size, access) =>
-        sequence(aligned(size, access), this.#locate(access === Access.Load ? Access.Load : Access.Store, size, rs1)),
-      atomicLoad: size => (size === 4 ? i64.load32s(pa) : i64.load(pa)),
-      atomicStore: (size, value) => store(size, pa, value),
-      reserve: sequence(i64.store(hart, this.#va.get, state.reservationVirtual), i32.store(hart, pa, state.reservationPhysical)),
-      storeConditional: size =>
-        sequence(
-          aligned(size, Access.Store),
-          when(
-            i64.ne(rs1, i64.load(hart, state.reservationVirtual)),
-            sequence(i64.store(hart, i64.const(-1), state.reservationVirtual), setRd(i64.const(1)), advanceFromIf),
-          ),
-          this.#locate(Access.Store, size, rs1),
-          i64.store(hart, i64.const(-1), state.reservationVirtual),
-          when(i32.ne(pa, i32.load(hart, state.reservationPhysical)), sequence(setRd(i64.const(1)), advanceFromIf)),
-          store(size, pa, rs2),
-          setRd(i64.const(0)),
-          advance,
-        ),
+        sequence(this.#locate(Access.Store, size, at, i64.store(hart, value, state.value)), storeAs[size](pa, value)),
+      ...atomicOperations({
+        hart,
+        va: this.#va.get,
+        pa,
+        rs1,
+        rs2,
+        setRd,
+        locate: (access, size) => this.#locate(access, size, rs1),
+        misaligned: this.#leave(ExitKind.Misaligned),
+        doneFromIf: advanceFromIf,
+      }),
 
       jump: to => sequence(this.#pc.set(to), next),
       branchIf: condition => when(condition, sequence(this.#pc.set(i64.add(this.#pc.get, imm)), nextFromIf)),
@@ -390,8 +441,14 @@ class Run {
 
 export type RunFunction = (hart: number, fuel: number) => ExitKind;
 
-export function createInterpreter(memory: Memory, cacheBase: number, cacheBytes: number, imports: InterpreterImports): RunFunction {
-  const module = new engine.Module(interpreterModule(cacheBase, cacheBytes));
-  const instance = new engine.Instance(module, { env: { memory, ...imports } });
+export function createInterpreter(
+  memory: Memory,
+  cacheBase: number,
+  cacheBytes: number,
+  imports: InterpreterImports,
+  translation: Translation | null,
+): RunFunction {
+  const module = new engine.Module(interpreterModule(cacheBase, cacheBytes, translation?.counters ?? null));
+  const instance = new engine.Instance(module, { env: { memory, ...imports, ...translation?.imports } });
   return instance.exports.run as RunFunction;
 }

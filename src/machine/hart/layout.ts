@@ -41,6 +41,8 @@ export const HART_STATE_BYTES = 32768;
 /** A software TLB: direct-mapped by page number. An entry: virtual address of the page (i64, -1: none), physical minus virtual (i32). */
 export const TLB_ENTRIES = 512;
 export const TLB_ENTRY_BYTES = 16;
+/** In an entry of the TLB for fetches: the identity of the code on that page (translate/), 0 for none. */
+export const TLB_IDENTITY = 12;
 
 /** Offsets in a decoded entry. */
 export const entry = {
@@ -57,6 +59,29 @@ export const entry = {
   cost: 15,
 } as const;
 export const ENTRY_BYTES = 16;
+
+/**
+ * Offsets in a record of where translated code may be entered. It begins with the decoded entry of the instruction there, which itself
+ * leads here instead: its `op` says so, and its `imm` is this record's address.
+ */
+export const record = {
+  /** Virtual address for which the code was made. */
+  va: 16,
+  /** Place in the table of functions. */
+  index: 24,
+  /** Address of the next record for the same physical address, or 0. */
+  next: 28,
+} as const;
+export const RECORD_BYTES = 32;
+
+/**
+ * What translated code returns: on by pc; one instruction at pc for the interpreter; or, from `FirstSite` on, that too, at the site that it
+ * left by.
+ */
+export const Outcome = { GoOn: 0, InterpretOne: 1, FirstSite: 2 } as const;
+
+/** Counters of jumps by where they go, one word each, count down to the moment at which the translator has a look. */
+export const JUMP_COUNTERS = 4096;
 
 /**
  * The immediate of a floating-point operation is no number but: rounding mode in byte 0, rs3 times eight in byte 1, and the row of

@@ -1,4 +1,4 @@
-/** Runs the oracle's cases on the interpreter. */
+/** Runs the oracle's cases on the interpreter, or translated. */
 import { ExitKind } from '../hart.ts';
 import { Bench, USER_RWX } from '../harness.ts';
 import { state } from '../layout.ts';
@@ -9,13 +9,15 @@ const PAGE = 4096;
 const ENOSYS = -38n;
 
 export class Replay {
-  readonly #bench = new Bench();
+  readonly #bench: Bench;
   readonly #codeAt: number;
   readonly #window: readonly [number, number];
   readonly #initial: Int32Array;
 
-  constructor() {
-    const bench = this.#bench;
+  /** @param threshold as Bench has it */
+  constructor(threshold = 0) {
+    const bench = new Bench({ threshold });
+    this.#bench = bench;
     this.#codeAt = bench.map(CODE - PAGE, 3) * PAGE;
     const upper = bench.map(BOUNDARY, 1, USER_RWX) * PAGE;
     bench.frame();

@@ -29,6 +29,15 @@ export function unsigned(value: number): number[] {
 /** Signed LEB128 of up to 64 bits. */
 export function signed(value: number | bigint): number[] {
   const bytes: number[] = [];
+  if (typeof value === 'number' && value === (value | 0)) {
+    for (let rest = value; ; ) {
+      const low = rest & 0x7f;
+      rest >>= 7;
+      const done = (rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0);
+      bytes.push(done ? low : low | 0x80);
+      if (done) return bytes;
+    }
+  }
   let rest = BigInt(value);
   for (;;) {
     const low = Number(rest & 0x7fn);
@@ -92,10 +101,13 @@ export const i32 = {
   truncSatS64: unary<F64, I32>(0xfc, 2),
   truncSatU64: unary<F64, I32>(0xfc, 3),
   reinterpret: unary<F32, I32>(0xbc),
+  gtS: binary<I32, I32>(0x4a),
+  geS: binary<I32, I32>(0x4e),
 };
 
 export const i64 = {
-  const: (value: number | bigint): I64 => joined([[0x42, ...signed(BigInt.asIntN(64, BigInt(value)))]]),
+  const: (value: number | bigint): I64 =>
+    joined([[0x42, ...signed(typeof value === 'number' && value === (value | 0) ? value : BigInt.asIntN(64, BigInt(value)))]]),
   load: loadOp<I64>(0x29),
   load8s: loadOp<I64>(0x30),
   load8u: loadOp<I64>(0x31),
@@ -157,6 +169,7 @@ export const f32 = {
   convertS64: unary<I64, F32>(0xb4),
   convertU64: unary<I64, F32>(0xb5),
   demote: unary<F64, F32>(0xb6),
+  reinterpret: unary<I32, F32>(0xbe),
 };
 
 export const f64 = {
@@ -182,6 +195,9 @@ export const f64 = {
   convertU64: unary<I64, F64>(0xba),
   promote: unary<F32, F64>(0xbb),
   reinterpret: unary<I64, F64>(0xbf),
+  /** By way of vectors: relaxed_madd of f64x2. Whether it rounds once is up to the engine. */
+  fusedMultiplyAdd: (a: F64, b: F64, c: F64): F64 =>
+    joined([...[a, b, c].map(x => joined([x], 0xfd, 0x14))], 0xfd, 0x87, 0x02, 0xfd, 0x21, 0),
 };
 
 /** Both are computed; the first is the value where the condition holds. */
@@ -196,12 +212,16 @@ export const choose = <T extends Value>(of: ValueTypeName, condition: I32, then:
 export const block = (...body: Code[]): Code => joined([[0x02, 0x40], ...body], 0x0b);
 export const loop = (...body: Code[]): Code => joined([[0x03, 0x40], ...body], 0x0b);
 export const branch = (depth: number): Code => [0x0c, ...unsigned(depth)];
+export const branchWhen = (condition: I32, depth: number): Code => joined([condition], 0x0d, ...unsigned(depth));
 export const branchTable = (index: I32, depths: readonly number[], otherwise: number): Code =>
   joined([index, [0x0e], unsigned(depths.length), ...depths.map(unsigned), unsigned(otherwise)]);
 export const returns = (value?: Value): Code => joined([value ?? []], 0x0f);
 export const unreachable: Code = [0x00];
 export const drop = (value: Value): Code => joined([value], 0x1a);
 export const call = (index: number, ...values: Value[]): Code => joined(values, 0x10, ...unsigned(index));
+/** Through the module's one table; `type` is the number of the callee's signature. */
+export const callIndirectFor = <R extends Value>(type: number, index: I32, ...values: Value[]): R =>
+  joined([...values, index], 0x11, ...unsigned(type), 0);
 export const callFor = <R extends Value>(index: number, ...values: Value[]): R => joined(values, 0x10, ...unsigned(index));
 
 /** A local variable of the function that is being built. */

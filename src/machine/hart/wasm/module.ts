@@ -1,6 +1,6 @@
 /**
  * Puts functions together into the bytes of a WebAssembly module. Imports come first in the numbering of functions, in the order in
- * which they are declared; the one memory is imported as `env.memory` and is shared.
+ * which they are declared; the one memory is imported as `env.memory` and is shared, a table of functions as `env.table`.
  */
 import { type Code, type Local, type Value, type ValueTypeName, local, unsigned, valueType } from './code.ts';
 
@@ -54,6 +54,15 @@ export class ModuleBuilder {
     if (this.#functions.length > 0) throw new Error('imports come before functions');
     this.#imports.push([...text('env'), ...text(name), 0x00, ...unsigned(this.#type({ parameters, results }))]);
     return this.#importCount++;
+  }
+
+  importTable(): void {
+    this.#imports.push([...text('env'), ...text('table'), 0x01, 0x70, 0x00, ...unsigned(0)]);
+  }
+
+  /** The number of a signature, for calls through the table. */
+  signature(parameters: readonly ValueTypeName[], results: readonly ValueTypeName[]): number {
+    return this.#type({ parameters, results });
   }
 
   function(

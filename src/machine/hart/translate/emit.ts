@@ -1,0 +1,609 @@
+/**
+ * One region made into one WebAssembly function: `(hart) → outcome`. Guest registers live in locals, loaded at the entry and, those that
+ * the region changes, written back at the one exit. The meanings are the table's own.
+ *
+ * What always holds:
+ * - The function leaves only between instructions, and what it then leaves behind is what the interpreter would have at that boundary.
+ * - It does what the quick ways of the interpreter do and nothing else: it calls no one. What they cannot do, or what faults, it leaves to the
+ *   interpreter before it has changed anything; the site that it leaves by says what of the block must be taken back.
+ * - No block is begun unless the fuel lasts to the beginning of the last instruction on any way to the next check.
+ * - An address is used only after a TLB entry has granted that very access in this very call. So it never stores to a frame that holds code
+ *   (hart.ts), and never to what it was made from.
+ *
+ * A call, even one that is never reached, would have the engine keep the registers of the guest in memory: hence none.
+ */
+import { Access, Outcome, TLB_ENTRIES, TLB_IDENTITY, state } from '../layout.ts';
+import type { InstructionCosts } from '../isa/instruction.ts';
+import type { AccessSize, Operands } from '../isa/operands.ts';
+import { type FusedWays, fusedWays } from '../isa/fused.ts';
+import { atomicOperations, loadAs, multiplyHigh, sizeOf, storeAs, tlbSlot } from '../operations.ts';
+import {
+  after,
+  block,
+  branch,
+  branchWhen,
+  type Code,
+  type F64,
+  f32,
+  f64,
+  type I32,
+  type I64,
+  i32,
+  i64,
+  type Local,
+  returns,
+  sequence,
+  unsigned,
+  when,
+} from '../wasm/code.ts';
+import type { Locals } from '../wasm/module.ts';
+import type { Block, Region, Step } from './region.ts';
+import { type Structure, structure } from './structure.ts';
+
+/** A place where an instruction is left to the interpreter, for want of fuel or because it is not one for the quick ways. */
+export interface Site {
+  readonly pc: number;
+  /** What to give back of the block: cycles, and instructions. */
+  readonly cycles: number;
+  readonly instructions: number;
+}
+
+export interface EmitOptions {
+  readonly costs: InstructionCosts;
+  /** What tells the code on a page from any other, for the pages of the region. */
+  identity(page: number): number;
+}
+
+/** A page that the TLB held: its virtual address, and physical minus virtual. It cannot become wrong before the call ends. */
+interface Window {
+  readonly page: Local<I64>;
+  readonly delta: Local<I32>;
+}
+interface Plan {
+  /** The TLB asked: a load that a store by the same register follows asks that for writing, which grants no less. */
+  readonly tlb: 1 | 2;
+  /** By what the window is shared. */
+  readonly window: string;
+  /**
+   * `near`, `again`: the address is likely in the window, else the TLB brings a new one. `first`: the TLB brings one for accesses that follow.
+   * `once`: the TLB alone.
+   */
+  readonly use: 'near' | 'first' | 'again' | 'once';
+}
+
+/** sp, gp, tp: whatever a function does to them, they stay near. */
+const ALWAYS_NEAR = new Set([2, 3, 4]);
+const SCRATCH = 2;
+/** Cycles between two checks of the fuel, unless one block has more. */
+const UNCHECKED_MAX = 400;
+const EPILOGUE_LABEL = -1;
+/** Of acc: an instruction retired. */
+const ONE_RETIRED = 4294967296;
+
+export class RegionEmitter {
+  readonly sites: Site[] = [];
+  readonly #region: Region;
+  readonly #options: EmitOptions;
+  readonly #locals: Locals;
+  readonly #hart: Local<I32>;
+  /** Instructions retired × 2^32 + fuel left. */
+  readonly #acc: Local<I64>;
+  readonly #pc: Local<I64>;
+  readonly #outcome: Local<I32>;
+  readonly #va: Local<I64>;
+  readonly #slot: Local<I32>;
+  readonly #pa: Local<I32>;
+  /** Round to nearest even, and the inexact flag stands. */
+  readonly #quick: Local<I32>;
+  readonly #t: readonly Local<I64>[];
+  readonly #f: readonly Local<F64>[];
+  readonly #g: Operands['g'];
+  readonly #x = new Map<number, Local<I64>>();
+  readonly #fx = new Map<number, Local<F64>>();
+  readonly #dirtyX = new Set<number>();
+  readonly #dirtyF = new Set<number>();
+  readonly #windows = new Map<string, Window>();
+  #usesQuick = false;
+  #fusedWays: FusedWays | null = null;
+  #product: readonly [Local<I64>, Local<I64>] | null = null;
+  readonly #nodes: readonly (Block | undefined)[];
+  readonly #nodeAt = new Map<number, number>();
+  readonly #structure: Structure;
+  readonly #steady = new Map<number, Set<number>>();
+  readonly #need: readonly number[];
+  readonly #checked: readonly boolean[];
+  readonly #out: number[] = [];
+  readonly #labels: number[] = [];
+
+  constructor(region: Region, locals: Locals, options: EmitOptions) {
+    this.#region = region;
+    this.#locals = locals;
+    this.#options = options;
+    this.#hart = locals.parameter(0);
+    this.#acc = locals.add('i64');
+    this.#pc = locals.add('i64');
+    this.#outcome = locals.add('i32');
+    this.#va = locals.add('i64');
+    this.#slot = locals.add('i32');
+    this.#pa = locals.add('i32');
+    this.#quick = locals.add('i32');
+    this.#t = Array.from({ length: SCRATCH }, () => locals.add('i64'));
+    this.#f = Array.from({ length: SCRATCH }, () => locals.add('f64'));
+    this.#g = Array.from({ length: SCRATCH }, () => locals.add('f32'));
+
+    this.#nodes = [undefined, ...region.blocks];
+    for (const [node, each] of this.#nodes.entries()) if (each) this.#nodeAt.set(each.va, node);
+    const entries = region.entries.map(va => this.#nodeAt.get(va) as number);
+    this.#structure = structure(
+      this.#nodes.map(each => (each ? this.#successors(each) : [])),
+      entries,
+    );
+    [this.#need, this.#checked] = this.#fuelChecks();
+  }
+
+  /** The body; to be called once. */
+  body(): Code {
+    this.#label('block', EPILOGUE_LABEL, () => this.#tree(0));
+    const hart = this.#hart.get;
+    const prologue: Code[] = [this.#pc.set(i64.load(hart, state.pc)), this.#acc.set(i64.load(hart, state.left))];
+    for (const [i, x] of this.#x) prologue.push(x.set(i64.load(hart, state.x + i * 8)));
+    for (const [i, f] of this.#fx) prologue.push(f.set(f64.load(hart, state.f + i * 8)));
+    for (const { page } of this.#windows.values()) prologue.push(page.set(i64.const(-1)));
+    if (this.#usesQuick) prologue.push(this.#quick.set(i32.eq(i32.and(i32.load(hart, state.fcsr), i32.const(0xe1)), i32.const(1))));
+    const { get: acc } = this.#acc;
+    const epilogue: Code[] = [
+      ...[...this.#dirtyX].map(i => i64.store(hart, this.#xLocal(i).get, state.x + i * 8)),
+      ...[...this.#dirtyF].map(i => f64.store(hart, this.#fLocal(i).get, state.f + i * 8)),
+      i64.store(hart, this.#pc.get, state.pc),
+      i32.store(hart, i32.wrap(acc), state.left),
+      i32.store(hart, i32.wrap(i64.shrS(i64.sub(acc, i64.extend32(acc)), i64.const(32))), state.retired),
+      returns(this.#outcome.get),
+    ];
+    const all: number[] = [];
+    for (const part of [...prologue, this.#out, ...epilogue]) for (const byte of part) all.push(byte);
+    return all;
+  }
+
+  // --- the graph -----------------------------------------------------------------------------------------------------------------
+
+  #successors({ end }: Block): number[] {
+    const targets = end.kind === 'jump' ? [end.to] : end.kind === 'branch' ? [end.taken, end.otherwise] : [];
+    return targets.flatMap(va => this.#nodeAt.get(va) ?? []);
+  }
+  #costOf(step: Step): number {
+    return this.#options.costs[step.decoded.row.cost];
+  }
+  #blockCost(each: Block): number {
+    return each.steps.reduce((sum, step) => sum + this.#costOf(step), 0);
+  }
+
+  /**
+   * For each node the cycles from its beginning to the beginning of the last instruction before the next check, on the dearest way; and
+   * where checks stand: at loops, at entries, and where it would become too much.
+   */
+  #fuelChecks(): [number[], boolean[]] {
+    const { order, isLoop, entries } = this.#structure;
+    const need = this.#nodes.map(() => 0);
+    const checked = this.#nodes.map((_, node) => isLoop[node] === true || entries.includes(node));
+    const backwards = this.#nodes.map((_, node) => node).filter(node => node !== 0 && (order[node] as number) >= 0);
+    backwards.sort((a, b) => (order[b] as number) - (order[a] as number));
+    for (const node of backwards) {
+      const each = this.#nodes[node] as Block;
+      const cost = this.#blockCost(each);
+      const last = each.steps.at(-1);
+      let most = last ? cost - this.#costOf(last) : 0;
+      for (const to of this.#successors(each)) {
+        if ((order[to] as number) <= (order[node] as number) || checked[to]) continue;
+        most = Math.max(most, cost + (need[to] as number));
+      }
+      need[node] = most;
+      if (most > UNCHECKED_MAX) checked[node] = true;
+    }
+    return [need, checked];
+  }
+
+  // --- nesting -------------------------------------------------------------------------------------------------------------------
+
+  #emit(...parts: Code[]): void {
+    for (const part of parts) for (const byte of part) this.#out.push(byte);
+  }
+  #label(kind: 'block' | 'loop', label: number, inside: () => void): void {
+    this.#emit([kind === 'block' ? 0x02 : 0x03, 0x40]);
+    this.#labels.push(label);
+    inside();
+    this.#labels.pop();
+    this.#emit([0x0b]);
+  }
+  /** A loop's label is its node; that of the block that ends where a node begins is as far below −1. */
+  #depth(label: number): number {
+    const at = this.#labels.lastIndexOf(label);
+    if (at < 0) throw new Error(`no label ${label} around`);
+    return this.#labels.length - 1 - at;
+  }
+
+  #tree(node: number): void {
+    const inside = () => this.#within(node, this.#structure.labelled[node] as readonly number[]);
+    if (node === 0 || this.#structure.isLoop[node]) this.#label('loop', node, inside);
+    else inside();
+  }
+  /** `labelled` in the order in which they must be written: the last is outermost. */
+  #within(node: number, labelled: readonly number[]): void {
+    for (const each of labelled.toReversed()) {
+      this.#emit([0x02, 0x40]);
+      this.#labels.push(-2 - each);
+    }
+    if (node === 0) this.#dispatch();
+    else this.#block(node);
+    for (const each of labelled) {
+      this.#labels.pop();
+      this.#emit([0x0b]);
+      this.#tree(each);
+    }
+  }
+
+  /** Goes where pc says. */
+  #dispatch(): void {
+    const entries = this.#structure.entries.map(node => ({ node, va: (this.#nodes[node] as Block).va })).sort((a, b) => a.va - b.va);
+    const search = (from: number, to: number): void => {
+      if (to - from > 1) {
+        const middle = (from + to) >> 1;
+        this.#emit(i64.ltU(this.#pc.get, i64.const(entries[middle]?.va ?? 0)), [0x04, 0x40]);
+        this.#labels.push(Number.NaN);
+        search(from, middle);
+        this.#labels.pop();
+        this.#emit([0x0b]);
+        search(middle, to);
+        return;
+      }
+      const entry = entries[from];
+      if (!entry) return;
+      this.#emit(i64.ne(this.#pc.get, i64.const(entry.va)), [0x0d], unsigned(this.#depth(EPILOGUE_LABEL)));
+      if (this.#region.pages.length > 1) this.#emit(branchWhen(this.#foreign(entry.va), this.#depth(EPILOGUE_LABEL)));
+      this.#emit(branch(this.#depth(-2 - entry.node)));
+    };
+    search(0, entries.length);
+  }
+
+  /** Whether the page of an address is not what it was when the region was made, or not known to this hart. */
+  #foreign(va: number): I32 {
+    const page = va - (va % 4096);
+    const slot = state.tlbFetch + ((va / 256) & ((TLB_ENTRIES - 1) * 16));
+    return i32.or(
+      i64.ne(i64.load(this.#hart.get, slot), i64.const(page)),
+      i32.ne(i32.load(this.#hart.get, slot + TLB_IDENTITY), i32.const(this.#options.identity(page))),
+    );
+  }
+
+  /** Out of the region, at an address. */
+  #goOnAt(va: number): void {
+    this.#emit(this.#pc.set(i64.const(va)), branch(this.#depth(EPILOGUE_LABEL)));
+  }
+
+  #edge(node: number, va: number): void {
+    const from = this.#nodes[node] as Block;
+    const to = this.#nodeAt.get(va);
+    if (to === undefined) {
+      this.#goOnAt(va);
+      return;
+    }
+    const s = this.#structure;
+    if (s.viaDispatcher(node, to)) {
+      this.#emit(this.#pc.set(i64.const(va)), branch(this.#depth(0)));
+      return;
+    }
+    const lastPage = Math.floor((from.steps.at(-1)?.va ?? from.va) / 4096);
+    if (lastPage !== Math.floor(va / 4096)) {
+      this.#emit(this.#foreign(va), [0x04, 0x40]);
+      this.#labels.push(Number.NaN);
+      this.#goOnAt(va);
+      this.#labels.pop();
+      this.#emit([0x0b]);
+    }
+    if (s.isLoop[to] && (s.order[to] as number) <= (s.order[node] as number)) this.#emit(branch(this.#depth(to)));
+    else if (s.isInline(to)) this.#tree(to);
+    else this.#emit(branch(this.#depth(-2 - to)));
+  }
+
+  /** A block, and how it ends. Control never reaches what is written behind. */
+  #block(node: number): void {
+    const each = this.#nodes[node] as Block;
+    if (this.#checked[node]) {
+      const site = this.#site({ pc: each.va, cycles: 0, instructions: 0 });
+      this.#emit(
+        when(
+          i32.leS(i32.wrap(this.#acc.get), i32.const(this.#need[node] as number)),
+          sequence(this.#outcome.set(site), branch(this.#depth(EPILOGUE_LABEL) + 1)),
+        ),
+      );
+    }
+    const cost = this.#blockCost(each);
+    if (each.steps.length > 0) {
+      this.#emit(this.#acc.set(i64.add(this.#acc.get, i64.const(each.steps.length * ONE_RETIRED - cost))));
+    }
+    let condition: I32 | null = null;
+    let spent = 0;
+    const plans = this.#plan(node, each);
+    for (const [i, step] of each.steps.entries()) {
+      const site: Site = { pc: step.va, cycles: cost - spent, instructions: each.steps.length - i };
+      spent += this.#costOf(step);
+      const operands = this.#operands(step, site, plans[i], found => {
+        condition = found;
+      });
+      const { row, rm } = step.decoded;
+      const exactOnly = row.exact && row.hasRounding && !row.fastRounding.includes(rm);
+      // The label is there for meanings that end early.
+      this.#emit(block(exactOnly ? operands.exactUnless(i32.const(0)) : row.meaning(operands)));
+    }
+    const { end } = each;
+    switch (end.kind) {
+      case 'jump':
+        this.#edge(node, end.to);
+        return;
+      case 'branch':
+        this.#emit(condition ?? [], [0x04, 0x40]);
+        this.#labels.push(Number.NaN);
+        this.#edge(node, end.taken);
+        this.#labels.pop();
+        this.#emit([0x0b]);
+        this.#edge(node, end.otherwise);
+        return;
+      case 'indirect':
+        this.#emit(branch(this.#depth(0)));
+        return;
+      case 'interpret':
+        this.#emit(
+          this.#pc.set(i64.const(end.at)),
+          this.#outcome.set(i32.const(Outcome.InterpretOne)),
+          branch(this.#depth(EPILOGUE_LABEL)),
+        );
+    }
+  }
+
+  #site(site: Site): I32 {
+    return i32.const(Outcome.FirstSite + this.sites.push(site) - 1);
+  }
+
+  // --- registers -----------------------------------------------------------------------------------------------------------------
+
+  #xLocal(i: number): Local<I64> {
+    let found = this.#x.get(i);
+    if (!found) {
+      found = this.#locals.add<I64>('i64');
+      this.#x.set(i, found);
+    }
+    return found;
+  }
+  #fLocal(i: number): Local<F64> {
+    let found = this.#fx.get(i);
+    if (!found) {
+      found = this.#locals.add<F64>('f64');
+      this.#fx.set(i, found);
+    }
+    return found;
+  }
+  #getX(i: number): I64 {
+    return i === 0 ? i64.const(0) : this.#xLocal(i).get;
+  }
+  #setX(i: number, value: I64): Code {
+    if (i === 0) return [...value, 0x1a];
+    this.#dirtyX.add(i);
+    return this.#xLocal(i).set(value);
+  }
+  #setF(i: number, value: F64): Code {
+    this.#dirtyF.add(i);
+    return this.#fLocal(i).set(value);
+  }
+  #window(key: string): Window {
+    let found = this.#windows.get(key);
+    if (!found) {
+      found = { page: this.#locals.add('i64'), delta: this.#locals.add('i32') };
+      this.#windows.set(key, found);
+    }
+    return found;
+  }
+
+  // --- memory --------------------------------------------------------------------------------------------------------------------
+
+  /** For each step of a block that loads or stores, by which way. */
+  #plan(node: number, { steps }: Block): (Plan | undefined)[] {
+    const loop = this.#structure.loopOf[node] as number;
+    /** Registers, and kinds of access, that have a window for their present value. */
+    const groups = new Set<string>();
+    return steps.map((step, i) => {
+      const { row, rs1: base, rd } = step.decoded;
+      let plan: Plan | undefined;
+      if (isAccess(step) && base !== 0) {
+        const { again, store } = this.#laterAccesses(steps, i);
+        const tlb = row.cost === 'store' || store || base === 2 ? Access.Store : Access.Load;
+        const key = `${base} ${tlb}`;
+        if (ALWAYS_NEAR.has(base)) plan = { tlb, window: key, use: 'near' };
+        else if (this.#steadyIn(loop).has(base)) plan = { tlb, window: `${loop} ${key}`, use: 'near' };
+        else plan = { tlb, window: `value ${key}`, use: groups.has(key) ? 'again' : again ? 'first' : 'once' };
+        if (again) groups.add(key);
+      }
+      if (row.operands[0] === 'rd') for (const tlb of [1, 2]) groups.delete(`${rd} ${tlb}`);
+      return plan;
+    });
+  }
+  /** Whether the same value of a step's base register is used again in the block, and to store. */
+  #laterAccesses(steps: readonly Step[], from: number): { again: boolean; store: boolean } {
+    const base = (steps[from] as Step).decoded.rs1;
+    let again = false;
+    for (let at = from; !writesX(steps[at] as Step, base) && at + 1 < steps.length; ) {
+      const next = steps[++at] as Step;
+      if (!isAccess(next) || next.decoded.rs1 !== base) continue;
+      again = true;
+      if (next.decoded.row.cost === 'store') return { again, store: true };
+    }
+    return { again, store: false };
+  }
+
+  /** Registers that a loop, or the region (0), does not write but by adding a constant to them. */
+  #steadyIn(loop: number): ReadonlySet<number> {
+    let found = this.#steady.get(loop);
+    if (!found) {
+      found = new Set(Array.from({ length: 32 }, (_, i) => i));
+      const nodes = this.#structure.loops.get(loop);
+      for (const [node, each] of this.#nodes.entries()) {
+        if (!each || (nodes && !nodes.has(node))) continue;
+        for (const { decoded } of each.steps) {
+          const { row, rd, rs1 } = decoded;
+          if (row.operands[0] === 'rd' && !(row.name === 'addi' && rd === rs1)) found.delete(rd);
+        }
+      }
+      this.#steady.set(loop, found);
+    }
+    return found;
+  }
+
+  // --- one instruction -----------------------------------------------------------------------------------------------------------
+
+  #operands(step: Step, site: Site, plan: Plan | undefined, onCondition: (condition: I32) => void): Operands {
+    const hart = this.#hart.get;
+    const va = this.#va;
+    const pa = this.#pa;
+    const slot = this.#slot;
+    const { decoded } = step;
+    const { row, rd, rs1, rs2, rs3 } = decoded;
+    const imm = i64.const(decoded.imm);
+    let outcome: I32 | null = null;
+    /** From within the instruction's own label, and so many more. */
+    const leave = (deeper: number): Code => {
+      outcome ??= this.#site(site);
+      return sequence(this.#outcome.set(outcome), branch(this.#depth(EPILOGUE_LABEL) + 1 + deeper));
+    };
+    const x1 = (): I64 => this.#getX(rs1);
+    const d = (i: number): F64 => this.#fLocal(i).get;
+    const bits = (i: number): I64 => i64.reinterpret(d(i));
+    const s = (i: number) => f32.reinterpret(i32.wrap(bits(i)));
+    const setRd = (value: I64): Code => this.#setX(rd, value);
+    const setBits = (value: I64): Code => this.#setF(rd, f64.reinterpret(value));
+
+    /** Leaves the physical address in `pa`. The low bits of a misaligned address make the tag differ: it is left to the interpreter. */
+    const locate = (size: AccessSize, address: I64, { tlb, window, use }: Plan): Code => {
+      const entries = tlb === Access.Store ? state.tlbWrite : state.tlbRead;
+      const tag = i64.and(va.get, i64.const(-4096 + size - 1));
+      const ask = (deeper: number): Code =>
+        sequence(slot.set(tlbSlot(hart, va.get)), when(i64.ne(i64.load(slot.get, entries), tag), leave(deeper + 1)));
+      const found = i32.load(slot.get, entries + 8);
+      if (use === 'once') return sequence(va.set(address), ask(0), pa.set(i32.add(i32.wrap(va.get), found)));
+      const { page, delta } = this.#window(window);
+      const keep = sequence(page.set(i64.and(va.get, i64.const(-4096))), delta.set(found));
+      return sequence(
+        va.set(address),
+        use === 'first' ? sequence(ask(0), keep) : when(i64.ne(tag, page.get), sequence(ask(1), keep)),
+        pa.set(i32.add(i32.wrap(va.get), delta.get)),
+      );
+    };
+    const direct = (access: 1 | 2): Plan => ({ tlb: access, window: '', use: 'once' });
+    const quick = (): I32 => {
+      this.#usesQuick = true;
+      return this.#quick.get;
+    };
+
+    return {
+      get rs1() {
+        return x1();
+      },
+      rs2: row.operands.includes('rs2') ? this.#getX(rs2) : i64.const(0),
+      imm,
+      get address() {
+        return decoded.imm === 0 ? x1() : i64.add(x1(), imm);
+      },
+      pc: i64.const(step.va),
+      nextPc: i64.const(step.va + decoded.length),
+      setRd,
+
+      get bits1() {
+        return bits(rs1);
+      },
+      get bits2() {
+        return bits(rs2);
+      },
+      get d1() {
+        return d(rs1);
+      },
+      get d2() {
+        return d(rs2);
+      },
+      get d3() {
+        return d(rs3);
+      },
+      get s1() {
+        return s(rs1);
+      },
+      get s2() {
+        return s(rs2);
+      },
+      get s3() {
+        return s(rs3);
+      },
+      boxed: n =>
+        i64.geU(
+          [rs1, rs2, rs3]
+            .slice(0, n)
+            .map(bits)
+            .reduce((a, b) => i64.and(a, b)),
+          i64.const(-0x100000000n),
+        ),
+      setBits,
+      setD: value => this.#setF(rd, value),
+      setS: value => setBits(i64.or(i64.extendU(i32.reinterpret(value)), i64.const(-0x100000000n))),
+      get nearestAndInexact() {
+        return quick();
+      },
+      inexactRaised: i32.and(i32.load(hart, state.fcsr), i32.const(1)),
+      roundingValid: i32.leU(i32.and(i32.load(hart, state.fcsr), i32.const(0xe0)), i32.const(0x80)),
+      fusedD: (a, b, c) => this.#fused().double(a, b, c),
+      fusedS: (a, b, c) => this.#fused().single(a, b, c),
+      exactUnless: condition => when(i32.eqz(condition), leave(1)),
+
+      load: (kind, address) => after(locate(sizeOf[kind], address, plan ?? direct(Access.Load)), loadAs[kind](pa.get)),
+      store: (size, address, value) => sequence(locate(size, address, plan ?? direct(Access.Store)), storeAs[size](pa.get, value)),
+      ...(row.cost === 'amo'
+        ? atomicOperations({
+            hart,
+            va: va.get,
+            pa: pa.get,
+            rs1: x1(),
+            rs2: this.#getX(rs2),
+            setRd,
+            locate: (access, size) => locate(size, x1(), direct(access)),
+            misaligned: leave(1),
+            doneFromIf: branch(1),
+          })
+        : noAtomics),
+
+      jump: to => (row.name === 'jalr' ? this.#pc.set(to) : []),
+      branchIf: condition => {
+        onCondition(condition);
+        return [];
+      },
+      multiplyHigh: (a, b) => this.#multiplyHigh(a, b),
+      system: () => {
+        throw new Error(`${row.name} is the interpreter's`);
+      },
+      t: this.#t,
+      f: this.#f,
+      g: this.#g,
+    };
+  }
+
+  /** What the interpreter has functions for is written out: a call would cost more. */
+  #fused(): FusedWays {
+    this.#fusedWays ??= fusedWays(type => this.#locals.add(type));
+    return this.#fusedWays;
+  }
+  #multiplyHigh(a: I64, b: I64): I64 {
+    this.#product ??= [this.#locals.add('i64'), this.#locals.add('i64')];
+    return multiplyHigh(a, b, this.#product);
+  }
+}
+
+const noAtomic = (): never => {
+  throw new Error('not an atomic instruction');
+};
+const noAtomics = { atomicAddress: noAtomic, atomicLoad: noAtomic, atomicStore: noAtomic, reserve: [], storeConditional: noAtomic };
+
+const writesX = ({ decoded }: Step, register: number): boolean => decoded.row.operands[0] === 'rd' && decoded.rd === register;
+const isAccess = (step: Step): boolean => step.decoded.row.cost === 'load' || step.decoded.row.cost === 'store';
