@@ -17,7 +17,6 @@ import type { HostInput } from './fs/tty/host-port.ts';
 import type { Vfs } from './fs/vfs.ts';
 import { Image } from './image/image.ts';
 import { Log } from './log.ts';
-import { latencyTable } from './message/latency.ts';
 import { M } from './message/catalog.ts';
 import { CAUSE_NONE, Messenger } from './message/messenger.ts';
 import { windowBytes } from './message/window.ts';
@@ -96,8 +95,6 @@ export class Kernel {
   visible: Cycles = 0;
   /** Other kernels that have checked in. */
   readonly #peers = new Set<KernelId>();
-  readonly #latency: readonly number[];
-  readonly #latencies: readonly (readonly number[])[];
   #seed: number;
 
   constructor(parameters: BootParameters, platform: Platform) {
@@ -124,8 +121,6 @@ export class Kernel {
     };
     this.cores = partition.cores.map(id => new Core(id, platform.hart(id), coreOf(this.topology, id).node, 0));
     this.core = this.serviceCore;
-    this.#latencies = latencyTable(this.topology, this.plan, this.cost('ipiDelivery'), (from, to) => platform.lineTransfer(from, to));
-    this.#latency = this.#latencies[this.id] as readonly number[];
     this.scheduler = new Scheduler(this);
     this.records = new Records({
       kernel: this.id,
@@ -176,7 +171,7 @@ export class Kernel {
     }
   }
   latencyTo(peer: KernelId): Cycles {
-    return this.#latency[peer] as number;
+    return this.platform.latency[peer] as number;
   }
   /** 32 bits of this kernel's random stream (xorshift32, Marsaglia 2003), a function of the seed. */
   random(): number {

@@ -14,8 +14,8 @@ export interface Platform {
   readonly topology: Topology;
   readonly processor: Processor;
   hart(core: CoreId): Hart;
-  /** Cycles for one cache line to get from one core to another. */
-  lineTransfer(from: CoreId, to: CoreId): Cycles;
+  /** Least cycles that a message from this kernel takes to each (message/latency.ts); index = kernel id. */
+  readonly latency: readonly Cycles[];
   /** The archive that the first kernel's root file system is made of: bytes of a cpio (newc) archive. */
   readonly rootArchive: Uint8Array;
   /** A slot of `to`'s window was written; its interrupt arrives at `arrival`. Returns the time before which no answer can come back. */

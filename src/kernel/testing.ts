@@ -7,7 +7,6 @@
 import { gunzipSync } from 'fflate';
 import { instructionCosts } from '../machine/costs.ts';
 import { Processor } from '../machine/hart/hart.ts';
-import { lineTransfer } from '../machine/interconnect.ts';
 import { memoryMap } from '../machine/layout.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import type { Topology } from '../machine/topology/topology.ts';
@@ -15,7 +14,6 @@ import { object } from '../machine/topology/tree.ts';
 import type { ReplicaInput, ResolvedPlan } from './boot/parameters.ts';
 import { createReplica } from './boot/start.ts';
 import { latencyTable } from './message/latency.ts';
-import { KERNEL_COSTS } from './costs.ts';
 import type { Platform } from './platform.ts';
 import type { Replica } from './replica.ts';
 
@@ -86,8 +84,7 @@ export class KernelLab {
         memory: [map.nodes[kernel] as (typeof map.nodes)[number]],
       })),
     };
-    const distance = (from: number, to: number): number => lineTransfer(topology, from, to);
-    this.#latency = latencyTable(topology, this.plan, KERNEL_COSTS.ipiDelivery.value, distance);
+    this.#latency = latencyTable(topology, this.plan);
     this.output = Array.from({ length: kernels }, () => ['', '', '', '']);
     for (const { kernel } of this.plan.partitions) {
       const platform: Platform = {
@@ -95,7 +92,7 @@ export class KernelLab {
         topology,
         processor,
         rootArchive: archive,
-        lineTransfer: distance,
+        latency: this.#latency[kernel] as readonly number[],
         hart: core => processor.hart(map.hartState(core)),
         sent: (to, arrival) => arrival + ((this.#latency[to] as number[])[kernel] as number),
         trace: (time, kind, core, a, b, c, d) => {

@@ -19,7 +19,6 @@
  */
 import type { Cycles, KernelId } from '../kernel/types.ts';
 import { createReplica } from '../kernel/boot/start.ts';
-import { KERNEL_COSTS } from '../kernel/costs.ts';
 import { CELL } from '../kernel/sched/scheduler.ts';
 import { latencyTable } from '../kernel/message/latency.ts';
 import type { Platform } from '../kernel/platform.ts';
@@ -27,7 +26,6 @@ import type { Replica, ReplicaFactory } from '../kernel/replica.ts';
 import { TRACE_RECORD_BYTES } from '../kernel/trace.ts';
 import { instructionCosts } from '../machine/costs.ts';
 import { Processor } from '../machine/hart/hart.ts';
-import { lineTransfer } from '../machine/interconnect.ts';
 import { DECODE_CACHE_BYTES, memoryMap, TRANSLATION_BYTES } from '../machine/layout.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import { type FromHost, hostOf, type ToHost } from './protocol.ts';
@@ -116,8 +114,7 @@ export class Host {
     });
     const position = new Map(topology.cores.map((core, index) => [core.id, index]));
     const plan = kernels[0]?.plan ?? { mode: 'single', partitions: [] };
-    const transfer = (from: number, to: number): number => lineTransfer(topology, from, to);
-    this.#latency = latencyTable(topology, plan, KERNEL_COSTS.ipiDelivery.value, transfer);
+    this.#latency = latencyTable(topology, plan);
     this.#latencyMax = Math.max(0, ...this.#latency.flat());
     this.#byKernel = kernels.map(() => null);
     for (const parameters of kernels) {
@@ -128,7 +125,7 @@ export class Host {
         topology,
         processor,
         rootArchive: options.rootArchive,
-        lineTransfer: transfer,
+        latency: this.#latency[kernel] as readonly number[],
         hart: core => processor.hart(map.hartState(position.get(core) ?? 0)),
         sent: (to, arrival) => this.#sent(kernel, to, arrival),
         trace: (time, kind, core, a, b, c, d) => this.#record(kernel, time, kind, core, a, b, c, d),

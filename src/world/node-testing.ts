@@ -7,8 +7,6 @@
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import type { BootParameters, ReplicaInput } from '../kernel/boot/parameters.ts';
-import { KERNEL_COSTS } from '../kernel/costs.ts';
-import { latencyTable } from '../kernel/message/latency.ts';
 import { Window } from '../kernel/message/window.ts';
 import type { Platform } from '../kernel/platform.ts';
 import type { Replica, ReplicaFactory } from '../kernel/replica.ts';
@@ -44,7 +42,7 @@ class Chatter implements Replica {
     this.kernel = kernel;
     this.#platform = platform;
     this.#windows = plan.partitions.map(each => new Window(platform.memory, plan, each.kernel));
-    this.#latency = latencyTable(platform.topology, plan, KERNEL_COSTS.ipiDelivery.value, platform.lineTransfer)[kernel] as number[];
+    this.#latency = platform.latency;
     this.#sent = plan.partitions.map(() => 0);
     this.#seen = plan.partitions.map(() => 0);
     this.#waiting = plan.partitions.map(() => []);
