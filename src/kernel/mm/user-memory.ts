@@ -45,6 +45,7 @@ export class UserMemory {
       const physical = this.#translate(at, true);
       this.#memory.u8.set(bytes.subarray(done, done + run), physical);
       this.#processor.invalidateFrame(physical >>> 12);
+      this.#processor.storeWhileReserved(null, physical, run);
       done += run;
     }
   }

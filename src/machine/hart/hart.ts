@@ -256,8 +256,8 @@ export class Processor {
   othersReserve(hart: Hart): boolean {
     return this.#reserving.size > (this.#reserving.has(hart) ? 1 : 0);
   }
-  /** A store by `by` to [physical, physical + size). Returns whether some other hart still reserves part of that frame. */
-  storeWhileReserved(by: Hart, physical: number, size: number): boolean {
+  /** A store by `by` (null: the kernel) to [physical, physical + size), within one frame. Returns whether some other hart still reserves part of that frame. */
+  storeWhileReserved(by: Hart | null, physical: number, size: number): boolean {
     let watched = false;
     for (const hart of this.#reserving) {
       if (hart === by) continue;
