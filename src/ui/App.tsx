@@ -11,6 +11,7 @@ import { Split } from './Split.tsx';
 import { SpaceTime } from './timeline/SpaceTime.tsx';
 import { consoles, useLab } from './store.ts';
 import { TopBar } from './TopBar.tsx';
+import './style/page.css';
 
 export function App() {
   const { theme, projector, notice, help, prompt, select, openFile } = useLab();

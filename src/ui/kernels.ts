@@ -15,6 +15,3 @@ export const STATE = { Off: 0, Booting: 1, Up: 2, Halted: 3, Panicked: 4 } as co
 /** Gives an element and what is in it the kernel's colour as `--kernel`. */
 export const kernelStyle = (kernel: number | undefined): CSSProperties | undefined =>
   kernel === undefined ? undefined : ({ '--kernel': kernelColor(kernel) } as CSSProperties);
-
-/** Every process group has these; views show them only where there is room. */
-export const isShell = (name: string): boolean => name === 'init' || name === 'sh';

@@ -1,8 +1,8 @@
 /** The page's first line of code. */
 import { createRoot } from 'react-dom/client';
-import { App } from './App.tsx';
 import './style/tokens.css';
-import './style/page.css';
+import './style/base.css';
+import { App } from './App.tsx';
 
 const root = document.getElementById('root');
 if (root) createRoot(root).render(<App />);

@@ -6,6 +6,7 @@ import { type ConsoleTab, consoles, useLab } from '../store.ts';
 import { Messages } from './Messages.tsx';
 import { Shell } from './Shell.tsx';
 import { Wall } from './Wall.tsx';
+import './console.css';
 
 const TABS: readonly { readonly id: ConsoleTab; readonly label: string }[] = [
   { id: 'shell', label: 'Shell' },

@@ -12,6 +12,7 @@ import { placesOf } from './owners.ts';
 import { PlanBar } from './PlanBar.tsx';
 import { Scene } from './Scene.tsx';
 import { Dots } from './Traffic.tsx';
+import './machine.css';
 
 export function MachineView() {
   const topology = useLab(s => s.topology);

@@ -6,10 +6,11 @@ import { ZoomIn, ZoomOut } from 'lucide-react';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { timeText } from '../../lab/time.ts';
 import type { TraceStore } from '../../lab/trace-store.ts';
-import { MessageDetails } from '../MessageDetails.tsx';
+import { MessageDetails } from './MessageDetails.tsx';
 import { describeMessage, messageName } from '../message.ts';
 import { isShown, useLab } from '../store.ts';
 import { type Arrow, draw, FOOT, HEAD, lanesFor, nearestArrow, paletteOf, timeAt, type View } from './scene.ts';
+import './timeline.css';
 
 const SPAN_MIN = 200;
 /** Lanes are no lower than this; where they don't fit they scroll. */

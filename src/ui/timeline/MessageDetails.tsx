@@ -1,10 +1,10 @@
 /** One message in full: its fields, its bytes, when and why; and the way along causes and effects. */
-import { timeText } from '../lab/time.ts';
-import type { MessageRow } from '../lab/trace-store.ts';
-import { clockText } from './clock.ts';
-import { KernelDot } from './KernelDot.tsx';
-import { describeMessage, messageName } from './message.ts';
-import { useLab } from './store.ts';
+import { timeText } from '../../lab/time.ts';
+import type { MessageRow } from '../../lab/trace-store.ts';
+import { clockText } from '../clock.ts';
+import { KernelDot } from '../KernelDot.tsx';
+import { describeMessage, messageName } from '../message.ts';
+import { useLab } from '../store.ts';
 
 const EFFECTS_SHOWN = 6;
 
