@@ -36,7 +36,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const several = session.plan.partitions.length > 1;
   session.listen({
     output: (kernel, port, _time, bytes) => {
-      if (port === 3) return;
+      if (port > 2) return;
       if (port === 2) process.stderr.write(bytes);
       else
         process.stdout.write(

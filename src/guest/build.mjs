@@ -44,7 +44,16 @@ const compileFlags = [
   ...['-fno-guess-branch-probability', '-g0', '-nostdinc', '-Ilibc/include'],
 ];
 const linkFlags = [
-  ...['-nostdlib', '-nostartfiles', '-s', '-Wl,--build-id=none', '-Wl,-z,norelro', '-Wl,-z,noexecstack', '-Wl,--gc-sections'],
+  ...[
+    '-nostdlib',
+    '-nostartfiles',
+    '-Wl,--strip-debug',
+    '-Wl,--discard-all',
+    '-Wl,--build-id=none',
+    '-Wl,-z,norelro',
+    '-Wl,-z,noexecstack',
+    '-Wl,--gc-sections',
+  ],
 ];
 
 const sources = (folder, extension) =>

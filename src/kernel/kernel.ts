@@ -29,6 +29,7 @@ import type { Platform } from './platform.ts';
 import { Core } from './sched/core.ts';
 import { EventClass, EventQueue, type KernelEvent } from './sched/events.ts';
 import { Scheduler, StopReason } from './sched/scheduler.ts';
+import { holds, programChanged, taskGone } from './debug/watch.ts';
 import { deliverSignals, forceSignal, signalProcess } from './signal/delivery.ts';
 import { isBlocked, type SignalInfo } from './signal/state.ts';
 import { SIG_IGN } from './abi/signal.ts';
@@ -297,6 +298,7 @@ export class Kernel {
     if (task.migrateTo >= 0 && this.migration.begin(task)) return;
     if (task.moveToCore >= 0) this.#moveToCore(task);
     deliverSignals(this, task);
+    if (task.watch !== null && this.coreOf(task).current === task && task.fiber === null) holds(this, task, task.watch);
   }
 
   #moveToCore(task: Task): void {
@@ -326,6 +328,7 @@ export class Kernel {
 
   programStarted(task: Task): number {
     task.restart = 0;
+    programChanged(this, task);
     return REGISTERS_SET;
   }
 
@@ -378,6 +381,7 @@ export class Kernel {
     task.state = 'dead';
     this.tasks.delete(task.tid);
     task.process.threads.delete(task);
+    taskGone(this, task);
   }
   setName(process: Process, name: string): void {
     process.name = name;

@@ -85,7 +85,7 @@ export class KernelLab {
       })),
     };
     this.#latency = latencyTable(topology, this.plan);
-    this.output = Array.from({ length: kernels }, () => ['', '', '', '']);
+    this.output = Array.from({ length: kernels }, () => ['', '', '', '', '']);
     for (const { kernel } of this.plan.partitions) {
       const platform: Platform = {
         memory,

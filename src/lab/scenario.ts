@@ -69,6 +69,14 @@ const input = v.variant('kind', [
   v.object({ kind: v.literal('stdin'), bytes }),
   v.object({ kind: v.literal('file'), name: v.pipe(v.string(), v.maxLength(255)), bytes }),
   v.object({ kind: v.literal('migrate'), pid, to: kernel }),
+  v.object({
+    kind: v.literal('debug'),
+    pid,
+    order: v.variant('command', [
+      v.object({ command: v.picklist(['stop', 'step', 'go', 'leave']) }),
+      v.object({ command: v.picklist(['break', 'unbreak']), address: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 38)) }),
+    ]),
+  }),
 ]);
 const timed = v.pipe(
   v.array(v.object({ time, kernel, input })),

@@ -3,6 +3,7 @@
  *
  * Always holds: these are plain data, so they can be written into physical memory by the kernel that boots another, and recorded.
  */
+import type { DebugCommand } from '../debug/watch.ts';
 import type { CoreId, KernelId } from '../types.ts';
 
 /** A contiguous piece of physical memory of one node, in bytes; both ends on a frame boundary. */
@@ -63,4 +64,6 @@ export type ReplicaInput =
   /** A file dropped on the page: it appears in /mnt. */
   | { readonly kind: 'file'; readonly name: string; readonly bytes: Uint8Array }
   /** A process is to move to another kernel. */
-  | { readonly kind: 'migrate'; readonly pid: number; readonly to: KernelId };
+  | { readonly kind: 'migrate'; readonly pid: number; readonly to: KernelId }
+  /** A debugger's command for a process that runs with this kernel. */
+  | { readonly kind: 'debug'; readonly pid: number; readonly order: DebugCommand };

@@ -5,6 +5,7 @@
  * `until` are run (sched/scheduler.ts says why).
  */
 import { Errno } from '../abi/errno.ts';
+import { debug } from '../debug/watch.ts';
 import { Kernel, KernelState } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import type { Platform } from '../platform.ts';
@@ -105,6 +106,9 @@ class KernelReplica implements Replica {
         return;
       case 'migrate':
         kernel.spawn(this.#migrate(input.pid, input.to));
+        return;
+      case 'debug':
+        debug(kernel, input.pid, input.order);
         return;
     }
   }

@@ -13,6 +13,7 @@
  */
 import { E, Errno } from '../abi/errno.ts';
 import type { FileRef } from '../image/files.ts';
+import { Watch } from '../debug/watch.ts';
 import { FileTable } from '../fs/file-table.ts';
 import type { OpenFile } from '../fs/file.ts';
 import type { Dentry } from '../fs/vfs.ts';
@@ -74,6 +75,8 @@ interface Travelling {
     readonly restartDeadline: number | null;
     readonly wanted: readonly CoreId[];
     readonly switches: readonly [number, number];
+    /** A debugger's hold goes along. */
+    readonly watch: null | { readonly held: boolean; readonly breakpoints: readonly number[] };
   };
 }
 
@@ -349,6 +352,7 @@ export class Migration {
         restartDeadline: Number.isNaN(restartDeadline) ? null : restartDeadline,
         wanted: task.wantedCores,
         switches: [task.voluntarySwitches, task.involuntarySwitches],
+        watch: task.watch === null ? null : { held: task.watch.mode === 'held', breakpoints: [...task.watch.breakpoints] },
       },
     };
   }
@@ -599,6 +603,7 @@ export class Migration {
     task.restart = state.task.restart;
     task.restartDeadline = state.task.restartDeadline ?? Number.NaN;
     [task.voluntarySwitches, task.involuntarySwitches] = state.task.switches;
+    if (state.task.watch !== null) task.watch = Watch.of(state.task.watch.held, state.task.watch.breakpoints);
     for (const info of state.taskPending) task.pending.add(info);
     task.work = true;
     if (state.timer !== null) {

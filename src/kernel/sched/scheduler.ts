@@ -141,7 +141,7 @@ export class Scheduler {
         this.#resume(core, task);
         continue;
       }
-      if (task.work) {
+      if (task.work || task.watch !== null) {
         kernel.beforeUserMode(task);
         if (core.current !== task || task.fiber !== null) continue;
       }
@@ -155,12 +155,13 @@ export class Scheduler {
     if (limit <= core.clock) return;
     const hart = core.hart;
     hart.setTime(core.clock);
-    const exit = hart.run(limit - core.clock);
+    const exit = hart.run(task.watch?.isSingle ? 1 : limit - core.clock);
     const used = hart.consumed;
     core.clock += used;
     core.userCycles += used;
     task.usedUser += used;
     this.#account(core, task, used);
+    if (task.watch !== null && (hart.retired > 0 || exit !== ExitKind.PageFault)) task.watch.stepped();
     if (exit === ExitKind.Fuel) return;
     const before = core.clock;
     kernel.trap(task, exit);

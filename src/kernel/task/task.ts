@@ -7,6 +7,7 @@
  *
  * Always holds: a task exists on exactly one kernel, the location of its process; the record exists at the origin only.
  */
+import type { Watch } from '../debug/watch.ts';
 import { ARCH_STATE_BYTES } from '../../machine/hart/hart.ts';
 import type { FsContext } from '../fs/context.ts';
 import type { FileTable } from '../fs/file-table.ts';
@@ -104,6 +105,8 @@ export class Task implements Sleeper {
   migrateTo: KernelId = -1;
   /** Cores there that it asked for; none: any. */
   wantedCores: readonly CoreId[] = [];
+  /** A debugger's hold on it. */
+  watch: Watch | null = null;
   /** Core that this task has been asked to move to; -1 for none. */
   moveToCore: CoreId = -1;
   voluntarySwitches = 0;

@@ -216,6 +216,11 @@ export class Processor {
     return this.#translator?.statistics ?? null;
   }
 
+  /** Whether the instruction at a virtual address, on this frame, has been translated. For views: it decides nothing. */
+  isTranslated(frame: number, va: number): boolean {
+    return this.#translator?.covers(frame, va) ?? false;
+  }
+
   // For the translator only.
 
   /** Address of the decoded entry of an instruction, or 0 where none is cached: it has not been executed lately. */

@@ -131,6 +131,12 @@ export class Translator {
     return { modules: this.#modules.length, functions, bytes: this.#bytes, pageBytes: this.#pages.bytes, records };
   }
 
+  /** Whether the instruction at a virtual address that lies on this frame is part of translated code. */
+  covers(frame: number, va: number): boolean {
+    const here = [...(this.#byPage.get(this.#pages.identityOf(frame)) ?? [])];
+    return here.some(({ region }) => region.blocks.some(({ steps }) => steps.some(step => step.va === va)));
+  }
+
   identityOf(frame: number): number {
     return this.#pages.identityOf(frame);
   }
