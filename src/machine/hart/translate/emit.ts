@@ -75,7 +75,7 @@ interface Plan {
 const ALWAYS_NEAR = new Set([2, 3, 4]);
 const SCRATCH = 2;
 /** Cycles between two checks of the fuel, unless one block has more. */
-const UNCHECKED_MAX = 400;
+const UNCHECKED_MAX = 64;
 const EPILOGUE_LABEL = -1;
 /** Of acc: an instruction retired. */
 const ONE_RETIRED = 4294967296;
