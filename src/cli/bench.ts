@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { workloads } from './bench/hart.ts';
 import { messageRate } from './bench/messages.ts';
 import { openPage } from './bench/page.ts';
 import { parseArchive } from './bench-archive.ts';
@@ -85,6 +86,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
     await page.close();
     return figures;
   },
+  hart: async () => workloads(median),
 };
 
 /** @returns exit status */

@@ -42,7 +42,7 @@ export interface HostEnvironment {
 
 const TRACE_BYTES = 6400 * TRACE_RECORD_BYTES;
 /** One call of Replica.run goes no further than to the next multiple of this: between calls a stretch can be ended. A multiple of CELL. */
-export const CHUNK = 64 * CELL;
+export const CHUNK = 512 * CELL;
 /** Cycles, of each core that might have used them, between looks at the thread's messages. */
 const WORK_PER_TURN = 1 << 20;
 /** Runs between looks at the other hosts' words. */

@@ -39,6 +39,7 @@ export interface BenchOptions {
   readonly megabytes?: number;
   /** Jumps to an address before it is translated; 0: never, the interpreter alone; 1: wherever a run begins, too. */
   readonly threshold?: number;
+  readonly codeBytes?: number;
 }
 
 export class Bench {
@@ -50,7 +51,7 @@ export class Bench {
   readonly root: number;
   #nextFrame = LOW_LIMIT / 4096;
 
-  constructor({ megabytes = 16, threshold = 0 }: BenchOptions = {}) {
+  constructor({ megabytes = 16, threshold = 0, codeBytes }: BenchOptions = {}) {
     this.memory = new engine.Memory({ initial: megabytes * 16, maximum: megabytes * 16, shared: true });
     this.view = new DataView(this.memory.buffer);
     this.bytes = new Uint8Array(this.memory.buffer);
@@ -60,7 +61,9 @@ export class Bench {
       decodeCacheBytes: CACHE_BYTES,
       lowLimit: LOW_LIMIT,
       costs: testCosts,
-      ...(threshold > 0 ? { translate: { base: TRANSLATION_BASE, bytes: TRANSLATION_BYTES, threshold } } : {}),
+      ...(threshold > 0
+        ? { translate: { base: TRANSLATION_BASE, bytes: TRANSLATION_BYTES, threshold, ...(codeBytes ? { codeBytes } : {}) } }
+        : {}),
     });
     this.root = this.frame();
     this.harts = Array.from({ length: HARTS }, (_, i) => this.processor.hart(HARTS_BASE + i * HART_STATE_BYTES));

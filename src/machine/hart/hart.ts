@@ -343,6 +343,8 @@ export class Hart {
   readonly #context = { rounding: 0, flags: 0 };
   readonly #csr: { fcsr: number; cycles: number; instructions: number } = { fcsr: 0, cycles: 0, instructions: 0 };
   #root = -1;
+  /** What has been entered in one since it was last flushed. */
+  readonly #used: Record<number, boolean> = { [state.tlbRead]: true, [state.tlbWrite]: true, [state.tlbFetch]: true };
   /** A store by this hart may break another's reservation, or meet a frame that holds one. */
   #watched = false;
 
@@ -416,8 +418,7 @@ export class Hart {
   flushTlb(va?: number): void {
     for (const tlb of TLBS) {
       if (va === undefined) {
-        const from = this.#word + (tlb >>> 2);
-        this.#i32.fill(-1, from, from + (TLB_ENTRIES * TLB_ENTRY_BYTES) / 4);
+        this.#flush(tlb);
       } else {
         const slot = this.#slot(tlb, va | 0);
         this.#i32[slot] = -1;
@@ -571,6 +572,7 @@ export class Hart {
 
   /** Takes a frame out of the TLB for writing. */
   forbidWriting(frame: number): void {
+    if (!this.#used[state.tlbWrite]) return;
     const i32 = this.#i32;
     const from = this.#word + (state.tlbWrite >>> 2);
     for (let slot = from; slot < from + TLB_ENTRIES * 4; slot += 4) {
@@ -670,6 +672,7 @@ export class Hart {
     return (low + (this.#i32[slot + 2] ?? 0)) >>> 12;
   }
   identify(frame: number, identity: number): void {
+    if (!this.#used[state.tlbFetch]) return;
     const i32 = this.#i32;
     const from = this.#word + (state.tlbFetch >>> 2);
     for (let slot = from; slot < from + TLB_ENTRIES * 4; slot += 4) {
@@ -680,6 +683,7 @@ export class Hart {
   #enter(tlb: number, low: number, high: number, frame: number): void {
     const page = low & ~4095;
     const slot = this.#slot(tlb, low);
+    this.#used[tlb] = true;
     this.#i32[slot] = page;
     this.#i32[slot + 1] = high;
     this.#i32[slot + 2] = (frame * 4096 - page) | 0;
@@ -690,6 +694,8 @@ export class Hart {
     return this.#word + (tlb >>> 2) + ((low >>> 12) & (TLB_ENTRIES - 1)) * 4;
   }
   #flush(tlb: number): void {
+    if (!this.#used[tlb]) return;
+    this.#used[tlb] = false;
     const from = this.#word + (tlb >>> 2);
     this.#i32.fill(-1, from, from + (TLB_ENTRIES * TLB_ENTRY_BYTES) / 4);
   }

@@ -131,8 +131,8 @@ class Machine {
   readonly bench: Bench;
   readonly codeAt: number;
   readonly #data: readonly number[];
-  constructor(threshold: number) {
-    this.bench = new Bench({ threshold });
+  constructor(threshold: number, codeBytes = 0) {
+    this.bench = new Bench({ threshold, codeBytes });
     this.codeAt = this.bench.map(CODE, CODE_PAGES) * PAGE;
     this.#data = [this.bench.map(BOUNDARY) * PAGE, this.bench.map(BOUNDARY - PAGE) * PAGE];
   }
@@ -197,10 +197,15 @@ export interface Difference {
 
 export class SideBySide {
   readonly #interpreted = new Machine(0);
-  readonly #translated = new Machine(1);
+  readonly #translated: Machine;
   /** Pieces, and instructions, that were compared. */
   pieces = 0;
   instructions = 0;
+
+  /** @param codeBytes as the translator has it */
+  constructor(codeBytes = 0) {
+    this.#translated = new Machine(1, codeBytes);
+  }
 
   /** What translated code there is now. */
   get statistics() {

@@ -37,7 +37,7 @@ import {
   when,
 } from '../wasm/code.ts';
 import type { Locals } from '../wasm/module.ts';
-import type { Block, Region, Step } from './region.ts';
+import { type Block, isCrossing, type Region, type Step } from './region.ts';
 import { type Structure, structure } from './structure.ts';
 
 /** A place where an instruction is left to the interpreter, for want of fuel or because it is not one for the quick ways. */
@@ -75,7 +75,7 @@ interface Plan {
 const ALWAYS_NEAR = new Set([2, 3, 4]);
 const SCRATCH = 2;
 /** Cycles between two checks of the fuel, unless one block has more. */
-const UNCHECKED_MAX = 400;
+const UNCHECKED_MAX = 64;
 const EPILOGUE_LABEL = -1;
 /** Of acc: an instruction retired. */
 const ONE_RETIRED = 4294967296;
@@ -308,13 +308,8 @@ export class RegionEmitter {
   #block(node: number): void {
     const each = this.#nodes[node] as Block;
     if (this.#checked[node]) {
-      const site = this.#site({ pc: each.va, cycles: 0, instructions: 0 });
-      this.#emit(
-        when(
-          i32.leS(i32.wrap(this.#acc.get), i32.const(this.#need[node] as number)),
-          sequence(this.#outcome.set(site), branch(this.#depth(EPILOGUE_LABEL) + 1)),
-        ),
-      );
+      const short = i32.leS(i32.wrap(this.#acc.get), i32.const(this.#need[node] as number));
+      this.#emit(when(short, this.#leaveBy({ pc: each.va, cycles: 0, instructions: 0 }, 1)));
     }
     const cost = this.#blockCost(each);
     if (each.steps.length > 0) {
@@ -329,6 +324,7 @@ export class RegionEmitter {
       const operands = this.#operands(step, site, plans[i], found => {
         condition = found;
       });
+      if (isCrossing(step)) this.#emit(when(this.#foreign(step.va + 2), this.#leaveBy(site, 1)));
       const { row, rm } = step.decoded;
       const exactOnly = row.exact && row.hasRounding && !row.fastRounding.includes(rm);
       // The label is there for meanings that end early.
@@ -359,8 +355,11 @@ export class RegionEmitter {
     }
   }
 
-  #site(site: Site): I32 {
-    return i32.const(Outcome.FirstSite + this.sites.push(site) - 1);
+  /** From within so many labels more than there are around a block. */
+  #leaveBy(site: Site, deeper: number): Code {
+    const known = this.sites.lastIndexOf(site);
+    const number = known >= 0 ? known : this.sites.push(site) - 1;
+    return sequence(this.#outcome.set(i32.const(Outcome.FirstSite + number)), branch(this.#depth(EPILOGUE_LABEL) + deeper));
   }
 
   // --- registers -----------------------------------------------------------------------------------------------------------------
@@ -466,12 +465,8 @@ export class RegionEmitter {
     const { decoded } = step;
     const { row, rd, rs1, rs2, rs3 } = decoded;
     const imm = i64.const(decoded.imm);
-    let outcome: I32 | null = null;
     /** From within the instruction's own label, and so many more. */
-    const leave = (deeper: number): Code => {
-      outcome ??= this.#site(site);
-      return sequence(this.#outcome.set(outcome), branch(this.#depth(EPILOGUE_LABEL) + 1 + deeper));
-    };
+    const leave = (deeper: number): Code => this.#leaveBy(site, 1 + deeper);
     const x1 = (): I64 => this.#getX(rs1);
     const d = (i: number): F64 => this.#fLocal(i).get;
     const bits = (i: number): I64 => i64.reinterpret(d(i));

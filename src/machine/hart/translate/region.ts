@@ -56,6 +56,11 @@ const ADDRESS_END = 2 ** 38;
 const isInterpreted = (decoded: Decoded | undefined): boolean =>
   decoded === undefined || decoded.row.name === 'ecall' || decoded.row.name === 'ebreak' || decoded.row.cost === 'csr';
 
+const pageOf = (va: number): number => va - (va % PAGE_SIZE);
+const lastByte = ({ va, decoded }: Step): number => va + decoded.length - 1;
+/** Whether an instruction lies across two pages: it depends on both. */
+export const isCrossing = (step: Step): boolean => pageOf(step.va) !== pageOf(lastByte(step));
+
 /** @returns undefined where the instruction at `head` itself is none that can be translated */
 export function findRegion(head: number, source: CodeSource): Region | undefined {
   const steps = new Map<number, Step | undefined>();
@@ -68,9 +73,9 @@ export function findRegion(head: number, source: CodeSource): Region | undefined
     if (va < 0 || va >= ADDRESS_END) return undefined;
     const low = source.halfword(va);
     if (low < 0) return undefined;
-    // One that lies across two pages is made of two frames: it is the interpreter's.
-    if (lengthOf(low) === 4 && va % PAGE_SIZE === PAGE_SIZE - 2) return undefined;
-    const decoded = decode(lengthOf(low) === 4 ? low | (source.halfword(va + 2) << 16) : low);
+    const high = lengthOf(low) === 4 ? source.halfword(va + 2) : 0;
+    if (high < 0) return undefined;
+    const decoded = decode(low | (high << 16));
     return decoded === undefined || isInterpreted(decoded) ? undefined : { decoded, va };
   };
   const lead = (va: number): void => {
@@ -81,11 +86,13 @@ export function findRegion(head: number, source: CodeSource): Region | undefined
 
   for (let start = queue.shift(); start !== undefined; start = queue.shift()) {
     let va = start;
+    let first = start;
     for (let length = 0; !steps.has(va); length++) {
       if (room <= 0) break;
-      if (length === BLOCK_STEPS_MAX || (va % PAGE_SIZE === 0 && length > 0)) {
+      if (length === BLOCK_STEPS_MAX || pageOf(va) !== pageOf(first)) {
         leaders.add(va);
         length = 0;
+        first = va;
       }
       room--;
       const step = read(va);
@@ -125,7 +132,8 @@ export function findRegion(head: number, source: CodeSource): Region | undefined
   }
   if (steps.get(head) === undefined) return undefined;
   const translated = new Set(blocks.filter(block => block.steps.length > 0).map(block => block.va));
-  const pages = new Set(blocks.flatMap(block => [block.va, block.steps.at(-1)?.va ?? block.va]).map(va => va - (va % PAGE_SIZE)));
+  // An instruction across two pages can only be a block's last.
+  const pages = new Set(blocks.flatMap(({ va, steps: own }) => [va, ...own.slice(-1).map(lastByte)].map(pageOf)));
   return { head, blocks, entries: [...entries].filter(va => translated.has(va)).sort((a, b) => a - b), pages: [...pages] };
 }
 

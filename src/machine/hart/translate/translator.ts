@@ -22,6 +22,8 @@ export interface TranslateOptions {
   readonly bytes: number;
   /** Jumps to an address before it is translated. */
   readonly threshold?: number;
+  /** Bytes of WebAssembly that are kept at most, but for the last module. */
+  readonly codeBytes?: number;
 }
 
 /** What the translator asks of the processor. */
@@ -46,8 +48,8 @@ export interface TranslatorStatistics {
 /** Bytes that the translation area has at least: the counters and some records. */
 export const TRANSLATION_BYTES_MIN = 65536;
 const THRESHOLD = 1000;
-/** A jump's counter once something is known of where it goes. */
-const COUNT_AGAIN = 1 << 16;
+/** Where something is known of where a jump goes, the next look is so many thresholds away: what is there may be another program by then. */
+const THRESHOLDS_AGAIN = 4;
 /** Regions that wait before they are compiled together. */
 const BATCH_MAX = 8;
 const FUNCTIONS_MAX = 8192;
@@ -79,6 +81,7 @@ export class Translator {
   readonly #costs: InstructionCosts;
   readonly #cache: CodeCache;
   readonly #threshold: number;
+  readonly #codeBytes: number;
   readonly #counters: number;
   readonly #table: FunctionTable;
   readonly #pages: CodePages;
@@ -95,7 +98,8 @@ export class Translator {
   #bytes = 0;
 
   constructor(memory: Memory, lowLimit: number, costs: InstructionCosts, options: TranslateOptions, cache: CodeCache) {
-    const { base, bytes, threshold = THRESHOLD } = options;
+    const { base, bytes, threshold = THRESHOLD, codeBytes = CODE_BYTES_MAX } = options;
+    this.#codeBytes = codeBytes;
     if (base % RECORD_BYTES !== 0 || bytes < TRANSLATION_BYTES_MIN || base + bytes > lowLimit) {
       throw new Error('the records of translated code must lie, aligned, below the memory that guests may have, and have 64 KiB at least');
     }
@@ -179,7 +183,7 @@ export class Translator {
     }
     // It, or what it belongs to, is still hot: time for what waits.
     this.#flush();
-    return COUNT_AGAIN;
+    return this.#threshold * THRESHOLDS_AGAIN;
   }
 
   /** At once what is at a hart's pc, its page being known to the hart's fetches. */
@@ -290,7 +294,7 @@ export class Translator {
 
   #isFull(coming: number): boolean {
     return (
-      this.#bytes >= CODE_BYTES_MAX ||
+      this.#bytes >= this.#codeBytes ||
       this.#modules.length >= MODULES_MAX ||
       this.#freeIndexes.length < coming ||
       this.#freeRecords.length < PAGE_SIZE / 2 ||
