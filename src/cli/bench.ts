@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { busyboxTimes } from './bench/busybox.ts';
 import { workloads } from './bench/hart.ts';
 import { messageRate } from './bench/messages.ts';
 import { openPage } from './bench/page.ts';
@@ -59,6 +60,14 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
     }
     rmSync(folder, { recursive: true });
     return figures;
+  },
+  busybox: async () => {
+    const { ours, theirs } = busyboxTimes(median);
+    return [
+      { what: 'busybox gzip of 10 MiB, wall', value: `${ours.toFixed(0)} ms` },
+      { what: 'the same under qemu-riscv64', value: `${theirs.toFixed(0)} ms` },
+      { what: 'ratio (1 is as fast as qemu)', value: (theirs / ours).toFixed(2) },
+    ];
   },
   messages: async () => {
     const rates = new Map<number, number>();
