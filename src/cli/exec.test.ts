@@ -36,6 +36,27 @@ describe('exec', () => {
     for (const result of results) expect(result).toEqual(results[0]);
   }, 120_000);
 
+  it('has the same fingerprint interpreted and translated', () => {
+    const [translated, interpreted] = ['translate', 'interpret'].map(engine =>
+      lab([
+        'exec',
+        '--plan',
+        'clustered',
+        '--migrate-every',
+        '1ms',
+        '--engine',
+        engine,
+        '--fingerprint',
+        '--',
+        'sh',
+        '-c',
+        'primes 20000 | tail -1; ls /bin | sort -r | head -3',
+      ]),
+    );
+    expect(translated?.status).toBe(0);
+    expect(translated).toEqual(interpreted);
+  }, 120_000);
+
   it.each([
     [['--plan', '0-7@0;7@1'], 'core 7 is given to kernel 0 and to kernel 1'],
     [['--plan', '0-7@9'], 'the machine has no node 9'],
@@ -45,6 +66,7 @@ describe('exec', () => {
     [['--migrate-every', 'soon'], 'soon'],
     [['--kernel', '9', '--plan', 'clustered'], '--kernel 9'],
     [['--wings', '2'], 'there is no option --wings'],
+    [['--engine', 'steam'], '--engine steam'],
   ])('refuses %j and says what is wrong', (options, message) => {
     const { out, err, status } = lab(['exec', ...options, '--', 'true']);
     expect({ out, status }).toEqual({ out: '', status: 2 });

@@ -1,5 +1,6 @@
 /** A session in Node: the embedded userland, hosts as threads, no pace but the machine's own. */
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import { gunzipSync } from 'node:zlib';
 import type { Recording, Scenario } from '../lab/scenario.ts';
 import type { Session } from '../lab/session.ts';
@@ -11,6 +12,9 @@ import type { EngineKind } from '../world/protocol.ts';
 export function embeddedRoot(): Uint8Array {
   return new Uint8Array(gunzipSync(readFileSync(new URL('../../public/initramfs.cpio.gz', import.meta.url))));
 }
+
+// Node 20's V8 has relaxed SIMD, of which the processor uses the fused multiply-add, behind a flag; later ones have it anyway.
+if (Number.parseFloat(process.versions.v8) < 11.4) setFlagsFromString('--experimental-wasm-relaxed-simd');
 
 export interface NodeOptions {
   readonly hosts: number;
