@@ -9,8 +9,25 @@ import type { HostPort } from '../world/world.ts';
 /** Less memory where the browser refuses the full size. */
 const LIMITS = [2 ** 32, 2 ** 30, 2 ** 29] as const;
 
+const newWorker = (): Worker => new Worker(new URL('../world/web-host.ts', import.meta.url), { type: 'module' });
+/** Started, and waiting to be hosts. */
+const waiting: Worker[] = [];
+
+/** Does ahead of power-on what takes a while: loads the userland, starts the Workers. */
+export function warmUp(): void {
+  // Whatever fails here fails again, and is told, at power-on.
+  rootArchive().catch(() => {
+    archive = null;
+  });
+  while (waiting.length < hostsWanted()) {
+    const worker = newWorker();
+    worker.onerror = () => waiting.splice(waiting.indexOf(worker), 1);
+    waiting.push(worker);
+  }
+}
+
 function webHost(): HostPort {
-  const worker = new Worker(new URL('../world/web-host.ts', import.meta.url), { type: 'module' });
+  const worker = waiting.pop() ?? newWorker();
   return {
     post: message => worker.postMessage(message),
     listen: handler => {
@@ -38,10 +55,16 @@ export function isIsolated(): boolean {
   return globalThis.crossOriginIsolated && new URLSearchParams(location.search).get('shared') !== 'no';
 }
 
+/** A thread is left for the page. */
+function hostsWanted(): number {
+  if (!isIsolated()) return 1;
+  const asked = Number(new URLSearchParams(location.search).get('hosts'));
+  return asked >= 1 && asked <= 8 ? asked : Math.max(1, Math.min(8, (navigator.hardwareConcurrency || 2) - 1));
+}
+
 export async function startInBrowser(source: Scenario | Recording, speed: number): Promise<Session> {
   const isolated = isIsolated();
-  const asked = Number(new URLSearchParams(location.search).get('hosts'));
-  const hosts = asked >= 1 && asked <= 8 ? asked : Math.max(1, Math.min(8, (navigator.hardwareConcurrency || 2) - 1));
+  const hosts = hostsWanted();
   const root = await rootArchive();
   let failure: unknown;
   for (const memoryLimit of LIMITS) {
