@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'react';
 import { ACTIONS } from './actions.ts';
 import { useLab } from './store.ts';
 
-const GROUPS = ['Time', 'Kernels', 'Views', 'Files'] as const;
+const GROUPS = ['Time', 'Kernels', 'Processor', 'Views', 'Files'] as const;
 
 export function Help() {
   const select = useLab(s => s.select);
@@ -52,8 +52,9 @@ export function Help() {
         arrow shows what it says.
       </p>
       <p className="muted">
-        <b>Files:</b> drop a RISC-V program or any file on the page and it is in /mnt; drop hwloc XML and it is the machine; drop a
-        recording and it plays. Single keys don’t act in a console: F6 leads out of it.
+        <b>Processor:</b> hold a process, then step it by instruction; a click or Enter on a line of code sets a breakpoint. <b>Files:</b>{' '}
+        drop a RISC-V program or any file on the page and it is in /mnt; drop hwloc XML and it is the machine; drop a recording and it
+        plays. Single keys don’t act in a console: F6 leads out of it.
       </p>
       <button type="button" className="primary" onClick={() => select({ help: false })}>
         Close

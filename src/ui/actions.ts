@@ -9,7 +9,9 @@ import { SPEEDS, STEPS, type Theme, useLab } from './store.ts';
 export interface Action {
   readonly id: string;
   readonly name: string;
-  readonly group: 'Time' | 'Kernels' | 'Views' | 'Files';
+  /** What a button says. */
+  readonly short?: string;
+  readonly group: 'Time' | 'Kernels' | 'Processor' | 'Views' | 'Files';
   /** As tinykeys writes them. */
   readonly keys: readonly string[];
   /** As people read them. */
@@ -22,6 +24,9 @@ export interface Action {
 
 const lab = () => useLab.getState();
 const running = (): boolean => lab().session !== null;
+/** What is known of the chosen process as one that is watched. */
+const watched = () => lab().inspector?.watched(lab().pid ?? -1);
+const chosen = (): boolean => lab().session?.trace.processes.get(lab().pid ?? -1)?.alive === true;
 const kernels = (): number => Math.max(1, lab().plan?.partitions.length ?? 1);
 const THEMES: Readonly<Record<Theme, Theme>> = { system: 'light', light: 'dark', dark: 'system' };
 const nextStep = (kind: StepKind): StepKind => STEPS[(STEPS.indexOf(kind) + 1) % STEPS.length] ?? 'message';
@@ -99,6 +104,54 @@ export const ACTIONS: readonly Action[] = [
     keys: ['=', '+', 'Shift++'],
     shown: '+',
     run: () => lab().setSpeed(Math.min(SPEEDS.length - 1, lab().speed + 1)),
+  },
+  {
+    id: 'processor',
+    name: 'Processor of the chosen process',
+    group: 'Processor',
+    keys: ['i'],
+    shown: 'I',
+    run: () => lab().select({ tab: 'processor' }),
+  },
+  {
+    id: 'hold',
+    name: 'Hold the chosen process',
+    short: 'Hold',
+    group: 'Processor',
+    keys: ['s'],
+    shown: 'S',
+    enabled: () => chosen() && watched()?.state !== 'held',
+    run: () => lab().debug({ command: 'stop' }),
+  },
+  {
+    id: 'step-instruction',
+    name: 'Step by one instruction',
+    short: 'Step',
+    group: 'Processor',
+    keys: ['F10'],
+    shown: 'F10',
+    enabled: () => chosen() && watched()?.state === 'held',
+    run: () => lab().debug({ command: 'step' }),
+  },
+  {
+    id: 'go',
+    name: 'Let it run to a breakpoint',
+    short: 'Go',
+    group: 'Processor',
+    keys: ['x'],
+    shown: 'X',
+    enabled: () => chosen() && watched()?.state === 'held',
+    run: () => lab().debug({ command: 'go' }),
+  },
+  {
+    id: 'leave',
+    name: 'Let go of it, breakpoints and all',
+    short: 'Let go',
+    group: 'Processor',
+    keys: [],
+    shown: '',
+    enabled: () => chosen() && watched() !== undefined,
+    run: () => lab().debug({ command: 'leave' }),
   },
   {
     id: 'pane',

@@ -5,8 +5,10 @@
 import { create } from 'zustand';
 import { machineOf } from '../lab/machine.ts';
 import { PlanError, rangesText, resolvePlan } from '../lab/plan.ts';
+import type { DebugCommand } from '../kernel/debug/watch.ts';
 import type { ResolvedPlan } from '../kernel/boot/parameters.ts';
 import { type Recording, readFile, type Scenario, scenarioOf, writeFile } from '../lab/scenario.ts';
+import { Debugger } from '../lab/debugger.ts';
 import type { Session, SessionStatus, StepKind } from '../lab/session.ts';
 import { fromFragment, toFragment } from '../lab/link.ts';
 import { M } from '../kernel/message/catalog.ts';
@@ -17,7 +19,7 @@ import { kernelName } from './kernels.ts';
 import { atIntervals } from './news.ts';
 import { startInBrowser } from './engine.ts';
 
-export type ConsoleTab = 'shell' | 'log' | 'messages' | 'wall';
+export type ConsoleTab = 'shell' | 'log' | 'messages' | 'processor' | 'wall';
 export type Theme = 'system' | 'light' | 'dark';
 
 export interface Notice {
@@ -51,6 +53,8 @@ interface State {
   plan: ResolvedPlan | null;
   planError: string | null;
   session: Session | null;
+  /** The session's. */
+  inspector: Debugger | null;
   starting: boolean;
   status: SessionStatus | null;
   /** Changes when there is something new in the trace. */
@@ -87,6 +91,8 @@ interface State {
   bootAll(): Promise<void>;
   boot(kernel: number): Promise<void>;
   migrate(pid: number, to: number): void;
+  /** To the chosen process. */
+  debug(order: DebugCommand): void;
   togglePause(): void;
   step(kind?: StepKind): void;
   setSpeed(index: number): void;
@@ -108,6 +114,7 @@ const first = initialScenario();
 export const useLab = create<State>((set, get) => ({
   ...planned(first.scenario),
   session: null,
+  inspector: null,
   starting: false,
   status: null,
   tick: 0,
@@ -192,6 +199,7 @@ export const useLab = create<State>((set, get) => ({
       set({
         ...planned(scenario),
         session,
+        inspector: new Debugger(session, () => set({ tick: get().tick + 1 })),
         starting: false,
         kernel: scenario.exec?.kernel ?? 0,
         pid: null,
@@ -209,7 +217,7 @@ export const useLab = create<State>((set, get) => ({
   powerOff: () => {
     get().session?.close();
     consoles.clear();
-    set({ session: null, status: null, pid: null, message: null, tab: 'shell', tick: get().tick + 1 });
+    set({ session: null, inspector: null, status: null, pid: null, message: null, tab: 'shell', tick: get().tick + 1 });
   },
   bootAll: async () => {
     const { session, plan, scenario } = get();
@@ -239,6 +247,12 @@ export const useLab = create<State>((set, get) => ({
     if (!session.input(row.kernel, { kind: 'migrate', pid, to }))
       set({ notice: { text: 'a recording is playing: it can’t be changed', bad: true } });
     else set({ pid });
+  },
+  debug: order => {
+    const { inspector, pid } = get();
+    if (inspector === null || pid === null) return;
+    set({ tab: 'processor' });
+    if (!inspector.order(pid, order)) set({ notice: { text: 'a recording is playing: it can’t be changed', bad: true } });
   },
   togglePause: () => {
     const { session, status } = get();

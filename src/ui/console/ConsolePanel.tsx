@@ -3,6 +3,7 @@ import { useEffect, useRef } from 'react';
 import { rangesText } from '../../lab/plan.ts';
 import { kernelName, kernelStyle, STATE_NAMES } from '../kernels.ts';
 import { type ConsoleTab, consoles, useLab } from '../store.ts';
+import { Processor } from '../processor/Processor.tsx';
 import { Messages } from './Messages.tsx';
 import { Shell } from './Shell.tsx';
 import { Wall } from './Wall.tsx';
@@ -12,6 +13,7 @@ const TABS: readonly { readonly id: ConsoleTab; readonly label: string }[] = [
   { id: 'shell', label: 'Shell' },
   { id: 'log', label: 'Log' },
   { id: 'messages', label: 'Messages' },
+  { id: 'processor', label: 'Processor' },
   { id: 'wall', label: 'All consoles' },
 ];
 
@@ -73,6 +75,8 @@ export function ConsolePanel() {
           <Wall />
         ) : tab === 'shell' ? (
           <Shell key={kernel} kernel={kernel} focus />
+        ) : tab === 'processor' ? (
+          <Processor />
         ) : tab === 'log' ? (
           <LogView kernel={kernel} />
         ) : (
