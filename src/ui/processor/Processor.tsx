@@ -56,7 +56,7 @@ export function Processor() {
             : `Hold ${chosen.name} to see its code and registers.`}
         </p>
       ) : (
-        <div className="processor">
+        <div className="processor" data-state={watched.state}>
           <Code watched={watched} />
           <RegisterTable watched={watched} />
         </div>
