@@ -126,7 +126,7 @@ function prepare(args: readonly string[]): {
   const { values, flags, rest } = readOptions(
     dashes < 0 ? args : args.slice(0, dashes),
     ['machine', 'plan', 'kernel', 'root', 'migrate-every', 'hosts', 'seed', 'engine'],
-    ['fingerprint'],
+    ['fingerprint', 'no-caches'],
   );
   const argv = [...rest, ...(dashes < 0 ? [] : args.slice(dashes + 1))].map(text => Buffer.from(text).toString('latin1'));
   if (argv.length === 0) throw new Error('no program: exec [OPTION…] -- PROGRAM [ARG…]');
@@ -146,6 +146,7 @@ function prepare(args: readonly string[]): {
       machine: xml === null ? { preset: topology.name } : { name: topology.name, xml },
       plan,
       seed: wholeNumber(values['seed'], 'seed', 1),
+      ...(flags.has('no-caches') ? { caches: false } : {}),
       boot: partitions.map(partition => partition.kernel),
       exec: { kernel, argv, env: ENVIRONMENT, migrateEvery },
     }),

@@ -5,7 +5,7 @@ import { topology } from './topology.ts';
 
 const USAGE = `usage: lab VERB …
   exec [--machine M] [--plan P] [--kernel K] [--root DIR] [--migrate-every TIME] [--hosts N] [--seed N] [--engine interpret|translate]
-       [--fingerprint] -- PROGRAM [ARG…]
+       [--no-caches] [--fingerprint] -- PROGRAM [ARG…]
   run FILE [--until TIME] [--hosts N] [--engine interpret|translate] [--trace FILE] [--fingerprint]
   topology FILE.xml|MACHINE [--of xml]
   bench [NAME]

@@ -128,5 +128,5 @@ it('says on the command line what Popcorn’s kernels were told', () => {
   const plan = resolvePlan('clustered', opteron);
   const [first] = plan.partitions;
   if (first === undefined) throw new Error('no kernel');
-  expect(commandLine(plan, first)).toMatch(/^console=ttyS0 present_mask=0-7 memmap=256M@0x[0-9a-f]+ /);
+  expect(commandLine(plan, first, true)).toMatch(/^console=ttyS0 present_mask=0-7 memmap=256M@0x[0-9a-f]+ /);
 });

@@ -149,7 +149,7 @@ export function rangesText(numbersUp: readonly number[]): string {
 }
 
 /** What /proc/cmdline says, in the words of Popcorn's kernels. */
-export function commandLine(plan: ResolvedPlan, { cores, memory }: Partition): string {
+export function commandLine(plan: ResolvedPlan, { cores, memory }: Partition, caches: boolean): string {
   const memmap = memory.map(range => `memmap=${range.bytes >>> 20}M@0x${range.base.toString(16)}`).join(' ');
-  return `console=ttyS0 present_mask=${rangesText(cores)} ${memmap} popcorn_kernels=${plan.partitions.length} root=${plan.mode === 'single' ? 'popcornfs' : 'initramfs'}`;
+  return `console=ttyS0 present_mask=${rangesText(cores)} ${memmap} popcorn_kernels=${plan.partitions.length} root=${plan.mode === 'single' ? 'popcornfs' : 'initramfs'}${caches ? '' : ' nocaches'}`;
 }

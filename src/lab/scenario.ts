@@ -17,6 +17,8 @@ export interface Scenario {
   /** Kernels that firmware boots at time 0 … all others wait for `boot`. Default [0]. */
   readonly boot: readonly number[];
   /** A program in place of init on one kernel. */
+  /** False: loads and stores cost the same wherever they go. */
+  readonly caches?: boolean;
   readonly exec: {
     readonly kernel: number;
     readonly argv: readonly string[];
@@ -93,6 +95,7 @@ const scenarioSchema = v.object({
   seed: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1)),
   boot: v.pipe(v.array(kernel), v.maxLength(128)),
   exec: v.nullable(v.object({ kernel, argv: v.pipe(v.array(text), v.minLength(1)), env: v.array(text), migrateEvery: time })),
+  caches: v.exactOptional(v.boolean()),
   inputs: timed,
 });
 const recordingSchema = v.object({

@@ -68,7 +68,7 @@ export async function startSession(source: Scenario | Recording, options: Sessio
       kernel: partition.kernel,
       plan,
       seed: scenario.seed,
-      commandLine: commandLine(plan, partition),
+      commandLine: commandLine(plan, partition, scenario.caches ?? true),
       init: scenario.exec === null,
       exec:
         scenario.exec?.kernel === partition.kernel
@@ -86,7 +86,14 @@ export async function startSession(source: Scenario | Recording, options: Sessio
   try {
     session.begin(
       await World.start(
-        { topology, kernels, rootArchive: options.rootArchive, memoryLimit, engine: options.engine ?? 'translate' },
+        {
+          topology,
+          kernels,
+          rootArchive: options.rootArchive,
+          memoryLimit,
+          engine: options.engine ?? 'translate',
+          caches: scenario.caches ?? true,
+        },
         ports,
         options.isolated,
         session.receiver,

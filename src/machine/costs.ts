@@ -49,6 +49,17 @@ export const LINE_COSTS = {
   remotePerDistance: cost(13, 'for each unit of distance beyond 16'),
 } as const;
 
+/** Cycles for a load or store to be served from beyond the first-level cache. */
+export const MEMORY_COSTS = {
+  secondLevel: cost(20, 'second-level cache', 'AMD family 15h optimization guide: load to use'),
+  thirdLevel: cost(65, 'third-level cache of the die', 'published measurements of Bulldozer servers, 60 to 70 cycles'),
+  memoryPerDistance: cost(
+    22,
+    'memory, for each unit of distance: 220 cycles (100 ns) at distance 10',
+    'SLIT scaled to 100 ns of local DRAM',
+  ),
+} as const;
+
 /** What the kernel's own work costs. */
 export const KERNEL_COSTS = {
   syscall: cost(180, 'trap into the kernel and back (a null system call)'),

@@ -24,6 +24,7 @@ import { latencyTable } from '../kernel/message/latency.ts';
 import type { Platform } from '../kernel/platform.ts';
 import type { Replica, ReplicaFactory } from '../kernel/replica.ts';
 import { TRACE_RECORD_BYTES } from '../kernel/trace.ts';
+import { Caches } from '../machine/caches.ts';
 import { instructionCosts } from '../machine/costs.ts';
 import { Processor } from '../machine/hart/hart.ts';
 import { DECODE_CACHE_BYTES, memoryMap, TRANSLATION_BYTES } from '../machine/layout.ts';
@@ -110,6 +111,7 @@ export class Host {
       decodeCacheBytes: DECODE_CACHE_BYTES,
       lowLimit: map.lowLimit,
       costs: instructionCosts(),
+      caches: options.caches,
       ...(options.engine === 'translate' ? { translate: { base: map.translation(host), bytes: TRANSLATION_BYTES } } : {}),
     });
     const position = new Map(topology.cores.map((core, index) => [core.id, index]));
@@ -120,13 +122,18 @@ export class Host {
     for (const parameters of kernels) {
       const { kernel } = parameters;
       if (hostOf(kernel, hosts) !== host) continue;
+      const caches = options.caches ? new Caches(topology, map.nodes) : null;
       const platform: Platform = {
         memory,
         topology,
         processor,
         rootArchive: options.rootArchive,
         latency: this.#latency[kernel] as readonly number[],
-        hart: core => processor.hart(map.hartState(position.get(core) ?? 0)),
+        hart: core => {
+          const hart = processor.hart(map.hartState(position.get(core) ?? 0));
+          hart.miss = caches?.missOf(core) ?? null;
+          return hart;
+        },
         sent: (to, arrival) => this.#sent(kernel, to, arrival),
         trace: (time, kind, core, a, b, c, d) => this.#record(kernel, time, kind, core, a, b, c, d),
         output: (time, port, bytes) => environment.post({ kind: 'output', kernel, port, time, bytes: bytes.slice() }),

@@ -15,6 +15,8 @@ export interface WorldOptions {
   readonly memoryLimit: number;
   /** How guest code is executed: it decides how fast, and nothing else. */
   readonly engine: EngineKind;
+  /** Whether caches and the distance of memory cost anything. */
+  readonly caches: boolean;
 }
 
 /** By interpretation alone, or with hot code translated to WebAssembly. */

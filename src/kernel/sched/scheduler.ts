@@ -161,7 +161,7 @@ export class Scheduler {
     core.userCycles += used;
     task.usedUser += used;
     this.#account(core, task, used);
-    if (task.watch !== null && (hart.retired > 0 || exit !== ExitKind.PageFault)) task.watch.stepped();
+    if (task.watch !== null && (hart.retired > 0 || (exit !== ExitKind.PageFault && exit !== ExitKind.Fuel))) task.watch.stepped();
     if (exit === ExitKind.Fuel) return;
     const before = core.clock;
     kernel.trap(task, exit);

@@ -17,8 +17,11 @@ import {
   type AccessKind,
   ARCH_STATE_BYTES,
   ENTRY_BYTES,
-  type ExitKind,
+  ExitKind,
   HART_STATE_BYTES,
+  LINE_MASK,
+  SAMPLED_BITS,
+  SAMPLED_MASK,
   TLB_ENTRIES,
   TLB_ENTRY_BYTES,
   TLB_IDENTITY,
@@ -47,7 +50,7 @@ import { Rounding } from './softfloat.ts';
 import { type TranslateOptions, Translator, type TranslatorStatistics } from './translate/translator.ts';
 import type { Memory } from './wasm/engine.ts';
 
-export { Access, type AccessKind, ARCH_STATE_BYTES, ExitKind, HART_STATE_BYTES } from './layout.ts';
+export { Access, type AccessKind, ARCH_STATE_BYTES, ExitKind, HART_STATE_BYTES, SAMPLED_ONE_IN } from './layout.ts';
 export type { CostClass, InstructionCosts } from './isa/instruction.ts';
 
 export interface ProcessorOptions {
@@ -60,6 +63,8 @@ export interface ProcessorOptions {
   readonly costs: InstructionCosts;
   /** Without it there is the interpreter only. */
   readonly translate?: TranslateOptions;
+  /** Whether accesses to followed lines ask the model of caches (Hart.miss). Without it an access costs what its instruction costs. */
+  readonly caches?: boolean;
 }
 
 /** A reservation covers a cache line. */
@@ -137,7 +142,7 @@ export class Processor {
   /** Harts that stopped while they held a reservation. */
   readonly #reserving = new Set<Hart>();
 
-  constructor({ memory, decodeCacheBase, decodeCacheBytes, lowLimit, costs, translate }: ProcessorOptions) {
+  constructor({ memory, decodeCacheBase, decodeCacheBytes, lowLimit, costs, translate, caches = false }: ProcessorOptions) {
     const { buffer } = memory;
     if (decodeCacheBytes < 65536 || (decodeCacheBytes & (decodeCacheBytes - 1)) !== 0) {
       throw new Error(`a cache of decoded instructions of ${decodeCacheBytes} bytes: not a power of two, or less than 64 KiB`);
@@ -162,7 +167,7 @@ export class Processor {
       return cost;
     });
     this.u8.fill(0, decodeCacheBase, decodeCacheBase + decodeCacheBytes);
-    const translator = translate ? new Translator(memory, lowLimit, costs, translate, this) : null;
+    const translator = translate ? new Translator(memory, lowLimit, costs, { ...translate, caches }, this) : null;
     this.#translator = translator;
     const imports: InterpreterImports = {
       fetch: hart => (this.#at(hart).translateFetch() ? 1 : 0),
@@ -171,7 +176,7 @@ export class Processor {
       exact: (hart, operands, imm) => (this.#at(hart).exact(operands, imm) ? 1 : 0),
       csr: (hart, entry) => (this.#at(hart).csr(entry) ? 1 : 0),
     };
-    this.run = createInterpreter(memory, decodeCacheBase, decodeCacheBytes, imports, translator?.forInterpreter ?? null);
+    this.run = createInterpreter(memory, decodeCacheBase, decodeCacheBytes, imports, translator?.forInterpreter ?? null, caches);
   }
 
   /** The hart whose state block lies there; made, all zero, when first asked for. */
@@ -348,6 +353,11 @@ export class Hart {
   /** A store by this hart may break another's reservation, or meet a frame that holds one. */
   #watched = false;
 
+  /** Asked for the cycles that a line takes which the first-level cache has not (machine/caches.ts); each counts for all that are not followed. */
+  miss: ((physical: number) => number) | null = null;
+  /** Cycles that the last instruction still waits for memory. */
+  #stall = 0;
+
   constructor(processor: Processor, base: number) {
     this.#processor = processor;
     this.base = base;
@@ -452,22 +462,43 @@ export class Hart {
     return this.translateFetch() && this.#processor.translate(this.base);
   }
 
-  /** Runs until `fuel` cycles (at most 2^31 − 1) are used up, to the end of the instruction that uses the last, or something happens. */
+  /**
+   * Runs until `fuel` cycles (at most 2^31 − 1) are used up, to the end of the instruction that uses the last, or something happens. What an
+   * instruction waits for memory can be interrupted: it is waited for in the next run, which may then execute nothing.
+   */
   run(fuel: number): ExitKind {
     const processor = this.#processor;
     const word = this.#word;
     const i32 = this.#i32;
-    const given = fuel > 0x7fffffff ? 0x7fffffff : fuel | 0;
+    let given = fuel > 0x7fffffff ? 0x7fffffff : fuel | 0;
+    const f64 = this.#f64;
+    const now = (this.base + state.now) / 8;
+    const waited = Math.min(given, this.#stall);
+    if (waited > 0) {
+      this.#stall -= waited;
+      given -= waited;
+      f64[now] = (f64[now] ?? 0) + waited;
+      if (given === 0) {
+        this.consumed = waited;
+        this.retired = 0;
+        return ExitKind.Fuel;
+      }
+    }
     i32[word + (state.fuel >>> 2)] = given;
+    i32[word + (state.leftAfterStall >>> 2)] = 0x7fffffff;
     const watched = processor.othersReserve(this);
     if (watched) this.#flush(state.tlbWrite);
     this.#watched = watched;
     const kind = processor.run(this.base, given);
-    this.consumed = given - (i32[word + (state.left >>> 2)] ?? 0);
+    let left = i32[word + (state.left >>> 2)] ?? 0;
+    if (left < 0 && left === i32[word + (state.leftAfterStall >>> 2)]) {
+      // The last instruction was one that waits for memory. The rest of that is waited for in the runs to come.
+      this.#stall = Math.min(-left, i32[word + (state.stall >>> 2)] ?? 0);
+      left += this.#stall;
+    }
+    f64[now] = (f64[now] ?? 0) + given - left;
+    this.consumed = waited + given - left;
     this.retired = i32[word + (state.retired >>> 2)] ?? 0;
-    const f64 = this.#f64;
-    const now = (this.base + state.now) / 8;
-    f64[now] = (f64[now] ?? 0) + this.consumed;
     f64[now + 1] = (f64[now + 1] ?? 0) + this.retired;
     processor.noteReservation(this, (i32[word + (state.reservationVirtual >>> 2)] ?? -1) !== -1);
     return kind;
@@ -520,13 +551,25 @@ export class Hart {
 
   /** Where to load from or store to; 0 after noting the fault. */
   locateData(access: 1 | 2, size: number): number {
+    this.#i32[this.#word + (state.stall >>> 2)] = 0;
     const low = this.#faultLow();
     const high = this.#faultHigh();
     if ((low & 4095) + size > 4096) return this.#locateCrossing(low, high, access, size);
     const physical = this.#translate(low, high, access);
     if (physical < 0) return 0;
     if (access === Access.Store) this.#beforeStore(low, high, physical, size);
+    if ((physical & SAMPLED_MASK) === SAMPLED_BITS) this.#touch(physical & LINE_MASK);
     return physical | 0;
+  }
+
+  /** An access to a followed line: the first-level cache has it from now on, and the one that it has had longest goes. */
+  #touch(line: number): void {
+    const i32 = this.#i32;
+    const lines = this.#word + (state.lines >>> 2);
+    if (i32[lines] === line || i32[lines + 1] === line) return;
+    i32[lines + 1] = i32[lines] ?? 0;
+    i32[lines] = line;
+    i32[this.#word + (state.stall >>> 2)] = this.miss?.(line >>> 0) ?? 0;
   }
 
   /** Loads are gathered, and stores are carried out, here; what the caller then does lands in the state block. */

@@ -37,7 +37,7 @@ import {
   unreachable,
   when,
 } from './wasm/code.ts';
-import { atomicOperations, loadAs, multiplyHigh, sizeOf, slowAccess, storeAs, tlbSlot } from './operations.ts';
+import { atomicOperations, loadAs, missesFirstLevel, multiplyHigh, sizeOf, slowAccess, storeAs, tlbSlot } from './operations.ts';
 import { engine, type FunctionTable, type Memory } from './wasm/engine.ts';
 import { type Locals, ModuleBuilder } from './wasm/module.ts';
 
@@ -97,7 +97,7 @@ interface Helpers extends Imported {
   readonly translated: number;
 }
 
-function interpreterModule(cacheBase: number, cacheBytes: number, counters: number | null): Uint8Array<ArrayBuffer> {
+function interpreterModule(cacheBase: number, cacheBytes: number, counters: number | null, caches: boolean): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder(65536);
   const imported: Imported = {
     fetch: module.importFunction('fetch', ['i32'], ['i32']),
@@ -120,7 +120,7 @@ function interpreterModule(cacheBase: number, cacheBytes: number, counters: numb
     fusedS: fused.single,
     translated: counters === null ? -1 : module.signature(['i32'], ['i32']),
   };
-  module.function(['i32', 'i32'], ['i32'], locals => new Run(locals, helpers, cacheBase, cacheBytes, counters).body(), 'run');
+  module.function(['i32', 'i32'], ['i32'], locals => new Run(locals, helpers, cacheBase, cacheBytes, counters, caches).body(), 'run');
   return module.bytes();
 }
 
@@ -147,9 +147,12 @@ class Run {
   /** Address of the counters of jumps; null: no translator. */
   readonly #counters: number | null;
   readonly #record: Local<I32>;
+  /** Whether followed lines are looked for in the first-level cache. */
+  readonly #caches: boolean;
 
-  constructor(locals: Locals, helpers: Helpers, cacheBase: number, cacheBytes: number, counters: number | null) {
+  constructor(locals: Locals, helpers: Helpers, cacheBase: number, cacheBytes: number, counters: number | null, caches: boolean) {
     this.#helpers = helpers;
+    this.#caches = caches;
     this.#counters = counters;
     this.#cacheBase = cacheBase;
     this.#cacheMask = cacheBytes - 16;
@@ -346,15 +349,22 @@ class Run {
         i32.eqz(this.#pa.tee(callFor<I32>(this.#helpers.slow, hart, this.#va.get, i32.const(access), i32.const(size)))),
         this.#leave(ExitKind.PageFault),
       ),
+      this.#caches
+        ? sequence(
+            this.#left.set(i32.sub(this.#left.get, i32.load(hart, state.stall))),
+            i32.store(hart, this.#left.get, state.leftAfterStall),
+          )
+        : [],
     );
+    const here = this.#pa.set(i32.add(i32.wrap(this.#va.get), i32.load(this.#slot.get, tlb + 8)));
+    const granted = i64.eq(i64.load(this.#slot.get, tlb), i64.and(this.#va.get, i64.const(-4096 + size - 1)));
     return sequence(
       this.#va.set(address),
       this.#slot.set(tlbSlot(hart, this.#va.get)),
-      when(
-        i64.eq(i64.load(this.#slot.get, tlb), i64.and(this.#va.get, i64.const(-4096 + size - 1))),
-        this.#pa.set(i32.add(i32.wrap(this.#va.get), i32.load(this.#slot.get, tlb + 8))),
-        slow,
-      ),
+      this.#caches
+        ? // Without the right to it the address is not needed, and does no harm.
+          sequence(here, when(i32.or(i32.eqz(granted), missesFirstLevel(hart, this.#pa.get)), slow))
+        : when(granted, here, slow),
     );
   }
 
@@ -447,8 +457,9 @@ export function createInterpreter(
   cacheBytes: number,
   imports: InterpreterImports,
   translation: Translation | null,
+  caches: boolean,
 ): RunFunction {
-  const module = new engine.Module(interpreterModule(cacheBase, cacheBytes, translation?.counters ?? null));
+  const module = new engine.Module(interpreterModule(cacheBase, cacheBytes, translation?.counters ?? null, caches));
   const instance = new engine.Instance(module, { env: { memory, ...imports, ...translation?.imports } });
   return instance.exports.run as RunFunction;
 }

@@ -30,6 +30,11 @@ export const state = {
   /** Doubles: the virtual time, and the count of instructions, at which the present run began. */
   now: 608,
   instret: 616,
+  /** The followed lines that the first-level cache has: two physical addresses. */
+  lines: 624,
+  /** Cycles that the last slow access waited for memory; and the fuel that was left behind it. */
+  stall: 632,
+  leftAfterStall: 636,
   tlbRead: 8192,
   tlbWrite: 24576,
   tlbFetch: 40960,
@@ -37,6 +42,15 @@ export const state = {
 
 export const ARCH_STATE_BYTES = 528;
 export const HART_STATE_BYTES = 57344;
+
+/**
+ * The lines of 64 bytes of which accesses are followed by the model of caches: those whose address has these bits. The line is not the first
+ * of its page, which programs use more than others.
+ */
+export const SAMPLED_MASK = 0x3fc0;
+export const SAMPLED_BITS = 0x2940;
+export const SAMPLED_ONE_IN = 256;
+export const LINE_MASK = -64;
 
 /** A software TLB: direct-mapped by page number. An entry: virtual address of the page (i64, -1: none), physical minus virtual (i32). */
 export const TLB_ENTRIES = 1024;

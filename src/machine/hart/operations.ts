@@ -3,8 +3,8 @@
  * the functions that each of their modules brings along.
  */
 import type { AccessSize, LoadKind, Operands } from './isa/operands.ts';
-import { Access, type AccessKind, state, TLB_ENTRIES } from './layout.ts';
-import { after, type Code, callFor, type I32, type I64, i32, i64, type Local, sequence, when } from './wasm/code.ts';
+import { Access, type AccessKind, LINE_MASK, SAMPLED_BITS, SAMPLED_MASK, state, TLB_ENTRIES } from './layout.ts';
+import { after, type Code, callFor, choose, type I32, type I64, i32, i64, type Local, sequence, when } from './wasm/code.ts';
 import type { Locals } from './wasm/module.ts';
 
 export const loadAs: Readonly<Record<LoadKind, (at: I32) => I64>> = {
@@ -27,6 +27,18 @@ export const storeAs: Readonly<Record<AccessSize, (at: I32, value: I64) => Code>
 /** Index of a page in a TLB, as the byte offset of its entry. */
 export const tlbSlot = (hart: I32, va: I64): I32 =>
   i32.add(hart, i32.and(i32.shrU(i32.wrap(va), i32.const(8)), i32.const((TLB_ENTRIES - 1) * 16)));
+
+/** Whether an access goes to a followed line that the first-level cache has not. */
+export const missesFirstLevel = (hart: I32, pa: I32): I32 => {
+  const line = i32.and(pa, i32.const(LINE_MASK));
+  const lacks = (offset: number): I32 => i32.ne(line, i32.load(hart, offset));
+  return choose(
+    'i32',
+    i32.eq(i32.and(pa, i32.const(SAMPLED_MASK)), i32.const(SAMPLED_BITS)),
+    i32.and(lacks(state.lines), lacks(state.lines + 4)),
+    i32.const(0),
+  );
+};
 
 /** What the atomics are made of. The code given for leaving stands within one `when`. */
 interface Primitives {

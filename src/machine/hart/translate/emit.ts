@@ -16,7 +16,7 @@ import { Access, Outcome, TLB_ENTRIES, TLB_IDENTITY, state } from '../layout.ts'
 import type { InstructionCosts } from '../isa/instruction.ts';
 import type { AccessSize, Operands } from '../isa/operands.ts';
 import { type FusedWays, fusedWays } from '../isa/fused.ts';
-import { atomicOperations, loadAs, multiplyHigh, sizeOf, storeAs, tlbSlot } from '../operations.ts';
+import { atomicOperations, loadAs, missesFirstLevel, multiplyHigh, sizeOf, storeAs, tlbSlot } from '../operations.ts';
 import {
   after,
   block,
@@ -50,6 +50,8 @@ export interface Site {
 
 export interface EmitOptions {
   readonly costs: InstructionCosts;
+  /** Whether followed lines are looked for in the first-level cache: a miss is the interpreter's. */
+  readonly caches: boolean;
   /** What tells the code on a page from any other, for the pages of the region. */
   identity(page: number): number;
 }
@@ -481,13 +483,14 @@ export class RegionEmitter {
       const ask = (deeper: number): Code =>
         sequence(slot.set(tlbSlot(hart, va.get)), when(i64.ne(i64.load(slot.get, entries), tag), leave(deeper + 1)));
       const found = i32.load(slot.get, entries + 8);
-      if (use === 'once') return sequence(va.set(address), ask(0), pa.set(i32.add(i32.wrap(va.get), found)));
+      const at = (where: I32): Code => sequence(pa.set(where), this.#options.caches ? when(missesFirstLevel(hart, pa.get), leave(1)) : []);
+      if (use === 'once') return sequence(va.set(address), ask(0), at(i32.add(i32.wrap(va.get), found)));
       const { page, delta } = this.#window(window);
       const keep = sequence(page.set(i64.and(va.get, i64.const(-4096))), delta.set(found));
       return sequence(
         va.set(address),
         use === 'first' ? sequence(ask(0), keep) : when(i64.ne(tag, page.get), sequence(ask(1), keep)),
-        pa.set(i32.add(i32.wrap(va.get), delta.get)),
+        at(i32.add(i32.wrap(va.get), delta.get)),
       );
     };
     const direct = (access: 1 | 2): Plan => ({ tlb: access, window: '', use: 'once' });

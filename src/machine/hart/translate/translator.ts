@@ -24,6 +24,8 @@ export interface TranslateOptions {
   readonly threshold?: number;
   /** Bytes of WebAssembly that are kept at most, but for the last module. */
   readonly codeBytes?: number;
+  /** Whether followed lines are looked for in the first-level cache. */
+  readonly caches?: boolean;
 }
 
 /** What the translator asks of the processor. */
@@ -82,6 +84,7 @@ export class Translator {
   readonly #cache: CodeCache;
   readonly #threshold: number;
   readonly #codeBytes: number;
+  readonly #caches: boolean;
   readonly #counters: number;
   readonly #table: FunctionTable;
   readonly #pages: CodePages;
@@ -100,6 +103,7 @@ export class Translator {
   constructor(memory: Memory, lowLimit: number, costs: InstructionCosts, options: TranslateOptions, cache: CodeCache) {
     const { base, bytes, threshold = THRESHOLD, codeBytes = CODE_BYTES_MAX } = options;
     this.#codeBytes = codeBytes;
+    this.#caches = options.caches ?? false;
     if (base % RECORD_BYTES !== 0 || bytes < TRANSLATION_BYTES_MIN || base + bytes > lowLimit) {
       throw new Error('the records of translated code must lie, aligned, below the memory that guests may have, and have 64 KiB at least');
     }
@@ -266,7 +270,7 @@ export class Translator {
         ['i32'],
         ['i32'],
         locals => {
-          const emitter = new RegionEmitter(region, locals, { costs: this.#costs, identity });
+          const emitter = new RegionEmitter(region, locals, { costs: this.#costs, caches: this.#caches, identity });
           const body = emitter.body();
           sites = emitter.sites;
           return body;
