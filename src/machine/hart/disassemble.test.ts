@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { debianPackage } from '../../guest/foreign/debian.mjs';
-import { disassemble } from './disassemble.ts';
+import { disassemble, type Symbolize } from './disassemble.ts';
 import { decode } from './isa/decode.ts';
 import { instructions } from './isa/table.ts';
 
-const OBJDUMP = 'riscv64-linux-gnu-objdump';
+const TOOLS = 'riscv64-linux-gnu-';
+const OBJDUMP = `${TOOLS}objdump`;
 const folder = mkdtempSync(join(tmpdir(), 'lab-objdump-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -27,10 +28,24 @@ function objdump(...args: string[]): Line[] {
     text: text.trim(),
   }));
 }
-function ours(bits: number, address: number): string {
-  const { mnemonic, operands } = disassemble(bits, address);
+function ours(bits: number, address: number, symbol?: Symbolize): string {
+  const { mnemonic, operands } = disassemble(bits, address, symbol);
   return `${mnemonic}\t${operands}`.trim();
 }
+/** An assembler source, linked: its lines, and what `nm` says of it, as a name for any address behind a symbol. */
+function assembled(source: string): { lines: Line[]; symbol: Symbolize } {
+  const path = join(folder, 'symbols');
+  spawnSync(`${TOOLS}as`, ['-march=rv64gc', '-o', `${path}.o`, '-'], { input: source });
+  spawnSync(`${TOOLS}ld`, ['--no-relax', '-Ttext=0x10000', '-o', path, `${path}.o`]);
+  const { stdout } = spawnSync(`${TOOLS}nm`, ['--numeric-sort', '--reverse-sort', path], { encoding: 'latin1' });
+  const symbols = [...stdout.matchAll(/^([0-9a-f]+) . (\S+)$/gm)].map(([, at = '', name = '']) => [Number.parseInt(at, 16), name] as const);
+  const symbol: Symbolize = address => {
+    const found = symbols.find(([at]) => at <= address);
+    return found && `${found[1]}${address > found[0] ? `+0x${(address - found[0]).toString(16)}` : ''}`;
+  };
+  return { lines: objdump('-d', path), symbol };
+}
+
 /** What differs, a line for each word, at most forty. */
 const differences = (lines: readonly Line[]): string[] =>
   lines
@@ -57,17 +72,19 @@ function* numbers(seed: number): Generator<number, never> {
 function busybox(): string | null {
   try {
     return join(debianPackage('busybox-static').folder, 'usr/bin/busybox');
-  } catch {
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
     return null;
   }
 }
 /** Those up to `vlenb` that user mode may read, with gaps. */
 const USER_CSRS = [...Array(0x20).keys(), ...Array.from({ length: 0x23 }, (_, i) => 0xc00 + i)];
+const hasAssembler = spawnSync(`${TOOLS}as`, ['--version']).error === undefined;
 const hasObjdump = spawnSync(OBJDUMP, ['--version']).error === undefined;
 const program = hasObjdump ? busybox() : null;
 
 describe.skipIf(!hasObjdump)('the disassembler (skipped without objdump for RISC-V)', () => {
-  it.skipIf(program === null)('agrees on every instruction of busybox', { timeout: 60_000 }, () => {
+  it.skipIf(program === null)('agrees on every instruction of busybox (skipped without apt)', { timeout: 60_000 }, () => {
     const lines = objdump('-d', program as string);
     expect(lines.length).toBeGreaterThan(300_000);
     expect(differences(lines)).toEqual([]);
@@ -130,6 +147,19 @@ describe.skipIf(!hasObjdump)('the disassembler (skipped without objdump for RISC
     expect(differences(data)).toEqual([]);
     expect(lines.filter(line => !data.includes(line)).every(({ bits, address }) => /^\.[24]byte/.test(ours(bits, address)))).toBe(true);
   });
+});
+
+it.skipIf(!hasObjdump || !hasAssembler)('names targets like objdump (skipped without binutils for RISC-V)', () => {
+  const branches = ['beq a0,a1', 'bne a0,a1', 'blt a0,a1', 'bgeu a0,a1', 'bltz t6', 'bgtz t6', 'beqz a0', 'bnez s1', 'jal', 'jal t0', 'j'];
+  const jumps = ['_start', '_start+4', 'middle', 'middle+0x1e', 'last'].flatMap(to =>
+    branches.map(each => `${each}${each.includes(' ') ? ',' : ' '}${to}`),
+  );
+  const { lines, symbol } = assembled(`.globl _start\n_start: ${jumps.join('\n')}\nmiddle: ${jumps.join('\n')}\nlast: ret\n`);
+  expect(lines.length).toBe(2 * jumps.length + 1);
+  expect(lines.map(({ bits, address }) => ours(bits, address, symbol))).toEqual(lines.map(({ text }) => text));
+  expect(new Set(lines.flatMap(({ text }) => text.match(/<.*>/) ?? []))).toEqual(
+    new Set(['<_start>', '<_start+0x4>', '<middle>', '<middle+0x1e>', '<last>']),
+  );
 });
 
 it('names targets where it is told names', () => {
