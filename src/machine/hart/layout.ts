@@ -31,16 +31,18 @@ export const state = {
   now: 608,
   instret: 616,
   tlbRead: 8192,
-  tlbWrite: 24576,
-  tlbFetch: 40960,
+  tlbWrite: 26624,
+  tlbFetch: 45056,
 } as const;
 
 export const ARCH_STATE_BYTES = 528;
-export const HART_STATE_BYTES = 57344;
+export const HART_STATE_BYTES = 61440;
 
 /** A software TLB: direct-mapped by page number. An entry: virtual address of the page (i64, -1: none), physical minus virtual (i32). */
 export const TLB_ENTRIES = 1024;
 export const TLB_ENTRY_BYTES = 16;
+/** Behind the TLB's own entries for loads, and for stores, copies of some, each where some place in translated code looks first. */
+export const WINDOWS = 128;
 /** In an entry of the TLB for fetches: the identity of the code on that page (translate/), 0 for none. */
 export const TLB_IDENTITY = 12;
 

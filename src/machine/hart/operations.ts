@@ -7,7 +7,7 @@ import { Access, type AccessKind, state, TLB_ENTRIES } from './layout.ts';
 import { after, type Code, callFor, type I32, type I64, i32, i64, type Local, sequence, when } from './wasm/code.ts';
 import type { Locals } from './wasm/module.ts';
 
-export const loadAs: Readonly<Record<LoadKind, (at: I32) => I64>> = {
+export const loadAs: Readonly<Record<LoadKind, (at: I32, offset?: number) => I64>> = {
   i8: i64.load8s,
   u8: i64.load8u,
   i16: i64.load16s,
@@ -17,7 +17,7 @@ export const loadAs: Readonly<Record<LoadKind, (at: I32) => I64>> = {
   i64: i64.load,
 };
 export const sizeOf: Readonly<Record<LoadKind, AccessSize>> = { i8: 1, u8: 1, i16: 2, u16: 2, i32: 4, u32: 4, i64: 8 };
-export const storeAs: Readonly<Record<AccessSize, (at: I32, value: I64) => Code>> = {
+export const storeAs: Readonly<Record<AccessSize, (at: I32, value: I64, offset?: number) => Code>> = {
   1: i64.store8,
   2: i64.store16,
   4: i64.store32,
