@@ -32,6 +32,7 @@ import {
   i64,
   type Local,
   returns,
+  select,
   sequence,
   unsigned,
   when,
@@ -72,14 +73,18 @@ interface Plan {
   readonly reach: Reach;
 }
 
+/** Of registers, and kinds of access, whose reach is known: where, and how much of it, has been accessed last. */
+type Known = Map<string, { readonly imm: number; readonly size: AccessSize }>;
+
 /** sp, gp, tp: whatever a function does to them, they stay near. */
 const ALWAYS_NEAR = new Set([2, 3, 4]);
 const SCRATCH = 2;
 /** Cycles between two checks of the fuel, unless one block has more. */
 const UNCHECKED_MAX = 64;
 const EPILOGUE_LABEL = -1;
-/** Of acc: an instruction retired. */
-const ONE_RETIRED = 4294967296;
+/** Of acc: a cycle. Below it there is room for the instructions retired by one call, which gets fuel for no more. */
+const CYCLE = 2 ** 20;
+const FUEL_MAX = CYCLE - 512;
 
 export class RegionEmitter {
   readonly sites: Site[] = [];
@@ -87,7 +92,7 @@ export class RegionEmitter {
   readonly #options: EmitOptions;
   readonly #locals: Locals;
   readonly #hart: Local<I32>;
-  /** Instructions retired × 2^32 + fuel left. */
+  /** Fuel left × 2^20 + instructions retired: small constants change both, and compare the one. */
   readonly #acc: Local<I64>;
   readonly #pc: Local<I64>;
   readonly #outcome: Local<I32>;
@@ -111,6 +116,7 @@ export class RegionEmitter {
   readonly #nodeAt = new Map<number, number>();
   readonly #structure: Structure;
   readonly #steady = new Map<number, Set<number>>();
+  readonly #knownBefore = new Map<number, Known>();
   readonly #need: readonly number[];
   readonly #checked: readonly boolean[];
   readonly #out: number[] = [];
@@ -146,7 +152,9 @@ export class RegionEmitter {
   body(): Code {
     this.#label('block', EPILOGUE_LABEL, () => this.#tree(0));
     const hart = this.#hart.get;
-    const prologue: Code[] = [this.#pc.set(i64.load(hart, state.pc)), this.#acc.set(i64.load(hart, state.left))];
+    const left = i32.load(hart, state.left);
+    const fuel = select(i32.geS(left, i32.const(FUEL_MAX)), i32.const(FUEL_MAX), left);
+    const prologue: Code[] = [this.#pc.set(i64.load(hart, state.pc)), this.#acc.set(i64.mul(i64.extendS(fuel), i64.const(CYCLE)))];
     for (const [i, x] of this.#x) prologue.push(x.set(i64.load(hart, state.x + i * 8)));
     for (const [i, f] of this.#fx) prologue.push(f.set(f64.load(hart, state.f + i * 8)));
     if (this.#usesQuick) prologue.push(this.#quick.set(i32.eq(i32.and(i32.load(hart, state.fcsr), i32.const(0xe1)), i32.const(1))));
@@ -155,8 +163,8 @@ export class RegionEmitter {
       ...[...this.#dirtyX].map(i => i64.store(hart, this.#xLocal(i).get, state.x + i * 8)),
       ...[...this.#dirtyF].map(i => f64.store(hart, this.#fLocal(i).get, state.f + i * 8)),
       i64.store(hart, this.#pc.get, state.pc),
-      i32.store(hart, i32.wrap(acc), state.left),
-      i32.store(hart, i32.wrap(i64.shrS(i64.sub(acc, i64.extend32(acc)), i64.const(32))), state.retired),
+      i32.store(hart, i32.add(i32.sub(left, fuel), i32.wrap(i64.shrS(acc, i64.const(20)))), state.left),
+      i32.store(hart, i32.add(i32.load(hart, state.retired), i32.and(i32.wrap(acc), i32.const(CYCLE - 1))), state.retired),
       returns(this.#outcome.get),
     ];
     const all: number[] = [];
@@ -308,12 +316,12 @@ export class RegionEmitter {
   #block(node: number): void {
     const each = this.#nodes[node] as Block;
     if (this.#checked[node]) {
-      const short = i32.leS(i32.wrap(this.#acc.get), i32.const(this.#need[node] as number));
+      const short = i64.ltS(this.#acc.get, i64.const(((this.#need[node] as number) + 1) * CYCLE));
       this.#emit(when(short, this.#leaveBy({ pc: each.va, cycles: 0, instructions: 0 }, 1)));
     }
     const cost = this.#blockCost(each);
     if (each.steps.length > 0) {
-      this.#emit(this.#acc.set(i64.add(this.#acc.get, i64.const(each.steps.length * ONE_RETIRED - cost))));
+      this.#emit(this.#acc.set(i64.add(this.#acc.get, i64.const(each.steps.length - cost * CYCLE))));
     }
     let condition: I32 | null = null;
     let spent = 0;
@@ -403,18 +411,17 @@ export class RegionEmitter {
 
   // --- memory --------------------------------------------------------------------------------------------------------------------
 
-  /** For each step of a block that loads or stores, by which way. */
+  /** For each step of a block that loads or stores, by which way. Blocks are planned before those that are written where they end. */
   #plan(node: number, { steps }: Block): (Plan | undefined)[] {
     const loop = this.#structure.loopOf[node] as number;
     const loopAt = this.#nodes[loop]?.va ?? this.#region.head;
-    /** Of registers, and kinds of access, whose reach is known: where, and how much of it, has been accessed last. */
-    const known = new Map<string, { imm: number; size: AccessSize }>();
-    return steps.map((step, i) => {
+    const known: Known = new Map(this.#knownBefore.get(node));
+    const plans = steps.map((step, i) => {
       const { row, rs1: base, rd, imm } = step.decoded;
       let plan: Plan | undefined;
       if (isAccess(step) && base !== 0) {
-        const { again, store } = this.#laterAccesses(steps, i);
-        const tlb = row.cost === 'store' || store || base === 2 ? Access.Store : Access.Load;
+        const { again, store } = this.#laterAccesses(node, i);
+        const tlb = row.cost === 'store' || store || base === 2 || known.has(`${base} ${Access.Store}`) ? Access.Store : Access.Load;
         const key = `${base} ${tlb}`;
         const size = accessSize(step);
         const before = known.get(key);
@@ -426,18 +433,35 @@ export class RegionEmitter {
       if (row.operands[0] === 'rd') for (const tlb of [1, 2]) known.delete(`${rd} ${tlb}`);
       return plan;
     });
+    for (const to of this.#continuedBy(node)) this.#knownBefore.set(to, known);
+    return plans;
   }
-  /** Whether the same value of a step's base register is used again in the block, and to store. */
-  #laterAccesses(steps: readonly Step[], from: number): { again: boolean; store: boolean } {
+  /** Blocks that are entered from the end of this one only. */
+  #continuedBy(node: number): number[] {
+    const { isInline, isLoop, viaDispatcher } = this.#structure;
+    return this.#successors(this.#nodes[node] as Block).filter(to => isInline(to) && !isLoop[to] && !viaDispatcher(node, to));
+  }
+  /**
+   * Whether the same value of a step's base register is used again, in its block or in what continues that; and to store, which counts only
+   * where it is sure to happen: what is read need not be writable.
+   */
+  #laterAccesses(node: number, from: number): { again: boolean; store: boolean } {
+    const { steps } = this.#nodes[node] as Block;
     const base = (steps[from] as Step).decoded.rs1;
     let again = false;
-    for (let at = from; !writesX(steps[at] as Step, base) && at + 1 < steps.length; ) {
-      const next = steps[++at] as Step;
-      if (!isAccess(next) || next.decoded.rs1 !== base) continue;
-      again = true;
-      if (next.decoded.row.cost === 'store') return { again, store: true };
-    }
-    return { again, store: false };
+    let store = false;
+    const look = (within: number, first: number): void => {
+      for (const next of (this.#nodes[within] as Block).steps.slice(first)) {
+        if (isAccess(next) && next.decoded.rs1 === base) {
+          again = true;
+          store ||= within === node && next.decoded.row.cost === 'store';
+        }
+        if (writesX(next, base)) return;
+      }
+      for (const to of this.#continuedBy(within)) look(to, 0);
+    };
+    if (!writesX(steps[from] as Step, base)) look(node, from + 1);
+    return { again, store };
   }
 
   /** Registers that a loop, or the region (0), does not write but by adding a constant to them. */
