@@ -1,12 +1,14 @@
 /**
- * The caches between a kernel's cores and memory, and what it costs to go past them. One line in 256 is followed, and what happens to it
- * counts 256 times; so the model is cheap, and right on the average. The first level is in the hart (hart/): it asks here for lines that
+ * The caches between a kernel's cores and memory, and what it costs to go past them. One line in 1024 is followed, and what happens to it
+ * counts 1024 times; so the model is cheap, and right on the average. The first level is in the hart (hart/): it asks here for lines that
  * it has not.
  *
  * What always holds:
  * - What an access costs follows from what the same kernel's cores have accessed before, and from where memory and cores are.
  * - A cache that cores of several kernels share is modelled for each kernel as if it had it alone: kernels share nothing that could tell
  *   one what another did.
+ *
+ * The first level is one such line: 64 KiB, whatever the machine's.
  *
  * Not in the model: fetches of instructions, coherence between cores, prefetching, bandwidth.
  */

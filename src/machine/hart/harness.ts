@@ -27,7 +27,8 @@ export const testCosts: InstructionCosts = {
 export const Pte = { V: 1, R: 2, W: 4, X: 8, U: 16, G: 32, A: 64, D: 128 } as const;
 export const USER_RWX = Pte.V | Pte.R | Pte.W | Pte.X | Pte.U;
 
-const CACHE_BASE = 0;
+/** Not 0, which as the address of a decoded entry means that there is none. */
+const CACHE_BASE = 65536;
 const CACHE_BYTES = 1 << 20;
 const HARTS_BASE = CACHE_BASE + CACHE_BYTES;
 const HARTS = 4;

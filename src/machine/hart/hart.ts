@@ -25,6 +25,7 @@ import {
   TLB_ENTRIES,
   TLB_ENTRY_BYTES,
   TLB_IDENTITY,
+  WINDOWS,
   entry as field,
   floatImm,
   state,
@@ -70,6 +71,12 @@ export interface ProcessorOptions {
 /** A reservation covers a cache line. */
 const RESERVATION_BYTES = 64;
 const TLBS = [state.tlbRead, state.tlbWrite, state.tlbFetch] as const;
+/** Of a TLB with its windows. */
+const TLB_WORDS: Readonly<Record<number, number>> = {
+  [state.tlbRead]: ((TLB_ENTRIES + WINDOWS) * TLB_ENTRY_BYTES) / 4,
+  [state.tlbWrite]: ((TLB_ENTRIES + WINDOWS) * TLB_ENTRY_BYTES) / 4,
+  [state.tlbFetch]: (TLB_ENTRIES * TLB_ENTRY_BYTES) / 4,
+};
 const TLB_OF: Readonly<Record<AccessKind, number>> = {
   [Access.Fetch]: state.tlbFetch,
   [Access.Load]: state.tlbRead,
@@ -430,11 +437,16 @@ export class Hart {
       if (va === undefined) {
         this.#flush(tlb);
       } else {
-        const slot = this.#slot(tlb, va | 0);
-        this.#i32[slot] = -1;
-        this.#i32[slot + 1] = -1;
+        this.#forget(this.#slot(tlb, va | 0));
+        const from = this.#word + (tlb >>> 2);
+        const page = (va | 0) & ~4095;
+        for (let at = from + TLB_ENTRIES * 4; at < from + (TLB_WORDS[tlb] as number); at += 4) if (this.#i32[at] === page) this.#forget(at);
       }
     }
+  }
+  #forget(entry: number): void {
+    this.#i32[entry] = -1;
+    this.#i32[entry + 1] = -1;
   }
 
   /** Physical address for a virtual one as user mode may use it, or −1. Sets accessed and dirty bits as the access itself would. */
@@ -562,13 +574,12 @@ export class Hart {
     return physical | 0;
   }
 
-  /** An access to a followed line: the first-level cache has it from now on, and the one that it has had longest goes. */
+  /** An access to a followed line: the first-level cache has it from now on, and no other of them. */
   #touch(line: number): void {
     const i32 = this.#i32;
-    const lines = this.#word + (state.lines >>> 2);
-    if (i32[lines] === line || i32[lines + 1] === line) return;
-    i32[lines + 1] = i32[lines] ?? 0;
-    i32[lines] = line;
+    const there = this.#word + (state.line >>> 2);
+    if (i32[there] === line) return;
+    i32[there] = line;
     i32[this.#word + (state.stall >>> 2)] = this.miss?.(line >>> 0) ?? 0;
   }
 
@@ -618,11 +629,8 @@ export class Hart {
     if (!this.#used[state.tlbWrite]) return;
     const i32 = this.#i32;
     const from = this.#word + (state.tlbWrite >>> 2);
-    for (let slot = from; slot < from + TLB_ENTRIES * 4; slot += 4) {
-      if (i32[slot] !== -1 && ((i32[slot] ?? 0) + (i32[slot + 2] ?? 0)) >>> 12 === frame) {
-        i32[slot] = -1;
-        i32[slot + 1] = -1;
-      }
+    for (let at = from; at < from + (TLB_WORDS[state.tlbWrite] as number); at += 4) {
+      if (i32[at] !== -1 && ((i32[at] ?? 0) + (i32[at + 2] ?? 0)) >>> 12 === frame) this.#forget(at);
     }
   }
 
@@ -740,7 +748,7 @@ export class Hart {
     if (!this.#used[tlb]) return;
     this.#used[tlb] = false;
     const from = this.#word + (tlb >>> 2);
-    this.#i32.fill(-1, from, from + (TLB_ENTRIES * TLB_ENTRY_BYTES) / 4);
+    this.#i32.fill(-1, from, from + (TLB_WORDS[tlb] as number));
   }
   #faultLow(): number {
     return this.#i32[this.#word + (state.faultAddress >>> 2)] ?? 0;

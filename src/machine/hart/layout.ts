@@ -30,31 +30,33 @@ export const state = {
   /** Doubles: the virtual time, and the count of instructions, at which the present run began. */
   now: 608,
   instret: 616,
-  /** The followed lines that the first-level cache has: two physical addresses. */
-  lines: 624,
+  /** Physical address of the followed line that the first-level cache has. */
+  line: 624,
   /** Cycles that the last slow access waited for memory; and the fuel that was left behind it. */
   stall: 632,
   leftAfterStall: 636,
   tlbRead: 8192,
-  tlbWrite: 24576,
-  tlbFetch: 40960,
+  tlbWrite: 26624,
+  tlbFetch: 45056,
 } as const;
 
 export const ARCH_STATE_BYTES = 528;
-export const HART_STATE_BYTES = 57344;
+export const HART_STATE_BYTES = 61440;
 
 /**
  * The lines of 64 bytes of which accesses are followed by the model of caches: those whose address has these bits. The line is not the first
  * of its page, which programs use more than others.
  */
-export const SAMPLED_MASK = 0x3fc0;
+export const SAMPLED_MASK = 0xffc0;
 export const SAMPLED_BITS = 0x2940;
-export const SAMPLED_ONE_IN = 256;
+export const SAMPLED_ONE_IN = 1024;
 export const LINE_MASK = -64;
 
 /** A software TLB: direct-mapped by page number. An entry: virtual address of the page (i64, -1: none), physical minus virtual (i32). */
 export const TLB_ENTRIES = 1024;
 export const TLB_ENTRY_BYTES = 16;
+/** Behind the TLB's own entries for loads, and for stores, copies of some, each where some place in translated code looks first. */
+export const WINDOWS = 128;
 /** In an entry of the TLB for fetches: the identity of the code on that page (translate/), 0 for none. */
 export const TLB_IDENTITY = 12;
 

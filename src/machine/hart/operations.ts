@@ -7,7 +7,7 @@ import { Access, type AccessKind, LINE_MASK, SAMPLED_BITS, SAMPLED_MASK, state, 
 import { after, type Code, callFor, choose, type I32, type I64, i32, i64, type Local, sequence, when } from './wasm/code.ts';
 import type { Locals } from './wasm/module.ts';
 
-export const loadAs: Readonly<Record<LoadKind, (at: I32) => I64>> = {
+export const loadAs: Readonly<Record<LoadKind, (at: I32, offset?: number) => I64>> = {
   i8: i64.load8s,
   u8: i64.load8u,
   i16: i64.load16s,
@@ -17,7 +17,7 @@ export const loadAs: Readonly<Record<LoadKind, (at: I32) => I64>> = {
   i64: i64.load,
 };
 export const sizeOf: Readonly<Record<LoadKind, AccessSize>> = { i8: 1, u8: 1, i16: 2, u16: 2, i32: 4, u32: 4, i64: 8 };
-export const storeAs: Readonly<Record<AccessSize, (at: I32, value: I64) => Code>> = {
+export const storeAs: Readonly<Record<AccessSize, (at: I32, value: I64, offset?: number) => Code>> = {
   1: i64.store8,
   2: i64.store16,
   4: i64.store32,
@@ -30,14 +30,8 @@ export const tlbSlot = (hart: I32, va: I64): I32 =>
 
 /** Whether an access goes to a followed line that the first-level cache has not. */
 export const missesFirstLevel = (hart: I32, pa: I32): I32 => {
-  const line = i32.and(pa, i32.const(LINE_MASK));
-  const lacks = (offset: number): I32 => i32.ne(line, i32.load(hart, offset));
-  return choose(
-    'i32',
-    i32.eq(i32.and(pa, i32.const(SAMPLED_MASK)), i32.const(SAMPLED_BITS)),
-    i32.and(lacks(state.lines), lacks(state.lines + 4)),
-    i32.const(0),
-  );
+  const isFollowed = i32.eq(i32.and(pa, i32.const(SAMPLED_MASK)), i32.const(SAMPLED_BITS));
+  return choose('i32', isFollowed, i32.ne(i32.and(pa, i32.const(LINE_MASK)), i32.load(hart, state.line)), i32.const(0));
 };
 
 /** What the atomics are made of. The code given for leaving stands within one `when`. */

@@ -12,7 +12,7 @@
  *
  * A call, even one that is never reached, would have the engine keep the registers of the guest in memory: hence none.
  */
-import { Access, Outcome, TLB_ENTRIES, TLB_IDENTITY, state } from '../layout.ts';
+import { Access, Outcome, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_IDENTITY, WINDOWS, state } from '../layout.ts';
 import type { InstructionCosts } from '../isa/instruction.ts';
 import type { AccessSize, Operands } from '../isa/operands.ts';
 import { type FusedWays, fusedWays } from '../isa/fused.ts';
@@ -32,6 +32,7 @@ import {
   i64,
   type Local,
   returns,
+  select,
   sequence,
   unsigned,
   when,
@@ -56,22 +57,26 @@ export interface EmitOptions {
   identity(page: number): number;
 }
 
-/** A page that the TLB held: its virtual address, and physical minus virtual. It cannot become wrong before the call ends. */
-interface Window {
+/** The page that a base register's present value has been used on, and that value's physical address. It cannot become wrong before the call ends. */
+interface Reach {
   readonly page: Local<I64>;
-  readonly delta: Local<I32>;
+  readonly at: Local<I32>;
 }
 interface Plan {
   /** The TLB asked: a load that a store by the same register follows asks that for writing, which grants no less. */
   readonly tlb: 1 | 2;
-  /** By what the window is shared. */
-  readonly window: string;
+  /** Of the TLB's window that is likely to hold the page; null: none. */
+  readonly window: number | null;
   /**
-   * `near`, `again`: the address is likely in the window, else the TLB brings a new one. `first`: the TLB brings one for accesses that follow.
-   * `once`: the TLB alone.
+   * `once`: the TLB is asked. `first`: so that the accesses that follow know. `again`: the page known before, else the TLB. `same`: nothing,
+   * an access to the same bytes has been granted.
    */
-  readonly use: 'near' | 'first' | 'again' | 'once';
+  readonly use: 'once' | 'first' | 'again' | 'same';
+  readonly reach: Reach;
 }
+
+/** Of registers, and kinds of access, whose reach is known: where, and how much of it, has been accessed last. */
+type Known = Map<string, { readonly imm: number; readonly size: AccessSize }>;
 
 /** sp, gp, tp: whatever a function does to them, they stay near. */
 const ALWAYS_NEAR = new Set([2, 3, 4]);
@@ -79,8 +84,9 @@ const SCRATCH = 2;
 /** Cycles between two checks of the fuel, unless one block has more. */
 const UNCHECKED_MAX = 64;
 const EPILOGUE_LABEL = -1;
-/** Of acc: an instruction retired. */
-const ONE_RETIRED = 4294967296;
+/** Of acc: a cycle. Below it there is room for the instructions retired by one call, which gets fuel for no more. */
+const CYCLE = 2 ** 20;
+const FUEL_MAX = CYCLE - 512;
 
 export class RegionEmitter {
   readonly sites: Site[] = [];
@@ -88,7 +94,7 @@ export class RegionEmitter {
   readonly #options: EmitOptions;
   readonly #locals: Locals;
   readonly #hart: Local<I32>;
-  /** Instructions retired × 2^32 + fuel left. */
+  /** Fuel left × 2^20 + instructions retired: small constants change both, and compare the one. */
   readonly #acc: Local<I64>;
   readonly #pc: Local<I64>;
   readonly #outcome: Local<I32>;
@@ -104,7 +110,7 @@ export class RegionEmitter {
   readonly #fx = new Map<number, Local<F64>>();
   readonly #dirtyX = new Set<number>();
   readonly #dirtyF = new Set<number>();
-  readonly #windows = new Map<string, Window>();
+  readonly #reaches = new Map<string, Reach>();
   #usesQuick = false;
   #fusedWays: FusedWays | null = null;
   #product: readonly [Local<I64>, Local<I64>] | null = null;
@@ -112,6 +118,7 @@ export class RegionEmitter {
   readonly #nodeAt = new Map<number, number>();
   readonly #structure: Structure;
   readonly #steady = new Map<number, Set<number>>();
+  readonly #knownBefore = new Map<number, Known>();
   readonly #need: readonly number[];
   readonly #checked: readonly boolean[];
   readonly #out: number[] = [];
@@ -147,18 +154,19 @@ export class RegionEmitter {
   body(): Code {
     this.#label('block', EPILOGUE_LABEL, () => this.#tree(0));
     const hart = this.#hart.get;
-    const prologue: Code[] = [this.#pc.set(i64.load(hart, state.pc)), this.#acc.set(i64.load(hart, state.left))];
+    const left = i32.load(hart, state.left);
+    const fuel = select(i32.geS(left, i32.const(FUEL_MAX)), i32.const(FUEL_MAX), left);
+    const prologue: Code[] = [this.#pc.set(i64.load(hart, state.pc)), this.#acc.set(i64.mul(i64.extendS(fuel), i64.const(CYCLE)))];
     for (const [i, x] of this.#x) prologue.push(x.set(i64.load(hart, state.x + i * 8)));
     for (const [i, f] of this.#fx) prologue.push(f.set(f64.load(hart, state.f + i * 8)));
-    for (const { page } of this.#windows.values()) prologue.push(page.set(i64.const(-1)));
     if (this.#usesQuick) prologue.push(this.#quick.set(i32.eq(i32.and(i32.load(hart, state.fcsr), i32.const(0xe1)), i32.const(1))));
     const { get: acc } = this.#acc;
     const epilogue: Code[] = [
       ...[...this.#dirtyX].map(i => i64.store(hart, this.#xLocal(i).get, state.x + i * 8)),
       ...[...this.#dirtyF].map(i => f64.store(hart, this.#fLocal(i).get, state.f + i * 8)),
       i64.store(hart, this.#pc.get, state.pc),
-      i32.store(hart, i32.wrap(acc), state.left),
-      i32.store(hart, i32.wrap(i64.shrS(i64.sub(acc, i64.extend32(acc)), i64.const(32))), state.retired),
+      i32.store(hart, i32.add(i32.sub(left, fuel), i32.wrap(i64.shrS(acc, i64.const(20)))), state.left),
+      i32.store(hart, i32.add(i32.load(hart, state.retired), i32.and(i32.wrap(acc), i32.const(CYCLE - 1))), state.retired),
       returns(this.#outcome.get),
     ];
     const all: number[] = [];
@@ -310,12 +318,12 @@ export class RegionEmitter {
   #block(node: number): void {
     const each = this.#nodes[node] as Block;
     if (this.#checked[node]) {
-      const short = i32.leS(i32.wrap(this.#acc.get), i32.const(this.#need[node] as number));
+      const short = i64.ltS(this.#acc.get, i64.const(((this.#need[node] as number) + 1) * CYCLE));
       this.#emit(when(short, this.#leaveBy({ pc: each.va, cycles: 0, instructions: 0 }, 1)));
     }
     const cost = this.#blockCost(each);
     if (each.steps.length > 0) {
-      this.#emit(this.#acc.set(i64.add(this.#acc.get, i64.const(each.steps.length * ONE_RETIRED - cost))));
+      this.#emit(this.#acc.set(i64.add(this.#acc.get, i64.const(each.steps.length - cost * CYCLE))));
     }
     let condition: I32 | null = null;
     let spent = 0;
@@ -394,49 +402,68 @@ export class RegionEmitter {
     this.#dirtyF.add(i);
     return this.#fLocal(i).set(value);
   }
-  #window(key: string): Window {
-    let found = this.#windows.get(key);
+  #reach(key: string): Reach {
+    let found = this.#reaches.get(key);
     if (!found) {
-      found = { page: this.#locals.add('i64'), delta: this.#locals.add('i32') };
-      this.#windows.set(key, found);
+      found = { page: this.#locals.add('i64'), at: this.#locals.add('i32') };
+      this.#reaches.set(key, found);
     }
     return found;
   }
 
   // --- memory --------------------------------------------------------------------------------------------------------------------
 
-  /** For each step of a block that loads or stores, by which way. */
+  /** For each step of a block that loads or stores, by which way. Blocks are planned before those that are written where they end. */
   #plan(node: number, { steps }: Block): (Plan | undefined)[] {
     const loop = this.#structure.loopOf[node] as number;
-    /** Registers, and kinds of access, that have a window for their present value. */
-    const groups = new Set<string>();
-    return steps.map((step, i) => {
-      const { row, rs1: base, rd } = step.decoded;
+    const loopAt = this.#nodes[loop]?.va ?? this.#region.head;
+    const known: Known = new Map(this.#knownBefore.get(node));
+    const plans = steps.map((step, i) => {
+      const { row, rs1: base, rd, imm } = step.decoded;
       let plan: Plan | undefined;
       if (isAccess(step) && base !== 0) {
-        const { again, store } = this.#laterAccesses(steps, i);
-        const tlb = row.cost === 'store' || store || base === 2 ? Access.Store : Access.Load;
+        const { again, store } = this.#laterAccesses(node, i);
+        const tlb = row.cost === 'store' || store || base === 2 || known.has(`${base} ${Access.Store}`) ? Access.Store : Access.Load;
         const key = `${base} ${tlb}`;
-        if (ALWAYS_NEAR.has(base)) plan = { tlb, window: key, use: 'near' };
-        else if (this.#steadyIn(loop).has(base)) plan = { tlb, window: `${loop} ${key}`, use: 'near' };
-        else plan = { tlb, window: `value ${key}`, use: groups.has(key) ? 'again' : again ? 'first' : 'once' };
-        if (again) groups.add(key);
+        const size = accessSize(step);
+        const before = known.get(key);
+        const use = before ? (before.imm === imm && before.size >= size ? 'same' : 'again') : again ? 'first' : 'once';
+        const near = ALWAYS_NEAR.has(base) || this.#steadyIn(loop).has(base);
+        plan = { tlb, window: near ? windowFor(ALWAYS_NEAR.has(base) ? 0 : loopAt, base) : null, use, reach: this.#reach(key) };
+        if (use !== 'same' && use !== 'once') known.set(key, { imm, size });
       }
-      if (row.operands[0] === 'rd') for (const tlb of [1, 2]) groups.delete(`${rd} ${tlb}`);
+      if (row.operands[0] === 'rd') for (const tlb of [1, 2]) known.delete(`${rd} ${tlb}`);
       return plan;
     });
+    for (const to of this.#continuedBy(node)) this.#knownBefore.set(to, known);
+    return plans;
   }
-  /** Whether the same value of a step's base register is used again in the block, and to store. */
-  #laterAccesses(steps: readonly Step[], from: number): { again: boolean; store: boolean } {
+  /** Blocks that are entered from the end of this one only. */
+  #continuedBy(node: number): number[] {
+    const { isInline, isLoop, viaDispatcher } = this.#structure;
+    return this.#successors(this.#nodes[node] as Block).filter(to => isInline(to) && !isLoop[to] && !viaDispatcher(node, to));
+  }
+  /**
+   * Whether the same value of a step's base register is used again, in its block or in what continues that; and to store, which counts only
+   * where it is sure to happen: what is read need not be writable.
+   */
+  #laterAccesses(node: number, from: number): { again: boolean; store: boolean } {
+    const { steps } = this.#nodes[node] as Block;
     const base = (steps[from] as Step).decoded.rs1;
     let again = false;
-    for (let at = from; !writesX(steps[at] as Step, base) && at + 1 < steps.length; ) {
-      const next = steps[++at] as Step;
-      if (!isAccess(next) || next.decoded.rs1 !== base) continue;
-      again = true;
-      if (next.decoded.row.cost === 'store') return { again, store: true };
-    }
-    return { again, store: false };
+    let store = false;
+    const look = (within: number, first: number): void => {
+      for (const next of (this.#nodes[within] as Block).steps.slice(first)) {
+        if (isAccess(next) && next.decoded.rs1 === base) {
+          again = true;
+          store ||= within === node && next.decoded.row.cost === 'store';
+        }
+        if (writesX(next, base)) return;
+      }
+      for (const to of this.#continuedBy(within)) look(to, 0);
+    };
+    if (!writesX(steps[from] as Step, base)) look(node, from + 1);
+    return { again, store };
   }
 
   /** Registers that a loop, or the region (0), does not write but by adding a constant to them. */
@@ -476,24 +503,53 @@ export class RegionEmitter {
     const setRd = (value: I64): Code => this.#setX(rd, value);
     const setBits = (value: I64): Code => this.#setF(rd, f64.reinterpret(value));
 
-    /** Leaves the physical address in `pa`. The low bits of a misaligned address make the tag differ: it is left to the interpreter. */
-    const locate = (size: AccessSize, address: I64, { tlb, window, use }: Plan): Code => {
-      const entries = tlb === Access.Store ? state.tlbWrite : state.tlbRead;
-      const tag = i64.and(va.get, i64.const(-4096 + size - 1));
-      const ask = (deeper: number): Code =>
-        sequence(slot.set(tlbSlot(hart, va.get)), when(i64.ne(i64.load(slot.get, entries), tag), leave(deeper + 1)));
-      const found = i32.load(slot.get, entries + 8);
-      const at = (where: I32): Code => sequence(pa.set(where), this.#options.caches ? when(missesFirstLevel(hart, pa.get), leave(1)) : []);
-      if (use === 'once') return sequence(va.set(address), ask(0), at(i32.add(i32.wrap(va.get), found)));
-      const { page, delta } = this.#window(window);
-      const keep = sequence(page.set(i64.and(va.get, i64.const(-4096))), delta.set(found));
-      return sequence(
+    const tableOf = (tlb: 1 | 2): number => (tlb === Access.Store ? state.tlbWrite : state.tlbRead);
+    /** The low bits of a misaligned address make the tag differ: it is left to the interpreter. */
+    const tagOf = (size: AccessSize): I64 => i64.and(va.get, i64.const(-4096 + size - 1));
+    const addedTo = (value: I64, entry: I32, offset: number): I32 => i32.add(i32.wrap(value), i32.load(entry, offset + 8));
+    /** From `va` to the entry of its page in `slot`. */
+    const ask = (tlb: 1 | 2, size: AccessSize, deeper: number): Code =>
+      sequence(slot.set(tlbSlot(hart, va.get)), when(i64.ne(i64.load(slot.get, tableOf(tlb)), tagOf(size)), leave(deeper + 1)));
+    /** A line that is followed and not there: the interpreter's. Each access looks, for what lies between two may have driven it out. */
+    const follow = (at: I32): Code => (this.#options.caches ? when(missesFirstLevel(hart, at), leave(1)) : []);
+    /** Leaves the physical address in `pa`. */
+    const direct = (tlb: 1 | 2, size: AccessSize, address: I64): Code =>
+      sequence(va.set(address), ask(tlb, size, 0), pa.set(addedTo(va.get, slot.get, tableOf(tlb))), follow(pa.get));
+
+    /** The physical address: code that finds it, and what is to be added to a value. */
+    const locate = (size: AccessSize, { tlb, window, use, reach }: Plan): { find: Code; at: I32; offset: number } => {
+      const { imm: displacement } = decoded;
+      const base = x1();
+      const address = displacement === 0 ? base : i64.add(base, i64.const(displacement));
+      const table = tableOf(tlb);
+      const windowAt = table + (TLB_ENTRIES + (window ?? 0)) * TLB_ENTRY_BYTES;
+      const copied = (offset: number): Code => i64.store(hart, i64.load(slot.get, table + offset), windowAt + offset);
+      /** Either way the entry that has the page leads to what `then` does with it. */
+      const look = (then: (entry: I32, offset: number) => Code): Code =>
+        window === null
+          ? sequence(va.set(address), ask(tlb, size, 0), then(slot.get, table))
+          : sequence(
+              va.set(address),
+              when(i64.ne(i64.load(hart, windowAt), tagOf(size)), sequence(ask(tlb, size, 1), copied(0), copied(8))),
+              then(hart, windowAt),
+            );
+      if (use === 'once') return { find: look((entry, offset) => pa.set(addedTo(va.get, entry, offset))), at: pa.get, offset: 0 };
+      const learn = (entry: I32, offset: number): Code =>
+        sequence(reach.page.set(i64.and(va.get, i64.const(-4096))), reach.at.set(addedTo(base, entry, offset)));
+      const check = sequence(
         va.set(address),
-        use === 'first' ? sequence(ask(0), keep) : when(i64.ne(tag, page.get), sequence(ask(1), keep)),
-        at(i32.add(i32.wrap(va.get), delta.get)),
+        when(i64.ne(tagOf(size), reach.page.get), sequence(ask(tlb, size, 1), learn(slot.get, table))),
       );
+      const find = use === 'first' ? look(learn) : use === 'again' ? check : [];
+      // The sum of base and offset is at no address below the memory that guests have: so it does not wrap where the offset is small.
+      if (displacement >= 0) return { find, at: reach.at.get, offset: displacement };
+      return { find, at: i32.add(reach.at.get, i32.const(displacement)), offset: 0 };
     };
-    const direct = (access: 1 | 2): Plan => ({ tlb: access, window: '', use: 'once' });
+    const located = (size: AccessSize, access: 1 | 2, address: I64): { find: Code; at: I32; offset: number } => {
+      if (!plan) return { find: direct(access, size, address), at: pa.get, offset: 0 };
+      const { find, at, offset } = locate(size, plan);
+      return { find: sequence(find, follow(offset === 0 ? at : i32.add(at, i32.const(offset)))), at, offset };
+    };
     const quick = (): I32 => {
       this.#usesQuick = true;
       return this.#quick.get;
@@ -556,8 +612,14 @@ export class RegionEmitter {
       fusedS: (a, b, c) => this.#fused().single(a, b, c),
       exactUnless: condition => when(i32.eqz(condition), leave(1)),
 
-      load: (kind, address) => after(locate(sizeOf[kind], address, plan ?? direct(Access.Load)), loadAs[kind](pa.get)),
-      store: (size, address, value) => sequence(locate(size, address, plan ?? direct(Access.Store)), storeAs[size](pa.get, value)),
+      load: (kind, address) => {
+        const { find, at, offset } = located(sizeOf[kind], Access.Load, address);
+        return after(find, loadAs[kind](at, offset));
+      },
+      store: (size, address, value) => {
+        const { find, at, offset } = located(size, Access.Store, address);
+        return sequence(find, storeAs[size](at, value, offset));
+      },
       ...(row.cost === 'amo'
         ? atomicOperations({
             hart,
@@ -566,7 +628,7 @@ export class RegionEmitter {
             rs1: x1(),
             rs2: this.#getX(rs2),
             setRd,
-            locate: (access, size) => locate(size, x1(), direct(access)),
+            locate: (access, size) => direct(access, size, x1()),
             misaligned: leave(1),
             doneFromIf: branch(1),
           })
@@ -605,3 +667,7 @@ const noAtomics = { atomicAddress: noAtomic, atomicLoad: noAtomic, atomicStore: 
 
 const writesX = ({ decoded }: Step, register: number): boolean => decoded.row.operands[0] === 'rd' && decoded.rd === register;
 const isAccess = (step: Step): boolean => step.decoded.row.cost === 'load' || step.decoded.row.cost === 'store';
+/** The low bits of funct3 say it of every load and store. */
+const accessSize = ({ decoded }: Step): AccessSize => (1 << ((decoded.row.match >> 12) & 3)) as AccessSize;
+/** Windows are few: which one an access has decides only how often it is the right one. */
+const windowFor = (loop: number, base: number): number => ((loop >> 1) * 5 + base * 37) % WINDOWS;

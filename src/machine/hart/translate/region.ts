@@ -46,7 +46,7 @@ export interface CodeSource {
   wanted(va: number): boolean;
 }
 
-export const REGION_STEPS_MAX = 1000;
+export const REGION_STEPS_MAX = 400;
 /** A block is cut off here, so that what it costs stays small beside a piece of fuel. */
 const BLOCK_STEPS_MAX = 64;
 /** Beyond, addresses are not those of user programs. */
