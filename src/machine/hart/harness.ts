@@ -41,6 +41,8 @@ export interface BenchOptions {
   /** Jumps to an address before it is translated; 0: never, the interpreter alone; 1: wherever a run begins, too. */
   readonly threshold?: number;
   readonly codeBytes?: number;
+  /** What a line costs that the first-level cache has not; without it there are no caches. */
+  readonly miss?: (physical: number) => number;
 }
 
 export class Bench {
@@ -52,7 +54,7 @@ export class Bench {
   readonly root: number;
   #nextFrame = LOW_LIMIT / 4096;
 
-  constructor({ megabytes = 16, threshold = 0, codeBytes }: BenchOptions = {}) {
+  constructor({ megabytes = 16, threshold = 0, codeBytes, miss }: BenchOptions = {}) {
     this.memory = new engine.Memory({ initial: megabytes * 16, maximum: megabytes * 16, shared: true });
     this.view = new DataView(this.memory.buffer);
     this.bytes = new Uint8Array(this.memory.buffer);
@@ -62,6 +64,7 @@ export class Bench {
       decodeCacheBytes: CACHE_BYTES,
       lowLimit: LOW_LIMIT,
       costs: testCosts,
+      caches: miss !== undefined,
       ...(threshold > 0
         ? { translate: { base: TRANSLATION_BASE, bytes: TRANSLATION_BYTES, threshold, ...(codeBytes ? { codeBytes } : {}) } }
         : {}),
@@ -70,10 +73,12 @@ export class Bench {
     this.harts = Array.from({ length: HARTS }, (_, i) => this.processor.hart(HARTS_BASE + i * HART_STATE_BYTES));
     for (const hart of this.harts) {
       hart.setAddressSpace(this.root);
+      hart.miss = miss ?? null;
       if (threshold !== 1) continue;
       const run = hart.run.bind(hart);
       hart.run = fuel => {
-        hart.translateHere();
+        // A run that only waits fetches nothing.
+        if (hart.waits === 0) hart.translateHere();
         return run(fuel);
       };
     }

@@ -362,7 +362,6 @@ export class Hart {
 
   /** Asked for the cycles that a line takes which the first-level cache has not (machine/caches.ts); each counts for all that are not followed. */
   miss: ((physical: number) => number) | null = null;
-  /** Cycles that the last instruction still waits for memory. */
   #stall = 0;
 
   constructor(processor: Processor, base: number) {
@@ -376,6 +375,11 @@ export class Hart {
     this.regs = processor.u8.subarray(base, base + ARCH_STATE_BYTES);
     this.clearReservation();
     this.flushTlb();
+  }
+
+  /** Cycles that the last instruction still waits for memory. */
+  get waits(): number {
+    return this.#stall;
   }
 
   get pc(): number {

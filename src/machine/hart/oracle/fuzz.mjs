@@ -3,8 +3,10 @@
  *
  *   npx tsx src/machine/hart/oracle/fuzz.mjs 10000 1   that many, from that seed on
  *   npx tsx src/machine/hart/oracle/fuzz.mjs cases 10  every tenth of the cases that qemu was asked about, translated
+ *   npx tsx src/machine/hart/oracle/fuzz.mjs qemu 100 1   batches of 100 streams under qemu-riscv64 and both engines, from that seed on
  */
 import { allCases, inWords, sweeps } from './cases.ts';
+import { compareStreams } from './compare.mjs';
 import { SideBySide } from './programs.ts';
 import { Replay } from './replay.ts';
 
@@ -36,5 +38,23 @@ function cases(stride) {
   return wrong;
 }
 
-const [what = '1000', number = '1'] = process.argv.slice(2);
-process.exitCode = (what === 'cases' ? cases(Number(number)) : programs(Number(what), Number(number))) > 0 ? 1 : 0;
+const STREAMS = 100;
+function streams(batches, first) {
+  let wrong = 0;
+  for (let seed = first; seed < first + batches; seed++) {
+    const found = compareStreams(STREAMS, seed);
+    for (const line of found) console.log(line);
+    if (found.length > 0) wrong++;
+  }
+  console.log(`${batches} batches of ${STREAMS} streams: ${wrong} differ`);
+  return wrong;
+}
+
+const [what = '1000', number = '1', seed = '1'] = process.argv.slice(2);
+const wrong =
+  what === 'cases'
+    ? cases(Number(number))
+    : what === 'qemu'
+      ? streams(Number(number), Number(seed))
+      : programs(Number(what), Number(number));
+process.exitCode = wrong > 0 ? 1 : 0;

@@ -8,6 +8,7 @@
  */
 import { Bench, Pte, USER_RWX } from '../harness.ts';
 import { Access, ExitKind } from '../hart.ts';
+import { SAMPLED_BITS, state } from '../layout.ts';
 import { compressedInstructions, expand } from '../isa/compressed.ts';
 import { decode } from '../isa/decode.ts';
 import { encode } from '../isa/encode.ts';
@@ -21,6 +22,9 @@ const START = CODE + PAGE - 256;
 const [DATA_1, DATA_2, CODE_1, SP] = [8, 9, 20, 2];
 const KEPT = new Set([DATA_1, DATA_2, CODE_1, SP]);
 const HARTS = 2;
+/** Where a line is followed, on each of these pages. */
+const FOLLOWED = [BOUNDARY + 4 * PAGE, BOUNDARY + 5 * PAGE];
+const LINE = SAMPLED_BITS % PAGE;
 const pool = instructions.filter(row => !['J', 'B', 'csr', 'none'].includes(row.format) && row.name !== 'jalr');
 const branches = instructions.filter(row => row.format === 'B');
 
@@ -131,10 +135,23 @@ class Machine {
   readonly bench: Bench;
   readonly codeAt: number;
   readonly #data: readonly number[];
+  /** Lines that the first-level cache had not. */
+  misses = 0;
   constructor(threshold: number, codeBytes = 0) {
-    this.bench = new Bench({ threshold, codeBytes });
+    // Some cost nothing, some as much as many pieces of fuel.
+    const miss = (physical: number): number => {
+      this.misses++;
+      return ((physical >>> 16) % 4) * 1000;
+    };
+    this.bench = new Bench({ threshold, codeBytes, miss });
     this.codeAt = this.bench.map(CODE, CODE_PAGES) * PAGE;
     this.#data = [this.bench.map(BOUNDARY) * PAGE, this.bench.map(BOUNDARY - PAGE) * PAGE];
+    // Two pages on which lines are followed.
+    for (const page of FOLLOWED) {
+      let frame = this.bench.frame();
+      while (frame % 16 !== SAMPLED_BITS >>> 12) frame = this.bench.frame();
+      this.bench.map(page, 1, undefined, frame);
+    }
   }
 
   /** Every hart with the same code and its own registers. */
@@ -166,6 +183,7 @@ class Machine {
       hart.setInstructions(0);
       hart.breakReservation();
       hart.flushTlb();
+      bench.view.setUint32(hart.base + state.line, 0, true);
     }
   }
 
@@ -207,6 +225,11 @@ export class SideBySide {
     this.#translated = new Machine(1, codeBytes);
   }
 
+  /** How often a line was not in the first-level cache. */
+  get misses(): number {
+    return this.#interpreted.misses;
+  }
+
   /** What translated code there is now. */
   get statistics() {
     return this.#translated.bench.processor.translations;
@@ -221,7 +244,8 @@ export class SideBySide {
       const own = [...x];
       own[DATA_1] = BigInt(BOUNDARY + dice.below(3) * 64);
       own[DATA_2] = BigInt(BOUNDARY - 160 + 8 * dice.below(4));
-      own[SP] = BigInt(BOUNDARY + 1024);
+      own[SP] = BigInt(dice.below(2) ? BOUNDARY + 1024 : (FOLLOWED[0] as number) + LINE);
+      if (dice.below(3) === 0) own[DATA_2] = BigInt((FOLLOWED[1] as number) + LINE + 8 * dice.below(4));
       own[CODE_1] = own[1] = BigInt(START + 64);
       return { x: own, f, fcsr: dice.below(2) ? 1 : fcsr };
     });
@@ -271,6 +295,9 @@ export class SideBySide {
         bench.code(codeAt + at, [word]);
       } else if (what === 9) {
         bench.processor.breakReservations();
+      } else if (what === 11) {
+        // The first-level cache loses what it has.
+        for (const hart of bench.harts) bench.view.setUint32(hart.base + state.line, 0, true);
       } else if (what === 10) {
         // The same code in another frame.
         const next = codeAt / PAGE + ((page / PAGE) % CODE_PAGES);

@@ -13,6 +13,7 @@ describe('random programs, interpreted and translated, cut anywhere', () => {
     const both = new SideBySide();
     for (let seed = 1; seed <= PROGRAMS; seed++) expect(both.run(seed)).toBe(null);
     expect(both.instructions).toBeGreaterThan(PROGRAMS * 1000);
+    expect(both.misses).toBeGreaterThan(10);
     expect(both.statistics?.functions).toBeGreaterThan(PROGRAMS);
   }, 60_000);
   test('and with so little room that translated code keeps being thrown away', () => {
