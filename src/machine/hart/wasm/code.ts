@@ -48,10 +48,17 @@ export function signed(value: number | bigint): number[] {
   }
 }
 
+/** By index, since this is what translation spends much of its time in. */
+export function append(bytes: number[], ...parts: (readonly number[])[]): void {
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i] as readonly number[];
+    for (let at = 0; at < part.length; at++) bytes.push(part[at] as number);
+  }
+}
+
 function joined<T extends Code>(parts: readonly Code[], ...opcode: number[]): T {
   const bytes: number[] = [];
-  for (const part of parts) for (const byte of part) bytes.push(byte);
-  for (const byte of opcode) bytes.push(byte);
+  append(bytes, ...parts, opcode);
   return bytes as Code as T;
 }
 
