@@ -40,6 +40,7 @@ import {
   when,
 } from '../wasm/code.ts';
 import type { Locals } from '../wasm/module.ts';
+import { givesWord, onWords } from './narrow.ts';
 import { type Block, isCrossing, type Region, type Step } from './region.ts';
 import { type Structure, structure } from './structure.ts';
 
@@ -119,6 +120,7 @@ export class RegionEmitter {
   readonly #structure: Structure;
   readonly #steady = new Map<number, Set<number>>();
   readonly #knownBefore = new Map<number, Known>();
+  readonly #wordsBefore = new Map<number, ReadonlySet<number>>();
   readonly #need: readonly number[];
   readonly #checked: readonly boolean[];
   readonly #out: number[] = [];
@@ -326,6 +328,7 @@ export class RegionEmitter {
     let condition: I32 | null = null;
     let spent = 0;
     const plans = this.#plan(node, each);
+    const words = new Set(this.#wordsBefore.get(node));
     for (const [i, step] of each.steps.entries()) {
       const site: Site = { pc: step.va, cycles: cost - spent, instructions: each.steps.length - i };
       spent += this.#costOf(step);
@@ -335,9 +338,22 @@ export class RegionEmitter {
       if (isCrossing(step)) this.#emit(when(this.#foreign(step.va + 2), this.#leaveBy(site, 1)));
       const { row, rm } = step.decoded;
       const exactOnly = row.exact && row.hasRounding && !row.fastRounding.includes(rm);
-      // The label is there for meanings that end early.
-      this.#emit(block(exactOnly ? operands.exactUnless(i32.const(0)) : row.meaning(operands)));
+      const narrow = onWords(step.decoded, words);
+      if (narrow) {
+        const { rd, rs1, rs2, imm } = step.decoded;
+        const second = row.operands.includes('rs2') ? i32.wrap(this.#getX(rs2)) : i32.const(imm);
+        const result = narrow(i32.wrap(this.#getX(rs1)), second);
+        if (row.format === 'B') condition = result;
+        else this.#emit(this.#setX(rd, i64.extendS(result)));
+      } else {
+        // The label is there for meanings that end early.
+        this.#emit(block(exactOnly ? operands.exactUnless(i32.const(0)) : row.meaning(operands)));
+      }
+      if (row.operands[0] !== 'rd') continue;
+      if (givesWord(step.decoded, words)) words.add(step.decoded.rd);
+      else words.delete(step.decoded.rd);
     }
+    for (const to of this.#continuedBy(node)) this.#wordsBefore.set(to, words);
     const { end } = each;
     switch (end.kind) {
       case 'jump':
