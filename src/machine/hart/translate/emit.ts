@@ -19,10 +19,12 @@ import { type FusedWays, fusedWays } from '../isa/fused.ts';
 import { atomicOperations, loadAs, missesFirstLevel, multiplyHigh, sizeOf, storeAs, tlbSlot } from '../operations.ts';
 import {
   after,
+  append,
   block,
   branch,
   branchWhen,
   type Code,
+  type F32,
   type F64,
   f32,
   f64,
@@ -38,6 +40,7 @@ import {
   when,
 } from '../wasm/code.ts';
 import type { Locals } from '../wasm/module.ts';
+import { givesWord, onWords } from './narrow.ts';
 import { type Block, isCrossing, type Region, type Step } from './region.ts';
 import { type Structure, structure } from './structure.ts';
 
@@ -119,6 +122,7 @@ export class RegionEmitter {
   readonly #structure: Structure;
   readonly #steady = new Map<number, Set<number>>();
   readonly #knownBefore = new Map<number, Known>();
+  readonly #wordsBefore = new Map<number, ReadonlySet<number>>();
   readonly #need: readonly number[];
   readonly #checked: readonly boolean[];
   readonly #out: number[] = [];
@@ -169,9 +173,7 @@ export class RegionEmitter {
       i32.store(hart, i32.add(i32.load(hart, state.retired), i32.and(i32.wrap(acc), i32.const(CYCLE - 1))), state.retired),
       returns(this.#outcome.get),
     ];
-    const all: number[] = [];
-    for (const part of [...prologue, this.#out, ...epilogue]) for (const byte of part) all.push(byte);
-    return all;
+    return sequence(...prologue, this.#out, ...epilogue);
   }
 
   // --- the graph -----------------------------------------------------------------------------------------------------------------
@@ -215,7 +217,7 @@ export class RegionEmitter {
   // --- nesting -------------------------------------------------------------------------------------------------------------------
 
   #emit(...parts: Code[]): void {
-    for (const part of parts) for (const byte of part) this.#out.push(byte);
+    append(this.#out, ...parts);
   }
   #label(kind: 'block' | 'loop', label: number, inside: () => void): void {
     this.#emit([kind === 'block' ? 0x02 : 0x03, 0x40]);
@@ -328,6 +330,7 @@ export class RegionEmitter {
     let condition: I32 | null = null;
     let spent = 0;
     const plans = this.#plan(node, each);
+    const words = new Set(this.#wordsBefore.get(node));
     for (const [i, step] of each.steps.entries()) {
       const site: Site = { pc: step.va, cycles: cost - spent, instructions: each.steps.length - i };
       spent += this.#costOf(step);
@@ -337,9 +340,22 @@ export class RegionEmitter {
       if (isCrossing(step)) this.#emit(when(this.#foreign(step.va + 2), this.#leaveBy(site, 1)));
       const { row, rm } = step.decoded;
       const exactOnly = row.exact && row.hasRounding && !row.fastRounding.includes(rm);
-      // The label is there for meanings that end early.
-      this.#emit(block(exactOnly ? operands.exactUnless(i32.const(0)) : row.meaning(operands)));
+      const narrow = onWords(step.decoded, words);
+      if (narrow) {
+        const { rd, rs1, rs2, imm } = step.decoded;
+        const second = row.operands.includes('rs2') ? i32.wrap(this.#getX(rs2)) : i32.const(imm);
+        const result = narrow(i32.wrap(this.#getX(rs1)), second);
+        if (row.format === 'B') condition = result;
+        else this.#emit(this.#setX(rd, i64.extendS(result)));
+      } else {
+        // The label is there for meanings that end early.
+        this.#emit(block(exactOnly ? operands.exactUnless(i32.const(0)) : row.meaning(operands)));
+      }
+      if (row.operands[0] !== 'rd') continue;
+      if (givesWord(step.decoded, words)) words.add(step.decoded.rd);
+      else words.delete(step.decoded.rd);
     }
+    for (const to of this.#continuedBy(node)) this.#wordsBefore.set(to, words);
     const { end } = each;
     switch (end.kind) {
       case 'jump':
@@ -367,8 +383,7 @@ export class RegionEmitter {
 
   /** From within so many labels more than there are around a block. */
   #leaveBy(site: Site, deeper: number): Code {
-    const known = this.sites.lastIndexOf(site);
-    const number = known >= 0 ? known : this.sites.push(site) - 1;
+    const number = this.sites.at(-1) === site ? this.sites.length - 1 : this.sites.push(site) - 1;
     return sequence(this.#outcome.set(i32.const(Outcome.FirstSite + number)), branch(this.#depth(EPILOGUE_LABEL) + deeper));
   }
 
@@ -484,163 +499,207 @@ export class RegionEmitter {
     return found;
   }
 
+  /** The low bits of a misaligned address make the tag differ: it is left to the interpreter. */
+  #tag(size: AccessSize): I64 {
+    return i64.and(this.#va.get, i64.const(-4096 + size - 1));
+  }
+  /** From `va` to the entry of its page in `slot`. */
+  #ask(table: number, size: AccessSize, otherwise: Code): Code {
+    const { get, set } = this.#slot;
+    return sequence(set(tlbSlot(this.#hart.get, this.#va.get)), when(i64.ne(i64.load(get, table), this.#tag(size)), otherwise));
+  }
+  /** Leaves the physical address in `pa`. */
+  #direct(access: 1 | 2, size: AccessSize, address: I64, otherwise: Code): Code {
+    const { get: va } = this.#va;
+    const table = tableOf(access);
+    const found = this.#pa.set(addedTo(va, this.#slot.get, table));
+    return sequence(this.#va.set(address), this.#ask(table, size, otherwise), found, this.#follow(this.#pa.get, otherwise));
+  }
+  /** A line that is followed and not there: the interpreter's. Each access looks, for what lies between two may have driven it out. */
+  #follow(at: I32, otherwise: Code): Code {
+    return this.#options.caches ? when(missesFirstLevel(this.#hart.get, at), otherwise) : [];
+  }
+  /** The physical address: code that finds it, and what is to be added to a value. */
+  #locate(size: AccessSize, { decoded }: Step, site: Site, { tlb, window, use, reach }: Plan): { find: Code; at: I32; offset: number } {
+    const { imm: displacement, rs1 } = decoded;
+    const { get: va } = this.#va;
+    const hart = this.#hart.get;
+    const slot = this.#slot.get;
+    const base = this.#getX(rs1);
+    const table = tableOf(tlb);
+    let find: Code = [];
+    if (use !== 'same') {
+      find = this.#va.set(displacement === 0 ? base : i64.add(base, i64.const(displacement)));
+      const page = i64.and(va, i64.const(-4096));
+      if (use === 'again') {
+        const learn = sequence(reach.page.set(page), reach.at.set(addedTo(base, slot, table)));
+        const ask = this.#ask(table, size, this.#leaveBy(site, 3));
+        find = sequence(find, when(i64.ne(this.#tag(size), reach.page.get), sequence(ask, learn)));
+      } else {
+        // Where the entry is that has the page now.
+        let entry = slot;
+        let offset = table;
+        if (window === null) {
+          find = sequence(find, this.#ask(table, size, this.#leaveBy(site, 2)));
+        } else {
+          entry = hart;
+          offset = table + (TLB_ENTRIES + window) * TLB_ENTRY_BYTES;
+          const ask = this.#ask(table, size, this.#leaveBy(site, 3));
+          const copy = sequence(i64.store(hart, i64.load(slot, table), offset), i64.store(hart, i64.load(slot, table + 8), offset + 8));
+          find = sequence(find, when(i64.ne(i64.load(hart, offset), this.#tag(size)), sequence(ask, copy)));
+        }
+        if (use === 'once') return { find: sequence(find, this.#pa.set(addedTo(va, entry, offset))), at: this.#pa.get, offset: 0 };
+        find = sequence(find, reach.page.set(page), reach.at.set(addedTo(base, entry, offset)));
+      }
+    }
+    // The sum of base and offset is at no address below the memory that guests have: so it does not wrap where the offset is small.
+    if (displacement >= 0) return { find, at: reach.at.get, offset: displacement };
+    return { find, at: i32.add(reach.at.get, i32.const(displacement)), offset: 0 };
+  }
+  #access(size: AccessSize, access: 1 | 2, address: I64, step: Step, site: Site, plan: Plan | undefined) {
+    if (plan) {
+      const { find, at, offset } = this.#locate(size, step, site, plan);
+      return { find: sequence(find, this.#follow(offset === 0 ? at : i32.add(at, i32.const(offset)), this.#leaveBy(site, 2))), at, offset };
+    }
+    return { find: this.#direct(access, size, address, this.#leaveBy(site, 2)), at: this.#pa.get, offset: 0 };
+  }
+
   // --- one instruction -----------------------------------------------------------------------------------------------------------
 
+  #bits(i: number): I64 {
+    return i64.reinterpret(this.#fLocal(i).get);
+  }
+  #single(i: number): F32 {
+    return f32.reinterpret(i32.wrap(this.#bits(i)));
+  }
+
+  /** The label that a site is left by stands around the instruction's own. */
   #operands(step: Step, site: Site, plan: Plan | undefined, onCondition: (condition: I32) => void): Operands {
+    // Methods, and no arrows: esbuild, which runs this in Node, gives each arrow a name of its own, and that takes longer than all the rest.
+    const emitter = this;
     const hart = this.#hart.get;
-    const va = this.#va;
-    const pa = this.#pa;
-    const slot = this.#slot;
     const { decoded } = step;
     const { row, rd, rs1, rs2, rs3 } = decoded;
-    const imm = i64.const(decoded.imm);
-    /** From within the instruction's own label, and so many more. */
-    const leave = (deeper: number): Code => this.#leaveBy(site, 1 + deeper);
-    const x1 = (): I64 => this.#getX(rs1);
-    const d = (i: number): F64 => this.#fLocal(i).get;
-    const bits = (i: number): I64 => i64.reinterpret(d(i));
-    const s = (i: number) => f32.reinterpret(i32.wrap(bits(i)));
-    const setRd = (value: I64): Code => this.#setX(rd, value);
-    const setBits = (value: I64): Code => this.#setF(rd, f64.reinterpret(value));
-
-    const tableOf = (tlb: 1 | 2): number => (tlb === Access.Store ? state.tlbWrite : state.tlbRead);
-    /** The low bits of a misaligned address make the tag differ: it is left to the interpreter. */
-    const tagOf = (size: AccessSize): I64 => i64.and(va.get, i64.const(-4096 + size - 1));
-    const addedTo = (value: I64, entry: I32, offset: number): I32 => i32.add(i32.wrap(value), i32.load(entry, offset + 8));
-    /** From `va` to the entry of its page in `slot`. */
-    const ask = (tlb: 1 | 2, size: AccessSize, deeper: number): Code =>
-      sequence(slot.set(tlbSlot(hart, va.get)), when(i64.ne(i64.load(slot.get, tableOf(tlb)), tagOf(size)), leave(deeper + 1)));
-    /** A line that is followed and not there: the interpreter's. Each access looks, for what lies between two may have driven it out. */
-    const follow = (at: I32): Code => (this.#options.caches ? when(missesFirstLevel(hart, at), leave(1)) : []);
-    /** Leaves the physical address in `pa`. */
-    const direct = (tlb: 1 | 2, size: AccessSize, address: I64): Code =>
-      sequence(va.set(address), ask(tlb, size, 0), pa.set(addedTo(va.get, slot.get, tableOf(tlb))), follow(pa.get));
-
-    /** The physical address: code that finds it, and what is to be added to a value. */
-    const locate = (size: AccessSize, { tlb, window, use, reach }: Plan): { find: Code; at: I32; offset: number } => {
-      const { imm: displacement } = decoded;
-      const base = x1();
-      const address = displacement === 0 ? base : i64.add(base, i64.const(displacement));
-      const table = tableOf(tlb);
-      const windowAt = table + (TLB_ENTRIES + (window ?? 0)) * TLB_ENTRY_BYTES;
-      const copied = (offset: number): Code => i64.store(hart, i64.load(slot.get, table + offset), windowAt + offset);
-      /** Either way the entry that has the page leads to what `then` does with it. */
-      const look = (then: (entry: I32, offset: number) => Code): Code =>
-        window === null
-          ? sequence(va.set(address), ask(tlb, size, 0), then(slot.get, table))
-          : sequence(
-              va.set(address),
-              when(i64.ne(i64.load(hart, windowAt), tagOf(size)), sequence(ask(tlb, size, 1), copied(0), copied(8))),
-              then(hart, windowAt),
-            );
-      if (use === 'once') return { find: look((entry, offset) => pa.set(addedTo(va.get, entry, offset))), at: pa.get, offset: 0 };
-      const learn = (entry: I32, offset: number): Code =>
-        sequence(reach.page.set(i64.and(va.get, i64.const(-4096))), reach.at.set(addedTo(base, entry, offset)));
-      const check = sequence(
-        va.set(address),
-        when(i64.ne(tagOf(size), reach.page.get), sequence(ask(tlb, size, 1), learn(slot.get, table))),
-      );
-      const find = use === 'first' ? look(learn) : use === 'again' ? check : [];
-      // The sum of base and offset is at no address below the memory that guests have: so it does not wrap where the offset is small.
-      if (displacement >= 0) return { find, at: reach.at.get, offset: displacement };
-      return { find, at: i32.add(reach.at.get, i32.const(displacement)), offset: 0 };
-    };
-    const located = (size: AccessSize, access: 1 | 2, address: I64): { find: Code; at: I32; offset: number } => {
-      if (!plan) return { find: direct(access, size, address), at: pa.get, offset: 0 };
-      const { find, at, offset } = locate(size, plan);
-      return { find: sequence(find, follow(offset === 0 ? at : i32.add(at, i32.const(offset)))), at, offset };
-    };
-    const quick = (): I32 => {
-      this.#usesQuick = true;
-      return this.#quick.get;
-    };
 
     return {
       get rs1() {
-        return x1();
+        return emitter.#getX(rs1);
       },
-      rs2: row.operands.includes('rs2') ? this.#getX(rs2) : i64.const(0),
-      imm,
+      get rs2() {
+        return emitter.#getX(rs2);
+      },
+      get imm() {
+        return i64.const(decoded.imm);
+      },
       get address() {
-        return decoded.imm === 0 ? x1() : i64.add(x1(), imm);
+        const base = emitter.#getX(rs1);
+        return decoded.imm === 0 ? base : i64.add(base, i64.const(decoded.imm));
       },
-      pc: i64.const(step.va),
-      nextPc: i64.const(step.va + decoded.length),
-      setRd,
+      get pc() {
+        return i64.const(step.va);
+      },
+      get nextPc() {
+        return i64.const(step.va + decoded.length);
+      },
+      setRd(value) {
+        return emitter.#setX(rd, value);
+      },
 
       get bits1() {
-        return bits(rs1);
+        return emitter.#bits(rs1);
       },
       get bits2() {
-        return bits(rs2);
+        return emitter.#bits(rs2);
       },
       get d1() {
-        return d(rs1);
+        return emitter.#fLocal(rs1).get;
       },
       get d2() {
-        return d(rs2);
+        return emitter.#fLocal(rs2).get;
       },
       get d3() {
-        return d(rs3);
+        return emitter.#fLocal(rs3).get;
       },
       get s1() {
-        return s(rs1);
+        return emitter.#single(rs1);
       },
       get s2() {
-        return s(rs2);
+        return emitter.#single(rs2);
       },
       get s3() {
-        return s(rs3);
+        return emitter.#single(rs3);
       },
-      boxed: n =>
-        i64.geU(
-          [rs1, rs2, rs3]
-            .slice(0, n)
-            .map(bits)
-            .reduce((a, b) => i64.and(a, b)),
+      boxed(n) {
+        const sources = [rs1, rs2, rs3].slice(0, n).map(i => emitter.#bits(i));
+        return i64.geU(
+          sources.reduce((a, b) => i64.and(a, b)),
           i64.const(-0x100000000n),
-        ),
-      setBits,
-      setD: value => this.#setF(rd, value),
-      setS: value => setBits(i64.or(i64.extendU(i32.reinterpret(value)), i64.const(-0x100000000n))),
-      get nearestAndInexact() {
-        return quick();
+        );
       },
-      inexactRaised: i32.and(i32.load(hart, state.fcsr), i32.const(1)),
-      roundingValid: i32.leU(i32.and(i32.load(hart, state.fcsr), i32.const(0xe0)), i32.const(0x80)),
-      fusedD: (a, b, c) => this.#fused().double(a, b, c),
-      fusedS: (a, b, c) => this.#fused().single(a, b, c),
-      exactUnless: condition => when(i32.eqz(condition), leave(1)),
+      setBits(value) {
+        return emitter.#setF(rd, f64.reinterpret(value));
+      },
+      setD(value) {
+        return emitter.#setF(rd, value);
+      },
+      setS(value) {
+        return emitter.#setF(rd, f64.reinterpret(i64.or(i64.extendU(i32.reinterpret(value)), i64.const(-0x100000000n))));
+      },
+      get nearestAndInexact() {
+        emitter.#usesQuick = true;
+        return emitter.#quick.get;
+      },
+      get inexactRaised() {
+        return i32.and(i32.load(hart, state.fcsr), i32.const(1));
+      },
+      get roundingValid() {
+        return i32.leU(i32.and(i32.load(hart, state.fcsr), i32.const(0xe0)), i32.const(0x80));
+      },
+      fusedD(a, b, c) {
+        return emitter.#fused().double(a, b, c);
+      },
+      fusedS(a, b, c) {
+        return emitter.#fused().single(a, b, c);
+      },
+      exactUnless(condition) {
+        return when(i32.eqz(condition), emitter.#leaveBy(site, 2));
+      },
 
-      load: (kind, address) => {
-        const { find, at, offset } = located(sizeOf[kind], Access.Load, address);
+      load(kind, address) {
+        const { find, at, offset } = emitter.#access(sizeOf[kind], Access.Load, address, step, site, plan);
         return after(find, loadAs[kind](at, offset));
       },
-      store: (size, address, value) => {
-        const { find, at, offset } = located(size, Access.Store, address);
+      store(size, address, value) {
+        const { find, at, offset } = emitter.#access(size, Access.Store, address, step, site, plan);
         return sequence(find, storeAs[size](at, value, offset));
       },
       ...(row.cost === 'amo'
         ? atomicOperations({
             hart,
-            va: va.get,
-            pa: pa.get,
-            rs1: x1(),
+            va: this.#va.get,
+            pa: this.#pa.get,
+            rs1: this.#getX(rs1),
             rs2: this.#getX(rs2),
-            setRd,
-            locate: (access, size) => direct(access, size, x1()),
-            misaligned: leave(1),
+            setRd(value) {
+              return emitter.#setX(rd, value);
+            },
+            locate: (access, size) => this.#direct(access, size, this.#getX(rs1), this.#leaveBy(site, 2)),
+            misaligned: this.#leaveBy(site, 2),
             doneFromIf: branch(1),
           })
         : noAtomics),
 
-      jump: to => (row.name === 'jalr' ? this.#pc.set(to) : []),
-      branchIf: condition => {
+      jump(to) {
+        return row.name === 'jalr' ? emitter.#pc.set(to) : [];
+      },
+      branchIf(condition) {
         onCondition(condition);
         return [];
       },
-      multiplyHigh: (a, b) => this.#multiplyHigh(a, b),
-      system: () => {
+      multiplyHigh(a, b) {
+        return emitter.#multiplyHigh(a, b);
+      },
+      system() {
         throw new Error(`${row.name} is the interpreter's`);
       },
       t: this.#t,
@@ -659,6 +718,10 @@ export class RegionEmitter {
     return multiplyHigh(a, b, this.#product);
   }
 }
+
+const tableOf = (access: 1 | 2): number => (access === Access.Store ? state.tlbWrite : state.tlbRead);
+/** A virtual address made physical by a TLB entry. */
+const addedTo = (value: I64, entry: I32, offset: number): I32 => i32.add(i32.wrap(value), i32.load(entry, offset + 8));
 
 const noAtomic = (): never => {
   throw new Error('not an atomic instruction');

@@ -48,10 +48,17 @@ export function signed(value: number | bigint): number[] {
   }
 }
 
+/** By index, since this is what translation spends much of its time in. */
+export function append(bytes: number[], ...parts: (readonly number[])[]): void {
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i] as readonly number[];
+    for (let at = 0; at < part.length; at++) bytes.push(part[at] as number);
+  }
+}
+
 function joined<T extends Code>(parts: readonly Code[], ...opcode: number[]): T {
   const bytes: number[] = [];
-  for (const part of parts) for (const byte of part) bytes.push(byte);
-  for (const byte of opcode) bytes.push(byte);
+  append(bytes, ...parts, opcode);
   return bytes as Code as T;
 }
 
@@ -87,13 +94,17 @@ export const i32 = {
   eqz: unary<I32, I32>(0x45),
   eq: binary<I32, I32>(0x46),
   ne: binary<I32, I32>(0x47),
+  ltS: binary<I32, I32>(0x48),
+  ltU: binary<I32, I32>(0x49),
+  geU: binary<I32, I32>(0x4f),
+  or: binary<I32, I32>(0x72),
+  xor: binary<I32, I32>(0x73),
   leS: binary<I32, I32>(0x4c),
   leU: binary<I32, I32>(0x4d),
   add: binary<I32, I32>(0x6a),
   sub: binary<I32, I32>(0x6b),
   mul: binary<I32, I32>(0x6c),
   and: binary<I32, I32>(0x71),
-  or: binary<I32, I32>(0x72),
   shl: binary<I32, I32>(0x74),
   shrS: binary<I32, I32>(0x75),
   shrU: binary<I32, I32>(0x76),

@@ -2,7 +2,7 @@
  * Puts functions together into the bytes of a WebAssembly module. Imports come first in the numbering of functions, in the order in
  * which they are declared; the one memory is imported as `env.memory` and is shared, a table of functions as `env.table`.
  */
-import { type Code, type Local, type Value, type ValueTypeName, local, unsigned, valueType } from './code.ts';
+import { append, type Code, type Local, type Value, type ValueTypeName, local, unsigned, valueType } from './code.ts';
 
 interface Signature {
   readonly parameters: readonly ValueTypeName[];
@@ -33,7 +33,7 @@ export class Locals {
 const text = (name: string): number[] => [...unsigned(name.length), ...[...name].map(c => c.charCodeAt(0))];
 const section = (id: number, entries: readonly (readonly number[])[]): number[] => {
   const body = [...unsigned(entries.length)];
-  for (const entry of entries) for (const byte of entry) body.push(byte);
+  append(body, ...entries);
   return [id, ...unsigned(body.length)].concat(body);
 };
 
@@ -74,8 +74,7 @@ export class ModuleBuilder {
     const locals = new Locals(parameters);
     const code = build(locals);
     const body = locals.encode();
-    for (const byte of code) body.push(byte);
-    body.push(0x0b);
+    append(body, code, [0x0b]);
     const index = this.#importCount + this.#functions.length;
     this.#functions.push({ type: this.#type({ parameters, results }), body });
     if (exportedAs !== undefined) this.#exports.push([...text(exportedAs), 0x00, ...unsigned(index)]);
