@@ -24,6 +24,7 @@ import {
   SAMPLED_MASK,
   TLB_ENTRIES,
   TLB_ENTRY_BYTES,
+  TLB_FOLLOWED,
   TLB_IDENTITY,
   WINDOWS,
   entry as field,
@@ -138,6 +139,7 @@ export class Processor {
   readonly lowLimit: number;
   readonly walker: PageWalker;
   readonly run: RunFunction;
+  readonly caches: boolean;
   readonly #harts = new Map<number, Hart>();
   readonly #cacheBase: number;
   readonly #cacheMask: number;
@@ -164,6 +166,7 @@ export class Processor {
     this.f64 = new Float64Array(buffer);
     this.u64 = new BigUint64Array(buffer);
     this.lowLimit = lowLimit;
+    this.caches = caches;
     this.walker = new PageWalker(buffer, lowLimit);
     this.#cacheBase = decodeCacheBase;
     this.#cacheMask = decodeCacheBytes - ENTRY_BYTES;
@@ -444,7 +447,8 @@ export class Hart {
         this.#forget(this.#slot(tlb, va | 0));
         const from = this.#word + (tlb >>> 2);
         const page = (va | 0) & ~4095;
-        for (let at = from + TLB_ENTRIES * 4; at < from + (TLB_WORDS[tlb] as number); at += 4) if (this.#i32[at] === page) this.#forget(at);
+        for (let at = from + TLB_ENTRIES * 4; at < from + (TLB_WORDS[tlb] as number); at += 4)
+          if (((this.#i32[at] ?? 0) & ~4095) === page) this.#forget(at);
       }
     }
   }
@@ -614,7 +618,8 @@ export class Hart {
   /** By TLB or walk; −1 after noting the fault. Reads enter the TLB here, writes only once `#beforeStore` has seen the frame. */
   #translate(low: number, high: number, access: 1 | 2): number {
     const slot = this.#slot(TLB_OF[access], low);
-    if (this.#i32[slot] === (low & ~4095) && this.#i32[slot + 1] === high) return (low + (this.#i32[slot + 2] ?? 0)) >>> 0;
+    if (((this.#i32[slot] ?? 0) & ~TLB_FOLLOWED) === (low & ~4095) && this.#i32[slot + 1] === high)
+      return (low + (this.#i32[slot + 2] ?? 0)) >>> 0;
     const frame = this.#walk(low, high, access);
     if (frame < 0) return -1;
     if (access === Access.Load) this.#enter(state.tlbRead, low, high, frame);
@@ -739,7 +744,8 @@ export class Hart {
     const page = low & ~4095;
     const slot = this.#slot(tlb, low);
     this.#used[tlb] = true;
-    this.#i32[slot] = page;
+    const isFollowed = tlb !== state.tlbFetch && this.#processor.caches && ((frame * 4096) & SAMPLED_MASK) === (SAMPLED_BITS & ~4095);
+    this.#i32[slot] = isFollowed ? page | TLB_FOLLOWED : page;
     this.#i32[slot + 1] = high;
     this.#i32[slot + 2] = (frame * 4096 - page) | 0;
     if (tlb === state.tlbFetch) this.#i32[slot + (TLB_IDENTITY >>> 2)] = this.#processor.identityOf(frame);

@@ -11,7 +11,7 @@
 import { addFusedFunctions } from './isa/fused.ts';
 import type { AccessSize, Operands } from './isa/operands.ts';
 import { instructions } from './isa/table.ts';
-import { Access, ExitKind, JUMP_COUNTERS, Outcome, entry as field, record, state } from './layout.ts';
+import { Access, ExitKind, JUMP_COUNTERS, Outcome, TLB_FOLLOWED, entry as field, record, state } from './layout.ts';
 import {
   type Code,
   type F32,
@@ -357,7 +357,9 @@ class Run {
         : [],
     );
     const here = this.#pa.set(i32.add(i32.wrap(this.#va.get), i32.load(this.#slot.get, tlb + 8)));
-    const granted = i64.eq(i64.load(this.#slot.get, tlb), i64.and(this.#va.get, i64.const(-4096 + size - 1)));
+    const tag = i64.load(this.#slot.get, tlb);
+    const page = this.#caches ? i64.and(tag, i64.const(~TLB_FOLLOWED)) : tag;
+    const granted = i64.eq(page, i64.and(this.#va.get, i64.const(-4096 + size - 1)));
     return sequence(
       this.#va.set(address),
       this.#slot.set(tlbSlot(hart, this.#va.get)),

@@ -51,6 +51,8 @@ export const SAMPLED_MASK = 0xffc0;
 export const SAMPLED_BITS = 0x2940;
 export const SAMPLED_ONE_IN = 1024;
 export const LINE_MASK = -64;
+/** In the virtual address of a TLB entry: there is a followed line on the page. Translated code looks for lines on such pages alone. */
+export const TLB_FOLLOWED = 0x800;
 
 /** A software TLB: direct-mapped by page number. An entry: virtual address of the page (i64, -1: none), physical minus virtual (i32). */
 export const TLB_ENTRIES = 1024;

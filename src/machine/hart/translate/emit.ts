@@ -12,7 +12,7 @@
  *
  * A call, even one that is never reached, would have the engine keep the registers of the guest in memory: hence none.
  */
-import { Access, Outcome, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_IDENTITY, WINDOWS, state } from '../layout.ts';
+import { Access, Outcome, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_FOLLOWED, TLB_IDENTITY, WINDOWS, state } from '../layout.ts';
 import type { InstructionCosts } from '../isa/instruction.ts';
 import type { AccessSize, Operands } from '../isa/operands.ts';
 import { type FusedWays, fusedWays } from '../isa/fused.ts';
@@ -60,7 +60,7 @@ export interface EmitOptions {
   identity(page: number): number;
 }
 
-/** The page that a base register's present value has been used on, and that value's physical address. It cannot become wrong before the call ends. */
+/** The TLB's tag of the page that a base register's present value has been used on, and that value's physical address. It cannot become wrong before the call ends. */
 interface Reach {
   readonly page: Local<I64>;
   readonly at: Local<I32>;
@@ -72,7 +72,7 @@ interface Plan {
   readonly window: number | null;
   /**
    * `once`: the TLB is asked. `first`: so that the accesses that follow know. `again`: the page known before, else the TLB. `same`: nothing,
-   * an access to the same bytes has been granted.
+   * the last access was to the same bytes.
    */
   readonly use: 'once' | 'first' | 'again' | 'same';
   readonly reach: Reach;
@@ -433,6 +433,8 @@ export class RegionEmitter {
     const loop = this.#structure.loopOf[node] as number;
     const loopAt = this.#nodes[loop]?.va ?? this.#region.head;
     const known: Known = new Map(this.#knownBefore.get(node));
+    /** By what the last access was. */
+    let last: string | null = null;
     const plans = steps.map((step, i) => {
       const { row, rs1: base, rd, imm } = step.decoded;
       let plan: Plan | undefined;
@@ -442,10 +444,14 @@ export class RegionEmitter {
         const key = `${base} ${tlb}`;
         const size = accessSize(step);
         const before = known.get(key);
-        const use = before ? (before.imm === imm && before.size >= size ? 'same' : 'again') : again ? 'first' : 'once';
+        const isSame = before !== undefined && last === key && before.imm === imm && before.size >= size;
+        const use = isSame ? 'same' : before ? 'again' : again ? 'first' : 'once';
         const near = ALWAYS_NEAR.has(base) || this.#steadyIn(loop).has(base);
         plan = { tlb, window: near ? windowFor(ALWAYS_NEAR.has(base) ? 0 : loopAt, base) : null, use, reach: this.#reach(key) };
         if (use !== 'same' && use !== 'once') known.set(key, { imm, size });
+        last = key;
+      } else if (isAccess(step) || row.cost === 'amo') {
+        last = null;
       }
       if (row.operands[0] === 'rd') for (const tlb of [1, 2]) known.delete(`${rd} ${tlb}`);
       return plan;
@@ -503,21 +509,30 @@ export class RegionEmitter {
   #tag(size: AccessSize): I64 {
     return i64.and(this.#va.get, i64.const(-4096 + size - 1));
   }
-  /** From `va` to the entry of its page in `slot`. */
-  #ask(table: number, size: AccessSize, otherwise: Code): Code {
-    const { get, set } = this.#slot;
-    return sequence(set(tlbSlot(this.#hart.get, this.#va.get)), when(i64.ne(i64.load(get, table), this.#tag(size)), otherwise));
+  /**
+   * From `va` to the entry of its page in `slot`; from so many labels deeper than around the instruction's own, where that is not granted. Nor
+   * is it for a line that is followed and not there. Each access looks, for what lies between two may have driven it out.
+   */
+  #ask(table: number, size: AccessSize, site: Site, deeper: number): Code {
+    const slot = this.#slot.get;
+    const hart = this.#hart.get;
+    const found = i64.load(slot, table);
+    const leave = this.#leaveBy(site, deeper + 3);
+    const look = sequence(
+      when(i64.ne(found, i64.or(this.#tag(size), i64.const(TLB_FOLLOWED))), leave),
+      this.#pa.set(addedTo(this.#va.get, slot, table)),
+      when(missesFirstLevel(hart, this.#pa.get), leave),
+    );
+    return sequence(
+      this.#slot.set(tlbSlot(hart, this.#va.get)),
+      when(i64.ne(found, this.#tag(size)), this.#options.caches ? look : this.#leaveBy(site, deeper + 2)),
+    );
   }
   /** Leaves the physical address in `pa`. */
-  #direct(access: 1 | 2, size: AccessSize, address: I64, otherwise: Code): Code {
+  #direct(access: 1 | 2, size: AccessSize, address: I64, site: Site): Code {
     const { get: va } = this.#va;
     const table = tableOf(access);
-    const found = this.#pa.set(addedTo(va, this.#slot.get, table));
-    return sequence(this.#va.set(address), this.#ask(table, size, otherwise), found, this.#follow(this.#pa.get, otherwise));
-  }
-  /** A line that is followed and not there: the interpreter's. Each access looks, for what lies between two may have driven it out. */
-  #follow(at: I32, otherwise: Code): Code {
-    return this.#options.caches ? when(missesFirstLevel(this.#hart.get, at), otherwise) : [];
+    return sequence(this.#va.set(address), this.#ask(table, size, site, 0), this.#pa.set(addedTo(va, this.#slot.get, table)));
   }
   /** The physical address: code that finds it, and what is to be added to a value. */
   #locate(size: AccessSize, { decoded }: Step, site: Site, { tlb, window, use, reach }: Plan): { find: Code; at: I32; offset: number } {
@@ -530,26 +545,25 @@ export class RegionEmitter {
     let find: Code = [];
     if (use !== 'same') {
       find = this.#va.set(displacement === 0 ? base : i64.add(base, i64.const(displacement)));
-      const page = i64.and(va, i64.const(-4096));
       if (use === 'again') {
-        const learn = sequence(reach.page.set(page), reach.at.set(addedTo(base, slot, table)));
-        const ask = this.#ask(table, size, this.#leaveBy(site, 3));
+        const learn = sequence(reach.page.set(i64.load(slot, table)), reach.at.set(addedTo(base, slot, table)));
+        const ask = this.#ask(table, size, site, 1);
         find = sequence(find, when(i64.ne(this.#tag(size), reach.page.get), sequence(ask, learn)));
       } else {
         // Where the entry is that has the page now.
         let entry = slot;
         let offset = table;
         if (window === null) {
-          find = sequence(find, this.#ask(table, size, this.#leaveBy(site, 2)));
+          find = sequence(find, this.#ask(table, size, site, 0));
         } else {
           entry = hart;
           offset = table + (TLB_ENTRIES + window) * TLB_ENTRY_BYTES;
-          const ask = this.#ask(table, size, this.#leaveBy(site, 3));
+          const ask = this.#ask(table, size, site, 1);
           const copy = sequence(i64.store(hart, i64.load(slot, table), offset), i64.store(hart, i64.load(slot, table + 8), offset + 8));
           find = sequence(find, when(i64.ne(i64.load(hart, offset), this.#tag(size)), sequence(ask, copy)));
         }
         if (use === 'once') return { find: sequence(find, this.#pa.set(addedTo(va, entry, offset))), at: this.#pa.get, offset: 0 };
-        find = sequence(find, reach.page.set(page), reach.at.set(addedTo(base, entry, offset)));
+        find = sequence(find, reach.page.set(i64.load(entry, offset)), reach.at.set(addedTo(base, entry, offset)));
       }
     }
     // The sum of base and offset is at no address below the memory that guests have: so it does not wrap where the offset is small.
@@ -557,11 +571,8 @@ export class RegionEmitter {
     return { find, at: i32.add(reach.at.get, i32.const(displacement)), offset: 0 };
   }
   #access(size: AccessSize, access: 1 | 2, address: I64, step: Step, site: Site, plan: Plan | undefined) {
-    if (plan) {
-      const { find, at, offset } = this.#locate(size, step, site, plan);
-      return { find: sequence(find, this.#follow(offset === 0 ? at : i32.add(at, i32.const(offset)), this.#leaveBy(site, 2))), at, offset };
-    }
-    return { find: this.#direct(access, size, address, this.#leaveBy(site, 2)), at: this.#pa.get, offset: 0 };
+    if (plan) return this.#locate(size, step, site, plan);
+    return { find: this.#direct(access, size, address, site), at: this.#pa.get, offset: 0 };
   }
 
   // --- one instruction -----------------------------------------------------------------------------------------------------------
@@ -683,7 +694,7 @@ export class RegionEmitter {
             setRd(value) {
               return emitter.#setX(rd, value);
             },
-            locate: (access, size) => this.#direct(access, size, this.#getX(rs1), this.#leaveBy(site, 2)),
+            locate: (access, size) => this.#direct(access, size, this.#getX(rs1), site),
             misaligned: this.#leaveBy(site, 2),
             doneFromIf: branch(1),
           })
