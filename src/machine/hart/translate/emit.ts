@@ -120,7 +120,7 @@ export class RegionEmitter {
   readonly #nodes: readonly (Block | undefined)[];
   readonly #nodeAt = new Map<number, number>();
   readonly #structure: Structure;
-  readonly #steady = new Map<number, Set<number>>();
+  readonly #near = new Map<number, Set<number>>();
   readonly #knownBefore = new Map<number, Known>();
   readonly #wordsBefore = new Map<number, ReadonlySet<number>>();
   readonly #need: readonly number[];
@@ -446,7 +446,7 @@ export class RegionEmitter {
         const before = known.get(key);
         const isSame = before !== undefined && last === key && before.imm === imm && before.size >= size;
         const use = isSame ? 'same' : before ? 'again' : again ? 'first' : 'once';
-        const near = ALWAYS_NEAR.has(base) || this.#steadyIn(loop).has(base);
+        const near = ALWAYS_NEAR.has(base) || this.#nearIn(loop).has(base);
         plan = { tlb, window: near ? windowFor(ALWAYS_NEAR.has(base) ? 0 : loopAt, base) : null, use, reach: this.#reach(key) };
         if (use !== 'same' && use !== 'once') known.set(key, { imm, size });
         last = key;
@@ -487,27 +487,31 @@ export class RegionEmitter {
     return { again, store };
   }
 
-  /** Registers that a loop, or the region (0), does not write but by adding a constant to them. */
-  #steadyIn(loop: number): ReadonlySet<number> {
-    let found = this.#steady.get(loop);
+  /**
+   * Registers that likely stay on a page, since a loop, or the region (0), does not write them but by adding a constant, or by a pointer from
+   * memory: what is linked was often made together. An index that is computed may go anywhere, and a wrong guess costs more than asking.
+   */
+  #nearIn(loop: number): ReadonlySet<number> {
+    let found = this.#near.get(loop);
     if (!found) {
       found = new Set(Array.from({ length: 32 }, (_, i) => i));
       const nodes = this.#structure.loops.get(loop);
       for (const [node, each] of this.#nodes.entries()) {
         if (!each || (nodes && !nodes.has(node))) continue;
         for (const { decoded } of each.steps) {
-          const { row, rd, rs1 } = decoded;
-          if (row.operands[0] === 'rd' && !(row.name === 'addi' && rd === rs1)) found.delete(rd);
+          const { row, rd, rs1, imm } = decoded;
+          const stays = row.name === 'ld' || (row.name === 'addi' && (rd === rs1 || imm === 0));
+          if (row.operands[0] === 'rd' && !stays) found.delete(rd);
         }
       }
-      this.#steady.set(loop, found);
+      this.#near.set(loop, found);
     }
     return found;
   }
 
-  /** The low bits of a misaligned address make the tag differ: it is left to the interpreter. */
-  #tag(size: AccessSize): I64 {
-    return i64.and(this.#va.get, i64.const(-4096 + size - 1));
+  /** Whether a tag is that of another page than `va`'s. The low bits of a misaligned address make it differ: it is left to the interpreter. */
+  #differs(tag: I64, size: AccessSize): I32 {
+    return i64.ne(i64.and(i64.xor(tag, this.#va.get), i64.const(-4096 + size - 1)), i64.const(0));
   }
   /**
    * From `va` to the entry of its page in `slot`; from so many labels deeper than around the instruction's own, where that is not granted. Nor
@@ -519,13 +523,13 @@ export class RegionEmitter {
     const found = i64.load(slot, table);
     const leave = this.#leaveBy(site, deeper + 3);
     const look = sequence(
-      when(i64.ne(found, i64.or(this.#tag(size), i64.const(TLB_FOLLOWED))), leave),
+      when(this.#differs(i64.xor(found, i64.const(TLB_FOLLOWED)), size), leave),
       this.#pa.set(addedTo(this.#va.get, slot, table)),
       when(missesFirstLevel(hart, this.#pa.get), leave),
     );
     return sequence(
       this.#slot.set(tlbSlot(hart, this.#va.get)),
-      when(i64.ne(found, this.#tag(size)), this.#options.caches ? look : this.#leaveBy(site, deeper + 2)),
+      when(this.#differs(found, size), this.#options.caches ? look : this.#leaveBy(site, deeper + 2)),
     );
   }
   /** Leaves the physical address in `pa`. */
@@ -548,7 +552,7 @@ export class RegionEmitter {
       if (use === 'again') {
         const learn = sequence(reach.page.set(i64.load(slot, table)), reach.at.set(addedTo(base, slot, table)));
         const ask = this.#ask(table, size, site, 1);
-        find = sequence(find, when(i64.ne(this.#tag(size), reach.page.get), sequence(ask, learn)));
+        find = sequence(find, when(this.#differs(reach.page.get, size), sequence(ask, learn)));
       } else {
         // Where the entry is that has the page now.
         let entry = slot;
@@ -560,7 +564,7 @@ export class RegionEmitter {
           offset = table + (TLB_ENTRIES + window) * TLB_ENTRY_BYTES;
           const ask = this.#ask(table, size, site, 1);
           const copy = sequence(i64.store(hart, i64.load(slot, table), offset), i64.store(hart, i64.load(slot, table + 8), offset + 8));
-          find = sequence(find, when(i64.ne(i64.load(hart, offset), this.#tag(size)), sequence(ask, copy)));
+          find = sequence(find, when(this.#differs(i64.load(hart, offset), size), sequence(ask, copy)));
         }
         if (use === 'once') return { find: sequence(find, this.#pa.set(addedTo(va, entry, offset))), at: this.#pa.get, offset: 0 };
         find = sequence(find, reach.page.set(i64.load(entry, offset)), reach.at.set(addedTo(base, entry, offset)));
