@@ -509,9 +509,9 @@ export class RegionEmitter {
     return found;
   }
 
-  /** Whether a tag is that of another page than `va`'s. The low bits of a misaligned address make it differ: it is left to the interpreter. */
-  #differs(tag: I64, size: AccessSize): I32 {
-    return i64.ne(i64.and(i64.xor(tag, this.#va.get), i64.const(-4096 + size - 1)), i64.const(0));
+  /** The low bits of a misaligned address make the tag differ: it is left to the interpreter. */
+  #tag(size: AccessSize): I64 {
+    return i64.and(this.#va.get, i64.const(-4096 + size - 1));
   }
   /**
    * From `va` to the entry of its page in `slot`; from so many labels deeper than around the instruction's own, where that is not granted. Nor
@@ -523,13 +523,13 @@ export class RegionEmitter {
     const found = i64.load(slot, table);
     const leave = this.#leaveBy(site, deeper + 3);
     const look = sequence(
-      when(this.#differs(i64.xor(found, i64.const(TLB_FOLLOWED)), size), leave),
+      when(i64.ne(found, i64.or(this.#tag(size), i64.const(TLB_FOLLOWED))), leave),
       this.#pa.set(addedTo(this.#va.get, slot, table)),
       when(missesFirstLevel(hart, this.#pa.get), leave),
     );
     return sequence(
       this.#slot.set(tlbSlot(hart, this.#va.get)),
-      when(this.#differs(found, size), this.#options.caches ? look : this.#leaveBy(site, deeper + 2)),
+      when(i64.ne(found, this.#tag(size)), this.#options.caches ? look : this.#leaveBy(site, deeper + 2)),
     );
   }
   /** Leaves the physical address in `pa`. */
@@ -552,7 +552,7 @@ export class RegionEmitter {
       if (use === 'again') {
         const learn = sequence(reach.page.set(i64.load(slot, table)), reach.at.set(addedTo(base, slot, table)));
         const ask = this.#ask(table, size, site, 1);
-        find = sequence(find, when(this.#differs(reach.page.get, size), sequence(ask, learn)));
+        find = sequence(find, when(i64.ne(this.#tag(size), reach.page.get), sequence(ask, learn)));
       } else {
         // Where the entry is that has the page now.
         let entry = slot;
@@ -564,7 +564,7 @@ export class RegionEmitter {
           offset = table + (TLB_ENTRIES + window) * TLB_ENTRY_BYTES;
           const ask = this.#ask(table, size, site, 1);
           const copy = sequence(i64.store(hart, i64.load(slot, table), offset), i64.store(hart, i64.load(slot, table + 8), offset + 8));
-          find = sequence(find, when(this.#differs(i64.load(hart, offset), size), sequence(ask, copy)));
+          find = sequence(find, when(i64.ne(i64.load(hart, offset), this.#tag(size)), sequence(ask, copy)));
         }
         if (use === 'once') return { find: sequence(find, this.#pa.set(addedTo(va, entry, offset))), at: this.#pa.get, offset: 0 };
         find = sequence(find, reach.page.set(i64.load(entry, offset)), reach.at.set(addedTo(base, entry, offset)));
