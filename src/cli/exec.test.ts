@@ -57,6 +57,15 @@ describe('exec', () => {
     expect(translated).toEqual(interpreted);
   }, 120_000);
 
+  it('counts no caches with --no-caches, and says so in the log', () => {
+    const with_ = (...options: string[]) =>
+      lab(['exec', ...options, '--fingerprint', '--', 'sh', '-c', 'dmesg | grep -c nocaches; primes 20000 | tail -1']);
+    const [on, off] = [with_(), with_('--no-caches')];
+    expect([on.out, off.out]).toEqual(['0\n2262 primes up to 20000\n', '1\n2262 primes up to 20000\n']);
+    expect(off.err).not.toBe(on.err);
+    expect(with_('--no-caches', '--engine', 'interpret')).toEqual(off);
+  });
+
   it.each([
     [['--plan', '0-7@0;7@1'], 'core 7 is given to kernel 0 and to kernel 1'],
     [['--plan', '0-7@9'], 'the machine has no node 9'],

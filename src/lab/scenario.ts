@@ -16,9 +16,9 @@ export interface Scenario {
   readonly seed: number;
   /** Kernels that firmware boots at time 0 … all others wait for `boot`. Default [0]. */
   readonly boot: readonly number[];
-  /** A program in place of init on one kernel. */
   /** False: loads and stores cost the same wherever they go. */
   readonly caches?: boolean;
+  /** A program in place of init on one kernel. */
   readonly exec: {
     readonly kernel: number;
     readonly argv: readonly string[];

@@ -19,6 +19,7 @@ export function MachineView() {
   const plan = useLab(s => s.plan);
   const running = useLab(s => s.session !== null);
   const projector = useLab(s => s.projector);
+  const caches = useLab(s => s.scenario.caches ?? true);
   const place = useRef<HTMLDivElement>(null);
   const [size, setSize] = useState({ width: 680, height: 380 });
   useEffect(() => {
@@ -43,6 +44,7 @@ export function MachineView() {
         <span className="muted">
           {topology.model} · {topology.cores.length} cores · {topology.nodes.length} node{topology.nodes.length === 1 ? '' : 's'} ·{' '}
           {sizeText(total)} (scaled)
+          {caches ? '' : ' · caches cost nothing in this run'}
         </span>
       </header>
       <div className="machine-place" ref={place}>

@@ -1,4 +1,6 @@
 /** Translated code against the interpreter, and what becomes of it: shared, dropped, bounded. The oracle's cases are in ../oracle. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Bench } from '../harness.ts';
 import { ExitKind } from '../hart.ts';
@@ -91,4 +93,44 @@ describe('a loop', () => {
     expect([hart.x(A0), hart.pc, functions()]).toEqual([3000, CODE + 0x10000c, 2]);
     expect(run(1000)).toBe(3000);
   });
+});
+
+describe('a host that never stops meeting new code', () => {
+  const CODE = 0x10000;
+  const ENDLESS = 150;
+  const INSTRUCTIONS = 900;
+  const MEGABYTE = 2 ** 20;
+  setFlagsFromString('--expose_gc');
+  const collect = runInNewContext('gc') as () => void;
+  const resident = (): number => {
+    collect();
+    return process.memoryUsage.rss();
+  };
+
+  test('keeps 64 MB of it, tables and the engine’s own code included', () => {
+    const bench = new Bench({ threshold: 50 });
+    const { hart, processor } = bench;
+    const code = bench.map(CODE);
+    const before = resident();
+    for (let program = 0; program < ENDLESS; program++) {
+      const body = Array.from({ length: INSTRUCTIONS }, (_, i) =>
+        encode('addi', { rd: 5 + (i % 20), rs1: 5 + ((i * 7) % 20), imm: program }),
+      );
+      bench.code(code * 4096, [
+        ...body,
+        encode('addi', { rd: 31, rs1: 31, imm: -1 }),
+        encode('bne', { rs1: 31, imm: -4 * INSTRUCTIONS - 4 }),
+        encode('ebreak'),
+      ]);
+      hart.pc = CODE;
+      hart.setX(31, 1000);
+      expect(hart.run(100_000_000)).toBe(ExitKind.Ebreak);
+    }
+    const { modules = 0, bytes = 0 } = processor.translations ?? {};
+    // All but full, and programs enough to have filled it: else nothing would have been shown.
+    expect(bytes).toBeGreaterThan(MEGABYTE);
+    expect(bytes).toBeLessThan(3 * MEGABYTE);
+    expect(modules).toBeLessThan(300);
+    expect(resident() - before).toBeLessThan(64 * MEGABYTE);
+  }, 60_000);
 });

@@ -49,20 +49,22 @@ export interface TranslatorStatistics {
 
 /** Bytes that the translation area has at least: the counters and some records. */
 export const TRANSLATION_BYTES_MIN = 65536;
-const THRESHOLD = 1000;
+const THRESHOLD = 3000;
 /** Where something is known of where a jump goes, the next look is so many thresholds away: what is there may be another program by then. */
 const THRESHOLDS_AGAIN = 4;
 /** Regions that wait before they are compiled together. */
 const BATCH_MAX = 8;
 const FUNCTIONS_MAX = 8192;
 /** Bytes of WebAssembly. The engine makes about ten times as much of them, see README. */
-const CODE_BYTES_MAX = 3 << 20;
+const CODE_BYTES_MAX = 2 << 20;
 const PAGES_BYTES_MAX = 4 << 20;
-const MODULES_MAX = 512;
+const MODULES_MAX = 256;
 
 interface Translated {
   readonly index: number;
-  readonly region: Region;
+  readonly entries: readonly number[];
+  /** Addresses of its instructions. */
+  readonly covered: Float64Array;
   readonly sites: readonly Site[];
   /** Identity of each page. */
   readonly pages: ReadonlyMap<number, number>;
@@ -142,7 +144,7 @@ export class Translator {
   /** Whether the instruction at a virtual address that lies on this frame is part of translated code. */
   covers(frame: number, va: number): boolean {
     const here = [...(this.#byPage.get(this.#pages.identityOf(frame)) ?? [])];
-    return here.some(({ region }) => region.blocks.some(({ steps }) => steps.some(step => step.va === va)));
+    return here.some(({ covered }) => covered.includes(va));
   }
 
   identityOf(frame: number): number {
@@ -277,7 +279,9 @@ export class Translator {
         },
         `r${i}`,
       );
-      return { index: this.#freeIndexes.pop() as number, region, sites, pages, attached: new Set() };
+      const index = this.#freeIndexes.pop() as number;
+      const covered = Float64Array.from(region.blocks.flatMap(({ steps }) => steps.map(({ va }) => va)));
+      return { index, entries: region.entries, covered, sites, pages, attached: new Set() };
     });
     const bytes = module.bytes();
     const { exports } = new engine.Instance(new engine.Module(bytes), {
@@ -334,7 +338,7 @@ export class Translator {
   /** Makes the records by which a region is entered on a frame. */
   #attach(translated: Translated, frame: number, identity: number): void {
     const { i32 } = this.#cache;
-    for (const va of translated.region.entries) {
+    for (const va of translated.entries) {
       if (translated.pages.get(va - (va % PAGE_SIZE)) !== identity) continue;
       const physical = frame * PAGE_SIZE + (va % PAGE_SIZE);
       // The first stays: it was made when this was hot by itself.
