@@ -8,6 +8,7 @@
  */
 import { type CsrState, readCsr, writeCsr } from './csr.ts';
 import { exactOperations } from './fpu.ts';
+import type { DecodeCache } from './translate/go-on.ts';
 import { EXACT, ILLEGAL, type InterpreterImports, type RunFunction, createInterpreter } from './interpreter.ts';
 import { type Decoded, decode, lengthOf } from './isa/decode.ts';
 import type { InstructionCosts } from './isa/instruction.ts';
@@ -140,6 +141,7 @@ export class Processor {
   readonly walker: PageWalker;
   readonly run: RunFunction;
   readonly caches: boolean;
+  readonly decodeCache: DecodeCache;
   readonly #harts = new Map<number, Hart>();
   readonly #cacheBase: number;
   readonly #cacheMask: number;
@@ -168,6 +170,7 @@ export class Processor {
     this.lowLimit = lowLimit;
     this.caches = caches;
     this.walker = new PageWalker(buffer, lowLimit);
+    this.decodeCache = { base: decodeCacheBase, bytes: decodeCacheBytes };
     this.#cacheBase = decodeCacheBase;
     this.#cacheMask = decodeCacheBytes - ENTRY_BYTES;
     this.#hasCode = new Uint8Array(buffer.byteLength / 4096);
