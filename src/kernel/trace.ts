@@ -40,6 +40,10 @@ export const TraceKind = {
   MissingCall: 31,
   /** A signal is delivered. a: pid, b: signal, c: 0 default, 1 handler. */
   Signal: 32,
+  /** A core comes to this kernel or leaves it. a: core, b: 1 comes, 0 leaves. */
+  CoreOwner: 34,
+  /** Memory comes to this kernel or leaves it. a: first frame, b: frames, c: node, d: 1 comes, 0 leaves. */
+  MemoryOwner: 35,
   /** Frames in use now. a: free frames, b: all frames. */
   Memory: 33,
 } as const;

@@ -26,9 +26,11 @@ async function world(plan: string, hosts: number, { seed = 1, life = 0 } = {}): 
       kernel,
       plan: resolved,
       seed,
-      commandLine: '',
+      by: kernel,
+      present: [],
+      caches: false,
       init: false,
-      exec: kernel === 1 && life > 0 ? { path: '', argv: [], env: [], migrateEvery: life } : null,
+      exec: kernel === 1 && life > 0 ? { kernel, path: '', argv: [], env: [], migrateEvery: life } : null,
     }),
   );
   const seen: Seen = { outputs: [], records: new Map(), endings: [], failures: [] };

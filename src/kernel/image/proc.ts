@@ -5,6 +5,7 @@
  *
  * Always holds: a table about a process is made where the process is; its relations come from the origin.
  */
+import { commandLine, rangesText } from '../boot/parameters.ts';
 import { E, Errno } from '../abi/errno.ts';
 import { SIG_DFL, SIG_IGN } from '../abi/signal.ts';
 import type { OpenFile } from '../fs/file.ts';
@@ -443,7 +444,7 @@ export class ProcTables implements ProcSource {
       hostname: kernel.hostname,
       release: RELEASE,
       version: VERSION,
-      commandLine: kernel.parameters.commandLine,
+      commandLine: commandLine(kernel.parameters),
       pidMax: 128 << 15,
     };
   }
@@ -473,12 +474,14 @@ export class ProcTables implements ProcSource {
       case 'kernels':
         return this.#kernelsText();
       case 'plan':
-        return kernel.plan.partitions
+        return kernel.map.partitions
           .map(
             partition =>
               `${partition.kernel}: cores ${partition.cores.join(',')} memory ${partition.memory.map(range => `${range.bytes >>> 20}M@${range.node}`).join(',')}\n`,
           )
           .join('');
+      case 'control':
+        return kernel.control.lastRefusal === '' ? '' : `${kernel.control.lastRefusal}\n`;
       case 'messages':
         return `sent ${messages.sentCount}\nreceived ${messages.receivedCount}\n${[...MESSAGE_NAMES].map(([type, text]) => `${type} ${text}\n`).join('')}`;
       default:
@@ -488,21 +491,21 @@ export class ProcTables implements ProcSource {
   *#kernelsText(): Blocking<string> {
     const kernel = this.#kernel;
     const rows: string[] = [];
-    for (const partition of kernel.plan.partitions) {
+    for (const partition of kernel.map.partitions) {
       const here = partition.kernel === kernel.id;
       const up = here || kernel.isPeer(partition.kernel);
       const part = here ? this.localPart() : up ? ((yield* this.#ask(partition.kernel, 'part', 0)) as Part) : null;
       const memory = partition.memory.reduce((sum, range) => sum + range.bytes, 0) >>> 20;
       const used = part === null ? '-' : `${part.tasks}`;
       rows.push(
-        `${String(partition.kernel).padStart(6)}  ${up ? 'up ' : 'off'}  ${rangesOf(partition.cores).padEnd(12)} ${`${memory}M`.padStart(6)}  ${used}\n`,
+        `${String(partition.kernel).padStart(6)}  ${up ? 'up ' : 'off'}  ${rangesText(partition.cores).padEnd(12)} ${`${memory}M`.padStart(6)}  ${used}\n`,
       );
     }
     return `kernel  state cores       memory  tasks\n${rows.join('')}`;
   }
   *popcornWrite(name: string, text: string): Blocking<void> {
     if (name !== 'control') throw new Errno(E.ACCES);
-    yield* this.#kernel.image.control(text);
+    yield* this.#kernel.control.order(text);
   }
 }
 
@@ -520,16 +523,4 @@ function setOf(infos: readonly { signal: number }[]): [number, number] {
   const set: [number, number] = [0, 0];
   for (const { signal } of infos) set[(signal - 1) >> 5] = ((set[(signal - 1) >> 5] as number) | (1 << ((signal - 1) & 31))) >>> 0;
   return set;
-}
-
-/** `0-3,8` of ascending numbers. */
-export function rangesOf(numbers: readonly number[]): string {
-  const parts: string[] = [];
-  for (let i = 0; i < numbers.length; ) {
-    let j = i;
-    while (numbers[j + 1] === (numbers[j] as number) + 1) j++;
-    parts.push(i === j ? String(numbers[i]) : `${numbers[i]}-${numbers[j]}`);
-    i = j + 1;
-  }
-  return parts.join(',');
 }

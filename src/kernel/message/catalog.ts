@@ -18,9 +18,21 @@ function kind<F extends Fields>(type: number, name: string, fields: F, show: (pa
 
 export const M = {
   // Kernels come and go.
-  STARTUP: kind(1, 'STARTUP', { by: 'u8', present: 'u32s' }, m => `kernel ${m.by} starts you; present: ${m.present.join(', ')}`),
   CHECKIN: kind(2, 'CHECKIN', { cores: 'u16', frames: 'u32' }, m => `I am up: ${m.cores} cores, ${m.frames} frames`),
   CHECKIN_ANSWER: kind(3, 'CHECKIN_ANSWER', { cores: 'u16', frames: 'u32' }, m => `welcome; I have ${m.cores} cores, ${m.frames} frames`),
+  LEDGER_REQUEST: kind(
+    5,
+    'LEDGER_REQUEST',
+    { request: 'u32', ask: 'u8', kernel: 'u8', cores: 'u32s', memory: 'numbers' },
+    m => `${['', 'boot', 'gone:', 'give to'][m.ask]} kernel ${m.kernel === 255 ? 'of any number' : m.kernel}, cores ${m.cores.join(',')}`,
+  ),
+  LEDGER_RESPONSE: kind(6, 'LEDGER_RESPONSE', { request: 'u32', errno: 'i32', kernel: 'u8' }, m =>
+    m.errno ? `errno ${m.errno}` : `noted by all: kernel ${m.kernel}`,
+  ),
+  LEDGER_UPDATE: kind(7, 'LEDGER_UPDATE', { request: 'u32', gone: 'u8', shares: 'numbers' }, m =>
+    m.gone === 255 ? `shares change: ${m.shares.length} numbers` : `kernel ${m.gone} is gone`,
+  ),
+  LEDGER_NOTED: kind(8, 'LEDGER_NOTED', { request: 'u32' }, () => 'noted'),
   HEARTBEAT: kind(4, 'HEARTBEAT', { beat: 'u32' }, m => `beat ${m.beat}`),
 
   // Processes and their origins.
@@ -102,8 +114,10 @@ export const M = {
   REMOTE_PROC_RESPONSE: kind(41, 'REMOTE_PROC_RESPONSE', { request: 'u32', errno: 'i32', data: 'bytes' }, m =>
     m.errno ? `errno ${m.errno}` : `${m.data.length} bytes`,
   ),
-  CONTROL_REQUEST: kind(42, 'CONTROL_REQUEST', { request: 'u32', verb: 'u8', argument: 'u32' }, m => `verb ${m.verb} ${m.argument}`),
-  CONTROL_RESPONSE: kind(43, 'CONTROL_RESPONSE', { request: 'u32', errno: 'i32' }, m => (m.errno ? `errno ${m.errno}` : 'done')),
+  CONTROL_REQUEST: kind(42, 'CONTROL_REQUEST', { request: 'u32', order: 'text' }, m => m.order),
+  CONTROL_RESPONSE: kind(43, 'CONTROL_RESPONSE', { request: 'u32', errno: 'i32', reason: 'text' }, m =>
+    m.errno ? `errno ${m.errno}: ${m.reason}` : 'done',
+  ),
 } as const;
 
 /** Name of a type number, for views. */

@@ -17,6 +17,7 @@ import { type Blocking, type Cycles, isBlocking, type KernelId, type Maybe, slee
 import { M, type MessageKind } from './catalog.ts';
 import { decode, encode, type Fields, type Payload } from './codec.ts';
 import { FLAG, FRAGMENT_BYTES, FRAGMENTS_MAX, HEADER_BYTES, type Header, MESSAGE_BYTES, readHeader, writeHeader } from './wire.ts';
+import { kernelsMax, windowAddress } from '../partition/map.ts';
 import { Window } from './window.ts';
 
 /** What a handler gets beside the payload. */
@@ -46,7 +47,11 @@ const RETRY_CYCLES = 2000;
 
 export class Messenger {
   readonly #kernel: Kernel;
-  readonly #windows: Window[];
+  readonly #lanes: number;
+  /** This kernel's. */
+  readonly #own: Window;
+  /** Of kernels that have been written to. */
+  readonly #windows = new Map<KernelId, Window>();
   readonly #nextSend: number[];
   readonly #nextReceive: number[];
   readonly #lastArrival: number[];
@@ -63,8 +68,10 @@ export class Messenger {
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
-    const count = kernel.plan.partitions.length;
-    this.#windows = kernel.plan.partitions.map(partition => new Window(kernel.memory, kernel.plan, partition.kernel));
+    const count = kernelsMax(kernel.topology.cores.length);
+    this.#lanes = count;
+    this.#own = this.#windowOf(kernel.id);
+    this.#own.clear();
     this.#nextSend = new Array<number>(count).fill(0);
     this.#nextReceive = new Array<number>(count).fill(0);
     this.#lastArrival = new Array<number>(count).fill(0);
@@ -156,6 +163,26 @@ export class Messenger {
     call.queue.wakeAll();
   }
 
+  #windowOf(kernel: KernelId): Window {
+    const known = this.#windows.get(kernel);
+    if (known !== undefined) return known;
+    const partition = this.#kernel.map.of(kernel);
+    if (partition === undefined) throw new Error(`kernel ${kernel} has no window`);
+    const made = new Window(this.#kernel.memory, windowAddress(partition, this.#lanes), this.#lanes);
+    this.#windows.set(kernel, made);
+    return made;
+  }
+
+  /** Nothing more can come from a peer that is gone: should there be one of that number again, it begins anew. */
+  forgetLane(peer: KernelId): void {
+    this.#own.clearLane(peer);
+    this.#nextSend[peer] = 0;
+    this.#nextReceive[peer] = 0;
+    this.#lastArrival[peer] = 0;
+    this.#windows.delete(peer);
+    this.#partial.delete(peer);
+  }
+
   /** A peer is gone: what waits for it gets an error, what was to go there is dropped. */
   peerGone(peer: KernelId): void {
     for (const call of this.#calls.values()) {
@@ -188,7 +215,7 @@ export class Messenger {
 
   #write(to: KernelId, { header, payload }: Fragment): boolean {
     const kernel = this.#kernel;
-    const window = this.#windows[to] as Window;
+    const window = this.#windowOf(to);
     const sequence = this.#nextSend[to] as number;
     if (!window.isFree(kernel.id, sequence, kernel.visible)) return false;
     this.#nextSend[to] = sequence + 1;
@@ -222,9 +249,8 @@ export class Messenger {
 
   /** Turns newly written slots into events at their arrival times. No virtual effect. */
   collect(): void {
-    const kernel = this.#kernel;
-    const own = this.#windows[kernel.id] as Window;
-    for (let word = 0; word * 32 < this.#windows.length; word++) {
+    const own = this.#own;
+    for (let word = 0; word * 32 < this.#lanes; word++) {
       let bells = own.takeDoorbells(word);
       while (bells !== 0) {
         const bit = 31 - Math.clz32(bells);

@@ -116,12 +116,18 @@ export class Migration {
   #nextClone = 1;
   readonly #arriving = new Map<number, Arriving>();
   readonly #pairings = new Map<number, Pairing>();
+  /** Address spaces on their way: their pages are where the messages say. */
+  readonly #leaving = new Set<AddressSpace>();
   /** Woken when a process has left. */
   readonly #departed = new WaitQueue();
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
     this.#listen();
+  }
+
+  isLeaving(space: AddressSpace): boolean {
+    return this.#leaving.has(space);
   }
 
   // --- asking for it -------------------------------------------------------------------------------------------------------------
@@ -239,6 +245,7 @@ export class Migration {
         });
       }
       step(MigrateStep.AreasSent, mm.areas.list.length);
+      this.#leaving.add(mm);
       const entries = this.#entries(mm);
       for (let at = 0; at < entries.length; at += 3 * ENTRIES_PER_MESSAGE)
         messages.send(to, M.PTE_TRANSFER, { clone, entries: entries.slice(at, at + 3 * ENTRIES_PER_MESSAGE) });
@@ -248,6 +255,7 @@ export class Migration {
         errno: null,
         queue: new WaitQueue(),
         letGo: () => {
+          this.#leaving.delete(mm);
           this.#letGo(task, entries, captured);
           step(MigrateStep.ShadowLeft, entries.length / 3);
         },
@@ -273,6 +281,7 @@ export class Migration {
       throw new Errno(pairing.errno);
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
+      this.#leaving.delete(mm);
       for (const ref of refs) image.files.drop(ref);
       if (timer !== null) kernel.alarm(process, timer[0]);
       step(MigrateStep.Failed, error.errno);

@@ -441,6 +441,16 @@ export class Hart {
     this.flushTlb();
   }
 
+  /** For another kernel, perhaps on another host: nothing of what it was used for is left. */
+  reset(): void {
+    // What another host's object noted of it is not known here.
+    for (const tlb of TLBS) this.#used[tlb] = true;
+    this.#root = -1;
+    this.flushTlb();
+    this.#setNumber(state.line, 0);
+    this.#stall = 0;
+  }
+
   /** Forgets translations: of one page (an entry of a superpage: of that 4 KiB of it), or all. After any change to a page table. */
   flushTlb(va?: number): void {
     for (const tlb of TLBS) {
