@@ -83,6 +83,8 @@ export class Kernel {
   readonly mm: MmServices;
   /** The first is the one that interrupts from outside reach. */
   readonly cores: Core[];
+  /** Own cores that are not in use. */
+  readonly offline: Core[] = [];
   /** The core that acts now. */
   core: Core;
   readonly events = new EventQueue();

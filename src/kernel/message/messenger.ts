@@ -186,7 +186,7 @@ export class Messenger {
   /** A peer is gone: what waits for it gets an error, what was to go there is dropped. */
   peerGone(peer: KernelId): void {
     for (const call of this.#calls.values()) {
-      if (call.to !== peer) continue;
+      if (call.to !== peer || call.answer !== undefined) continue;
       call.answer = new Errno(E.HOSTDOWN);
       call.queue.wakeAll();
     }

@@ -6,6 +6,7 @@
  *     halt [K]                                      ends a kernel in order
  *     panic [K]                                     ends it as a fault would
  *     mv-cpu CORES K                                cores go to another kernel
+ *     online CORE, offline CORE                     a core is taken into use, or out of use
  *     mv-mem SIZE FROM K                            memory goes to another kernel
  *
  * Always holds: an order that is refused changes nothing, and its refusal says why.
@@ -16,7 +17,7 @@ import { type Kernel, KernelState } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import type { Blocking, CoreId, KernelId } from '../types.ts';
 import { cut } from './map.ts';
-import { moveCores, moveMemory } from './move.ts';
+import { moveCores, moveMemory, setOnline } from './move.ts';
 
 /** An errno with the reason in words. */
 export class Refusal extends Errno {
@@ -36,6 +37,13 @@ interface Verb {
 }
 
 const named = (kernel: Kernel, [word]: Words): KernelId => (word === undefined ? kernel.id : kernelNumber(word));
+
+const ownerOf = (kernel: Kernel, [cores = '']: Words): KernelId => {
+  const [core] = numbersOf(cores);
+  const owner = core === undefined ? null : kernel.map.ownerOfCore(core);
+  if (owner === null) throw new Refusal(E.INVAL, `core ${cores} belongs to no kernel`);
+  return owner;
+};
 
 const VERBS: Readonly<Record<string, Verb>> = {
   boot: {
@@ -59,14 +67,11 @@ const VERBS: Readonly<Record<string, Verb>> = {
     },
   },
   'mv-cpu': {
-    where: (kernel, [cores = '']) => {
-      const [core] = numbersOf(cores);
-      const owner = core === undefined ? null : kernel.map.ownerOfCore(core);
-      if (owner === null) throw new Refusal(E.INVAL, `core ${cores} belongs to no kernel`);
-      return owner;
-    },
+    where: ownerOf,
     run: (kernel, [cores = '', to = '']) => moveCores(kernel, numbersOf(cores), kernelNumber(to)),
   },
+  online: { where: ownerOf, run: (kernel, [core = '']) => setOnline(kernel, numbersOf(core)[0] as number, true) },
+  offline: { where: ownerOf, run: (kernel, [core = '']) => setOnline(kernel, numbersOf(core)[0] as number, false) },
   'mv-mem': {
     where: (_kernel, [, from = '']) => kernelNumber(from),
     run: (kernel, [size = '', , to = '']) => moveMemory(kernel, bytesOf(size), kernelNumber(to)),

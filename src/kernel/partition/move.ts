@@ -45,6 +45,24 @@ const refusedBy = (error: unknown, to: KernelId): unknown =>
     ? new Refusal(error.errno, `kernel ${to} can't take it: errno ${error.errno}`)
     : error;
 
+/** A core of this kernel is taken out of use, or into use again. @throws Refusal */
+export function* setOnline(kernel: Kernel, id: CoreId, online: boolean): Blocking<void> {
+  const core = [...kernel.cores, ...kernel.offline].find(each => each.id === id);
+  if (core === undefined) throw new Refusal(E.INVAL, `core ${id} is not kernel ${kernel.id}'s`);
+  if (kernel.cores.includes(core) === online) return;
+  if (!online && kernel.cores.length === 1) throw new Refusal(E.BUSY, `core ${id} is the last one of kernel ${kernel.id}`);
+  yield* apart(kernel, () => {
+    if (online) {
+      kernel.offline.splice(kernel.offline.indexOf(core), 1);
+      kernel.lifecycle.takeOnline([id]);
+    } else {
+      takeOffline(kernel, core);
+      kernel.offline.push(core);
+    }
+  });
+  kernel.log(6, `smp: CPU ${id} is now ${online ? 'online' : 'offline'}`);
+}
+
 /** Does `work` while no core of this kernel is in the middle of anything. */
 function* apart(kernel: Kernel, work: () => void): Blocking<void> {
   const queue = new WaitQueue();
