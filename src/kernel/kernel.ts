@@ -269,6 +269,8 @@ export class Kernel {
   removePeer(kernel: KernelId): void {
     this.#peers.delete(kernel);
     this.messages.peerGone(kernel);
+    this.image.peerGone(kernel);
+    this.migration.peerGone(kernel);
   }
   /** Whether a message is to be handled: one of a peer, or of who is about to become one. */
   accepts(from: KernelId, type: number): boolean {

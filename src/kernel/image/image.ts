@@ -53,6 +53,7 @@ export class Image {
   returnFrame(pfn: Pfn): void {
     const kernel = this.#kernel;
     const owner = this.ownerOfFrame(pfn);
+    if (!kernel.isPeer(owner)) return;
     const waiting = this.#returns.get(owner);
     if (waiting !== undefined) {
       waiting.push(pfn);
@@ -62,7 +63,7 @@ export class Image {
     kernel.at(kernel.now, () => {
       const frames = this.#returns.get(owner) ?? [];
       this.#returns.delete(owner);
-      for (let at = 0; at < frames.length; at += RETURN_MAX)
+      for (let at = 0; at < frames.length && kernel.isPeer(owner); at += RETURN_MAX)
         kernel.messages.send(owner, M.FRAME_RETURN, { frames: frames.slice(at, at + RETURN_MAX) });
     });
   }
@@ -78,7 +79,12 @@ export class Image {
   // --- answering ---------------------------------------------------------------------------------------------------------------
 
   /** Does `work` for the kernel that asked, and answers with its value or its errno. */
-  serve<T>(from: KernelId, request: number, work: () => Maybe<T>, answer: (errno: number, value: T | null) => void): void {
+  serve<T>(from: KernelId, request: number, work: () => Maybe<T>, reply: (errno: number, value: T | null) => void): void {
+    const kernel = this.#kernel;
+    // One that has gone meanwhile is owed no answer, and what it lent may be another's by now.
+    const answer = (errno: number, value: T | null): void => {
+      if (kernel.isPeer(from)) reply(errno, value);
+    };
     const key = from * 2 ** 32 + request;
     const run = function* (): Blocking<void> {
       let value: T;
@@ -95,6 +101,12 @@ export class Image {
     if (fiber.finished) return;
     this.#serving.set(key, fiber);
     fiber.onDone(() => this.#serving.delete(key));
+  }
+
+  /** What is being done for a kernel that is gone ends. */
+  peerGone(peer: KernelId): void {
+    for (const [key, fiber] of [...this.#serving]) if (Math.floor(key / 2 ** 32) === peer) fiber.interrupt();
+    this.files.peerGone(peer);
   }
 
   #listen(): void {
@@ -124,7 +136,7 @@ export class Image {
       else kernel.deliver(record, info);
     });
     on.on(M.FRAME_RETURN, ({ frames }) => {
-      for (const pfn of frames) kernel.frames.release(pfn);
+      for (const pfn of frames) kernel.frames.returned(pfn);
     });
     this.files.listen();
     this.proc.listen();

@@ -29,9 +29,11 @@ export const M = {
   LEDGER_RESPONSE: kind(6, 'LEDGER_RESPONSE', { request: 'u32', errno: 'i32', kernel: 'u8' }, m =>
     m.errno ? `errno ${m.errno}` : `noted by all: kernel ${m.kernel}`,
   ),
-  LEDGER_UPDATE: kind(7, 'LEDGER_UPDATE', { request: 'u32', gone: 'u8', shares: 'numbers' }, m =>
-    m.gone === 255 ? `shares change: ${m.shares.length} numbers` : `kernel ${m.gone} is gone`,
+  LEDGER_UPDATE: kind(7, 'LEDGER_UPDATE', { request: 'u32', gone: 'u8', settled: 'u8', shares: 'numbers' }, m =>
+    m.gone === 255 ? `shares change: ${m.shares.length} numbers` : `kernel ${m.gone} is gone${m.settled ? ', as all know' : ''}`,
   ),
+  FRAMES_HELD: kind(9, 'FRAMES_HELD', { request: 'u32', gone: 'u8', frames: 'u32s' }, m => `I hold ${m.frames.length} of your frames`),
+  FRAMES_NOTED: kind(15, 'FRAMES_NOTED', { request: 'u32' }, () => 'noted'),
   LEDGER_NOTED: kind(8, 'LEDGER_NOTED', { request: 'u32' }, () => 'noted'),
   HEARTBEAT: kind(4, 'HEARTBEAT', { beat: 'u32' }, m => `beat ${m.beat}`),
 
@@ -105,7 +107,12 @@ export const M = {
     m.errno ? `errno ${m.errno}` : `${m.length} bytes`,
   ),
   FILE_READY: kind(32, 'FILE_READY', { handle: 'u32' }, m => `${m.handle} may be ready`),
-  FILE_RELEASE: kind(33, 'FILE_RELEASE', { request: 'u32', handle: 'u32', references: 'u32' }, m => `${m.handle} is closed here`),
+  FILE_RELEASE: kind(
+    33,
+    'FILE_RELEASE',
+    { request: 'u32', handle: 'u32', references: 'u32', holder: 'u8' },
+    m => `${m.handle} is closed here`,
+  ),
   FILE_RELEASED: kind(35, 'FILE_RELEASED', { request: 'u32' }, () => 'closed'),
   FRAME_RETURN: kind(34, 'FRAME_RETURN', { frames: 'u32s' }, m => `${m.frames.length} frames back`),
 

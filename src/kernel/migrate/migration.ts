@@ -126,6 +126,16 @@ export class Migration {
     this.#listen();
   }
 
+  /** A kernel is gone: what was on its way there stays, what was coming from there does not come. */
+  peerGone(peer: KernelId): void {
+    for (const { queue } of this.#pairings.values()) queue.wakeAll();
+    for (const [key, { areas }] of [...this.#arriving]) {
+      if (Math.floor(key / 2 ** 32) !== peer) continue;
+      this.#arriving.delete(key);
+      for (const { flags, path } of areas) if (flags & AREA.File) this.#kernel.image.files.drop(JSON.parse(path) as FileRef);
+    }
+  }
+
   isLeaving(space: AddressSpace): boolean {
     return this.#leaving.has(space);
   }
@@ -218,11 +228,11 @@ export class Migration {
     step(MigrateStep.Stopped, 0);
     try {
       mm.breakCopyOnWrite();
-      const files = yield* this.#sendableFiles(process, refs);
+      const files = yield* this.#sendableFiles(process, refs, to);
       const areaRefs: (FileRef | null)[] = [];
       for (const area of mm.areas.list) {
         const file = backingFile(area.backing);
-        const ref = file === null ? null : yield* image.files.refer(file);
+        const ref = file === null ? null : yield* image.files.refer(file, to);
         if (ref !== null) refs.push(ref);
         areaRefs.push(ref);
       }
@@ -272,7 +282,12 @@ export class Migration {
       messages.send(to, M.CLONE_REQUEST, { clone, pid, image: imageBytes });
       step(MigrateStep.RequestSent, imageBytes.length);
       while (pairing.errno === null) {
-        if (!kernel.isPeer(to)) throw new Errno(E.HOSTDOWN);
+        if (!kernel.isPeer(to)) {
+          this.#pairings.delete(clone);
+          // Its origin may have been told already that it is there.
+          if (process.origin === kernel.id || kernel.isPeer(process.origin)) yield* settle(kernel.origins.ask(pid, 'moved', kernel.id));
+          throw new Errno(E.HOSTDOWN);
+        }
         yield* sleep([pairing.queue], { interruptible: false });
       }
       this.#pairings.delete(clone);
@@ -282,7 +297,8 @@ export class Migration {
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
       this.#leaving.delete(mm);
-      for (const ref of refs) image.files.drop(ref);
+      // Those of a kernel that is gone have gone with it.
+      for (const ref of refs) if (kernel.isPeer(to)) image.files.drop(ref, to);
       if (timer !== null) kernel.alarm(process, timer[0]);
       step(MigrateStep.Failed, error.errno);
       kernel.log(4, `popcorn: ${process.name} (${pid}) stays here: errno ${error.errno} on the way to kernel ${to}`);
@@ -292,7 +308,7 @@ export class Migration {
   }
 
   /** Each open file once, with its descriptors and one reference for the target. */
-  *#sendableFiles(process: Process, refs: FileRef[]): Blocking<Travelling['files']> {
+  *#sendableFiles(process: Process, refs: FileRef[], to: KernelId): Blocking<Travelling['files']> {
     const byFile = new Map<object, { fds: [number, boolean][] }>();
     const order: OpenFile[] = [];
     for (const [fd, { file, closeOnExec }] of process.files.list()) {
@@ -305,7 +321,7 @@ export class Migration {
     }
     const sendable: { ref: FileRef; fds: [number, boolean][] }[] = [];
     for (const file of order) {
-      const ref = yield* this.#kernel.image.files.refer(file);
+      const ref = yield* this.#kernel.image.files.refer(file, to);
       refs.push(ref);
       sendable.push({ ref, fds: byFile.get(file)?.fds ?? [] });
     }

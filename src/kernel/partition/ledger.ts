@@ -7,6 +7,8 @@
  *                                LEDGER_UPDATE            →     notes
  *                          ←     LEDGER_RESPONSE          ←     LEDGER_NOTED
  *
+ * The end of a kernel is told twice: first to be noted, by each by itself; then, when all have, what can only be done once all have.
+ *
  * Always holds: what a kernel is given has been free, in every kernel's map, since before it was asked for.
  */
 import { E, Errno } from '../abi/errno.ts';
@@ -161,13 +163,14 @@ export class Ledger {
     lifecycle.fence(gone);
     const everyone = this.#everyone(gone);
     yield* lifecycle.forget(gone);
-    yield* this.#inform(everyone.map(peer => ({ peer, shares: [], gone })));
+    for (const settled of [0, 1]) yield* this.#inform(everyone.map(peer => ({ peer, shares: [], gone, settled })));
+    lifecycle.settle(gone);
   }
 
   /** Notes shares, here and everywhere. */
   *#tell(shares: readonly Partition[]): Blocking<void> {
     this.#kernel.lifecycle.note(shares);
-    yield* this.#inform(this.#everyone(ANY).map(peer => ({ peer, shares, gone: ANY })));
+    yield* this.#inform(this.#everyone(ANY).map(peer => ({ peer, shares, gone: ANY, settled: 0 })));
   }
 
   #everyone(but: KernelId): KernelId[] {
@@ -175,14 +178,14 @@ export class Ledger {
   }
 
   /** To all at once, then waits for each. Who has gone meanwhile need not know. */
-  *#inform(letters: readonly { peer: KernelId; shares: readonly Partition[]; gone: KernelId }[]): Blocking<void> {
+  *#inform(letters: readonly { peer: KernelId; shares: readonly Partition[]; gone: KernelId; settled: number }[]): Blocking<void> {
     const kernel = this.#kernel;
     const queue = new WaitQueue();
     let left = letters.length;
-    for (const { peer, shares, gone } of letters) {
+    for (const { peer, shares, gone, settled } of letters) {
       const fiber = kernel.spawn(
         (function* () {
-          const call = kernel.messages.call(peer, M.LEDGER_UPDATE, { gone, shares: shares.flatMap(packed) }, M.LEDGER_NOTED);
+          const call = kernel.messages.call(peer, M.LEDGER_UPDATE, { gone, settled, shares: shares.flatMap(packed) }, M.LEDGER_NOTED);
           yield* call;
         })(),
         kernel.messages.cause,
@@ -210,9 +213,10 @@ export class Ledger {
       );
     });
     messages.on(M.LEDGER_RESPONSE, answer => messages.answered(answer.request, answer.errno === 0 ? answer : new Errno(answer.errno)));
-    messages.on(M.LEDGER_UPDATE, function* ({ request, gone, shares }, { from }) {
+    messages.on(M.LEDGER_UPDATE, function* ({ request, gone, settled, shares }, { from }) {
       kernel.lifecycle.note(unpacked(shares));
-      if (gone !== ANY) yield* kernel.lifecycle.forget(gone);
+      if (gone !== ANY && settled === 0) yield* kernel.lifecycle.forget(gone);
+      if (settled !== 0) kernel.lifecycle.settle(gone);
       messages.send(from, M.LEDGER_NOTED, { request });
     });
     messages.on(M.LEDGER_NOTED, answer => messages.answered(answer.request, answer));

@@ -14,7 +14,7 @@ import { type BootParameters, type MemoryRange, type Partition, rangesText } fro
 import { type Kernel, KernelState, latin1 } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import { exitProcess } from '../task/exit.ts';
-import { type Blocking, type CoreId, type Cycles, type KernelId, PAGE_SIZE, sleep, WaitQueue } from '../types.ts';
+import { type Blocking, type CoreId, type Cycles, type KernelId, PAGE_SIZE, type Pfn, sleep, WaitQueue } from '../types.ts';
 import { Core } from '../sched/core.ts';
 import { coreOf } from '../../machine/topology/topology.ts';
 import { ANY, ASK } from './ledger.ts';
@@ -24,6 +24,8 @@ const HEARTBEAT_MILLISECONDS = 100;
 const SILENCE_MILLISECONDS = 350;
 /** Milliseconds within which programs that are told to end have ended, or are ended. */
 const HALT_MILLISECONDS = 100;
+/** Frames that one FRAMES_HELD names at most. */
+const FRAMES_MAX = 1000;
 
 export interface BootRequest {
   /** Null: any number that is free. */
@@ -41,6 +43,8 @@ export class Lifecycle {
   #beat = 0;
   #watched: KernelId | null = null;
   #heard: Cycles = 0;
+  /** Own frames that those hold who are left, by the kernel that is gone. */
+  readonly #held = new Map<KernelId, Map<Pfn, number>>();
   /** It ends in order: what it does still is the last of it. */
   isHalting = false;
 
@@ -53,6 +57,13 @@ export class Lifecycle {
       messages.send(from, M.CHECKIN_ANSWER, { cores: kernel.cores.length, frames: kernel.frames.own.total });
       if (kernel.state === KernelState.Up) kernel.log(6, `popcorn: kernel ${from} has checked in: ${cores} cores, ${frames} frames`);
     });
+    messages.on(M.FRAMES_HELD, ({ request, gone, frames }, { from }) => {
+      const held = this.#held.get(gone) ?? new Map<Pfn, number>();
+      this.#held.set(gone, held);
+      for (const pfn of frames) held.set(pfn, (held.get(pfn) ?? 0) + 1);
+      messages.send(from, M.FRAMES_NOTED, { request });
+    });
+    messages.on(M.FRAMES_NOTED, answer => messages.answered(answer.request, answer));
     messages.on(M.CHECKIN_ANSWER, (_payload, { from }) => kernel.addPeer(from));
     messages.on(M.HEARTBEAT, (_payload, { from }) => {
       if (from === this.#watched) this.#heard = kernel.now;
@@ -197,6 +208,69 @@ export class Lifecycle {
     kernel.log(4, `popcorn: kernel ${gone} is gone`);
     yield* sleep([], { deadline: kernel.now + 4 * kernel.cost('ipiDelivery'), interruptible: false });
     kernel.messages.forgetLane(gone);
+    this.#rescue(gone);
+    yield* this.#reportHeld(gone);
+  }
+
+  /** Pages of programs here that lie in the memory of a kernel that is gone are copied: that memory may become another's. */
+  #rescue(gone: KernelId): void {
+    const kernel = this.#kernel;
+    const memory = kernel.map.of(gone)?.memory ?? [];
+    const isTheirs = (pfn: Pfn): boolean => memory.some(({ base, bytes }) => pfn * PAGE_SIZE >= base && pfn * PAGE_SIZE < base + bytes);
+    let copied = 0;
+    for (const process of [...kernel.processes.values()]) {
+      const { mm } = process;
+      try {
+        for (const { start, end } of mm.areas.list) {
+          mm.table.forEach(start, end, (address, pfn, flags) => {
+            if (!isTheirs(pfn)) return;
+            const own = kernel.frames.allocate();
+            kernel.memory.u8.copyWithin(own * PAGE_SIZE, pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
+            kernel.processor.invalidateFrame(own);
+            kernel.charge(kernel.cost('pageCopy'));
+            mm.table.set(address, own, flags);
+            copied++;
+          });
+        }
+      } catch (error) {
+        if (!(error instanceof Errno)) throw error;
+        kernel.log(3, `out of memory: ${process.name} (${process.pid}) is killed`);
+        for (const { start, end } of mm.areas.list)
+          mm.table.forEach(start, end, (address, pfn) => {
+            if (isTheirs(pfn)) mm.table.clear(address);
+          });
+        exitProcess(kernel, process, SIG.KILL);
+      }
+      kernel.mm.tableChanged(mm.table.root);
+    }
+    kernel.image.files.forgetPages(gone);
+    kernel.frames.forgive(isTheirs);
+    if (copied > 0) kernel.log(6, `popcorn: ${copied} pages of kernel ${gone}'s memory copied`);
+  }
+
+  /** Tells the owners among those that are left what this kernel has of theirs. */
+  *#reportHeld(gone: KernelId): Blocking<void> {
+    const kernel = this.#kernel;
+    for (const owner of kernel.peers()) {
+      const frames = kernel.frames.held(pfn => kernel.map.ownerOfFrame(pfn) === owner);
+      for (let at = 0; at < frames.length; at += FRAMES_MAX) {
+        const piece = frames.slice(at, at + FRAMES_MAX);
+        yield* kernel.messages.call(owner, M.FRAMES_HELD, { gone, frames: piece }, M.FRAMES_NOTED);
+      }
+    }
+  }
+
+  /** All know that a kernel is gone, and what it had: its processes have ended, and what it had of this kernel's memory is free again. */
+  settle(gone: KernelId): void {
+    const kernel = this.#kernel;
+    const lost = kernel.frames.reclaim(this.#held.get(gone) ?? new Map());
+    this.#held.delete(gone);
+    if (lost > 0) kernel.log(6, `popcorn: ${lost} pages that kernel ${gone} had are free again`);
+    for (const record of [...kernel.records.all.values()]) {
+      if (record.location !== gone || record.state === 'zombie') continue;
+      kernel.records.exited(record, SIG.KILL, 0, 0);
+      kernel.recordEnded(record, SIG.KILL);
+    }
   }
 
   /** These cores are this kernel's from now on. */

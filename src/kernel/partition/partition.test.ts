@@ -92,4 +92,34 @@ describe('kernels', () => {
     const lab = run(`panic 1; sleep 1; sed 1d /proc/popcorn/kernels; dmesg | grep -c 'declared dead'`);
     expect(lab.stdout).toMatch(/ {5}1 {2}off .*\n1\n$/);
   });
+
+  it('leave the processes that moved away from them, on pages that are now their own', () => {
+    // Born on kernel 1, where its memory is; kernel 0 then runs it.
+    const lab = new KernelLab({ archive, cores: 4, kernels: 2 });
+    lab.input(0, { kind: 'boot', kernel: 1 });
+    lab.run(0.2 * SECOND);
+    lab.input(1, {
+      kind: 'console',
+      bytes: new TextEncoder().encode('(primes 60000 | tail -1 > /tmp/out) & sleep 0.001; migrate $! 0; kill -9 0\n'),
+    });
+    lab.run(0.3 * SECOND);
+    lab.input(1, { kind: 'order', text: 'panic' });
+    lab.run(3 * SECOND);
+    expect(lab.log(0)).toContain('kernel 1 is gone');
+  });
+  it('take their programs along: whoever waits for them is told', () => {
+    const lab = run('taskset -c 2 sh -c "echo there; sleep 100"& sleep 0.01; panic 1; wait $!; echo $?');
+    expect(lab.stdout).toBe('there\n137\n');
+  });
+  it('end pipes that they held, and what is asked of them', () => {
+    const lab = run('(taskset -c 2 sh -c "echo one; sleep 100" | cat; echo over) & sleep 0.01; panic 1; wait; echo done');
+    expect(lab.stdout).toBe('one\nover\ndone\n');
+  });
+  it('give back what they had: the books balance', () => {
+    const lab = run(
+      'free -k | sed -n 2p > /tmp/a; for i in 1 2 3; do taskset -c 2 sh -c "sleep 100" & done; sleep 0.01; panic 1; wait; cat /proc/popcorn/plan > /dev/null; echo ok',
+    );
+    expect(lab.stdout).toBe('ok\n');
+    expect(lab.log(0)).toMatch(/\d+ pages that kernel 1 had are free again/);
+  });
 });
