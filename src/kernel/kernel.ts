@@ -18,7 +18,8 @@ import type { Vfs } from './fs/vfs.ts';
 import { Image } from './image/image.ts';
 import { Log } from './log.ts';
 import { M } from './message/catalog.ts';
-import { CAUSE_NONE, Messenger } from './message/messenger.ts';
+import { Messenger } from './message/messenger.ts';
+import { TRANSPORTS } from './message/settings.ts';
 import { messageLatency } from './message/latency.ts';
 import { windowBytes } from './message/window.ts';
 import { Control } from './partition/control.ts';
@@ -205,7 +206,12 @@ export class Kernel {
     if (latency === undefined) {
       const theirs = this.map.of(peer)?.cores[0];
       // Of one that has no core there is nothing to be heard: any latency will do.
-      latency = messageLatency(this.topology, this.serviceCore.id, theirs ?? this.serviceCore.id);
+      latency = messageLatency(
+        this.topology,
+        this.serviceCore.id,
+        theirs ?? this.serviceCore.id,
+        TRANSPORTS[this.parameters.messages.transport],
+      );
       this.#latencies.set(peer, latency);
     }
     return latency;
@@ -280,7 +286,7 @@ export class Kernel {
   // --- fibers ----------------------------------------------------------------------------------------------------------------
 
   /** Runs kernel work that blocks, on nobody's behalf. */
-  spawn(work: Blocking<unknown>, cause: number = CAUSE_NONE): KernelFiber {
+  spawn(work: Blocking<unknown>, cause: number = this.messages.cause): KernelFiber {
     return new KernelFiber(this, work, cause);
   }
   /** Runs what is left of something that nobody waits for. */

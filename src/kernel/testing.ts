@@ -15,6 +15,7 @@ import { StartCells } from '../machine/start-cells.ts';
 import type { BootParameters, ReplicaInput, ResolvedPlan } from './boot/parameters.ts';
 import { createReplica } from './boot/start.ts';
 import { latencyBounds } from './message/latency.ts';
+import { DEFAULT_MESSAGES, type MessageSettings } from './message/settings.ts';
 import { kernelsMax } from './partition/map.ts';
 import type { Platform } from './platform.ts';
 import type { Replica } from './replica.ts';
@@ -26,6 +27,7 @@ export interface LabOptions {
   readonly migrateEvery?: number;
   readonly archive: Uint8Array;
   readonly seed?: number;
+  readonly messages?: MessageSettings;
 }
 
 /** One node and no caches to speak of. */
@@ -67,7 +69,7 @@ export class KernelLab {
   #hash = [0x811c9dc5, 0x1b873593];
   #limit = 0;
 
-  constructor({ cores = 1, kernels = 1, exec, migrateEvery = 0, archive, seed = 1 }: LabOptions) {
+  constructor({ cores = 1, kernels = 1, exec, migrateEvery = 0, archive, seed = 1, messages = DEFAULT_MESSAGES }: LabOptions) {
     const topology = flat(cores, kernels);
     const map = memoryMap(topology, (64 << 20) + kernels * (64 << 20));
     const memory = PhysicalMemory.create(map.bytes);
@@ -127,6 +129,7 @@ export class KernelLab {
         present: [],
         seed,
         caches: true,
+        messages,
         exec: program,
         init: exec === undefined,
       };

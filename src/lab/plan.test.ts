@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { preset } from '../machine/topology/presets.ts';
+import { DEFAULT_MESSAGES } from '../kernel/message/settings.ts';
 import { commandLine, rangesText } from '../kernel/boot/parameters.ts';
 import { PlanError, planText, resolvePlan } from './plan.ts';
 
@@ -127,6 +128,6 @@ it('whatever is accepted keeps what the file promises, and survives being writte
 
 it('says on the command line what Popcorn’s kernels were told', () => {
   const plan = resolvePlan('clustered', opteron);
-  const parameters = { kernel: 0, plan, by: 0, present: [], seed: 1, caches: true, exec: null, init: true };
+  const parameters = { kernel: 0, plan, by: 0, present: [], seed: 1, caches: true, messages: DEFAULT_MESSAGES, exec: null, init: true };
   expect(commandLine(parameters)).toMatch(/^console=ttyS0 present_mask=0-7 memmap=256M@0x[0-9a-f]+ /);
 });

@@ -7,6 +7,7 @@
  */
 import type { BootParameters, ReplicaInput, ResolvedPlan } from '../kernel/boot/parameters.ts';
 import { KERNEL_COSTS } from '../kernel/costs.ts';
+import { DEFAULT_MESSAGES } from '../kernel/message/settings.ts';
 import { CELL } from '../kernel/sched/scheduler.ts';
 import { TRACE_RECORD_BYTES, TraceKind } from '../kernel/trace.ts';
 import type { Topology } from '../machine/topology/topology.ts';
@@ -72,6 +73,7 @@ export async function startSession(source: Scenario | Recording, options: Sessio
       present: [],
       seed: scenario.seed,
       caches: scenario.caches ?? true,
+      messages: { ...DEFAULT_MESSAGES, ...scenario.messages },
       init: exec === null,
       exec:
         exec === null

@@ -3,6 +3,7 @@
  *
  * Always holds: these are plain data, so they can be written into physical memory by the kernel that boots another, and recorded.
  */
+import type { MessageSettings } from '../message/settings.ts';
 import type { DebugCommand } from '../debug/watch.ts';
 import type { CoreId, KernelId } from '../types.ts';
 
@@ -48,6 +49,7 @@ export interface BootParameters {
   readonly seed: number;
   /** Whether caches and the distance of memory cost anything. */
   readonly caches: boolean;
+  readonly messages: MessageSettings;
   readonly exec: ExecRequest | null;
   /** Whether /init is started on the console: not in a run whose subject is one program. */
   readonly init: boolean;

@@ -12,7 +12,7 @@ import type { Replica, ReplicaFactory } from '../replica.ts';
 import { EventClass, EventQueue } from '../sched/events.ts';
 import { CELL } from '../sched/scheduler.ts';
 import type { StartRequest } from '../../machine/start-cells.ts';
-import { Refusal } from '../partition/control.ts';
+import { Refusal } from '../partition/refusal.ts';
 import type { Cycles, KernelId } from '../types.ts';
 import { boot } from './boot.ts';
 import type { BootParameters, ReplicaInput } from './parameters.ts';

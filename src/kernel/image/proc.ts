@@ -493,7 +493,7 @@ export class ProcTables implements ProcSource {
   }
 
   popcornFiles(): readonly string[] {
-    return ['kernels', 'control', 'plan', 'messages'];
+    return ['kernels', 'control', 'plan', 'messages', 'pcnmsg'];
   }
   popcornText(name: string): Maybe<string> {
     const kernel = this.#kernel;
@@ -510,6 +510,11 @@ export class ProcTables implements ProcSource {
           .join('');
       case 'control':
         return kernel.control.lastRefusal === '' ? '' : `${kernel.control.lastRefusal}\n`;
+      case 'pcnmsg': {
+        const { stalls, resent, bad } = messages.troubles;
+        const { calls, backlog } = messages.outstanding;
+        return `sent ${messages.sentCount}\nreceived ${messages.receivedCount}\nbacklog ${backlog}\ncalls ${calls}\nstalls ${stalls}\nresent ${resent}\nbad ${bad}\n`;
+      }
       case 'messages':
         return `sent ${messages.sentCount}\nreceived ${messages.receivedCount}\n${[...MESSAGE_NAMES].map(([type, text]) => `${type} ${text}\n`).join('')}`;
       default:

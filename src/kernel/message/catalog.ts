@@ -8,12 +8,17 @@ export interface MessageKind<F extends Fields = Fields> {
   readonly type: number;
   readonly name: string;
   readonly fields: F;
+  /** Goes before what waits, at the sender and at the receiver. What is urgent fits in one slot, and no order with others is relied on. */
+  readonly urgent: boolean;
   /** One line for people. */
   readonly show: (payload: Payload<F>) => string;
 }
 
 function kind<F extends Fields>(type: number, name: string, fields: F, show: (payload: Payload<F>) => string): MessageKind<F> {
-  return { type, name, fields, show };
+  return { type, name, fields, urgent: false, show };
+}
+function urgent<F extends Fields>(entry: MessageKind<F>): MessageKind<F> {
+  return { ...entry, urgent: true };
 }
 
 export const M = {
@@ -35,7 +40,7 @@ export const M = {
   FRAMES_HELD: kind(9, 'FRAMES_HELD', { request: 'u32', gone: 'u8', frames: 'u32s' }, m => `I hold ${m.frames.length} of your frames`),
   FRAMES_NOTED: kind(15, 'FRAMES_NOTED', { request: 'u32' }, () => 'noted'),
   LEDGER_NOTED: kind(8, 'LEDGER_NOTED', { request: 'u32' }, () => 'noted'),
-  HEARTBEAT: kind(4, 'HEARTBEAT', { beat: 'u32' }, m => `beat ${m.beat}`),
+  HEARTBEAT: urgent(kind(4, 'HEARTBEAT', { beat: 'u32' }, m => `beat ${m.beat}`)),
 
   // Processes and their origins.
   ORIGIN_REQUEST: kind(

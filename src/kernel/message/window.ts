@@ -68,6 +68,11 @@ export class Window {
     );
   }
 
+  /** Whether the receiver has freed the slot of `sequence`, as far as the sender can know at `now`. */
+  isFreed(sender: KernelId, sequence: number, now: Cycles): boolean {
+    return this.isFree(sender, sequence + LANE_SLOTS, now);
+  }
+
   /** Publishes the slot, whose bytes have been written, and rings. */
   publish(sender: KernelId, sequence: number, arrival: Cycles): void {
     const stamp = this.#stamp(sender, sequence);
@@ -89,6 +94,11 @@ export class Window {
     const stamp = this.#stamp(sender, sequence);
     if (Atomics.load(this.#memory.i32, stamp >>> 2) !== ((sequence + 1) | 0)) return Number.NaN;
     return this.view.getFloat64(stamp + 8, true);
+  }
+
+  /** What stands there is no message: it is as if nothing had been written. */
+  reject(sender: KernelId, sequence: number): void {
+    Atomics.store(this.#memory.i32, this.#stamp(sender, sequence) >>> 2, 0);
   }
 
   /** Gives the slot back; the sender hears of it at `at`. */

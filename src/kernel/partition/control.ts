@@ -8,26 +8,19 @@
  *     mv-cpu CORES K                                cores go to another kernel
  *     online CORE, offline CORE                     a core is taken into use, or out of use
  *     mv-mem SIZE FROM K                            memory goes to another kernel
+ *     fault K KIND …                                see faults.ts
  *
  * Always holds: an order that is refused changes nothing, and its refusal says why.
  */
-import { E, Errno } from '../abi/errno.ts';
+import { E } from '../abi/errno.ts';
 import type { MemoryRange } from '../boot/parameters.ts';
 import { type Kernel, KernelState } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import type { Blocking, CoreId, KernelId } from '../types.ts';
+import { inject } from './faults.ts';
 import { cut } from './map.ts';
 import { moveCores, moveMemory, setOnline } from './move.ts';
-
-/** An errno with the reason in words. */
-export class Refusal extends Errno {
-  readonly reason: string;
-
-  constructor(errno: number, reason: string) {
-    super(errno);
-    this.reason = reason;
-  }
-}
+import { Refusal } from './refusal.ts';
 
 type Words = readonly string[];
 interface Verb {
@@ -65,6 +58,10 @@ const VERBS: Readonly<Record<string, Verb>> = {
         kernel.lifecycle.stop(KernelState.Panicked);
       });
     },
+  },
+  fault: {
+    where: named,
+    run: (kernel, [, ...words]) => inject(kernel, words),
   },
   'mv-cpu': {
     where: ownerOf,

@@ -12,7 +12,7 @@ import type { AddressSpace } from '../mm/address-space.ts';
 import type { Core } from '../sched/core.ts';
 import { StopReason } from '../sched/scheduler.ts';
 import { type Blocking, type CoreId, type KernelId, PAGE_SIZE, type Pfn, sleep, type VirtAddr, WaitQueue } from '../types.ts';
-import { Refusal } from './control.ts';
+import { Refusal } from './refusal.ts';
 import { ASK } from './ledger.ts';
 
 /** @throws Refusal */
@@ -64,7 +64,7 @@ export function* setOnline(kernel: Kernel, id: CoreId, online: boolean): Blockin
 }
 
 /** Does `work` while no core of this kernel is in the middle of anything. */
-function* apart(kernel: Kernel, work: () => void): Blocking<void> {
+export function* apart(kernel: Kernel, work: () => void): Blocking<void> {
   const queue = new WaitQueue();
   let problem: unknown = null;
   let done = false;
@@ -82,12 +82,11 @@ function* apart(kernel: Kernel, work: () => void): Blocking<void> {
 }
 
 /** The core's tasks go to the others; one that may run on this core alone may from now on run on any, as Linux has it. */
-function takeOffline(kernel: Kernel, core: Core): void {
+export function takeOffline(kernel: Kernel, core: Core): void {
   const tasks = [...core.queue.splice(0)];
-  if (core.current !== null) {
-    tasks.push(core.current);
-    kernel.scheduler.leave(core, StopReason.Preempted);
-  }
+  // What was in the registers of a core that has stopped is lost, and the task with it.
+  if (core.current !== null && !core.isStopped) tasks.push(core.current);
+  if (core.current !== null) kernel.scheduler.leave(core, StopReason.Preempted);
   core.hart.setAddressSpace(-1);
   kernel.cores.splice(kernel.cores.indexOf(core), 1);
   if (kernel.core === core) {

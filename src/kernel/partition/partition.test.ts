@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { inflate, KernelLab } from '../testing.ts';
+import { TraceKind } from '../trace.ts';
 
 const archive = inflate(new Uint8Array(readFileSync(new URL('../../../public/initramfs.cpio.gz', import.meta.url))));
 const SECOND = 2.2e9;
@@ -121,5 +122,36 @@ describe('kernels', () => {
     );
     expect(lab.stdout).toBe('ok\n');
     expect(lab.log(0)).toMatch(/\d+ pages that kernel 1 had are free again/);
+  });
+});
+
+describe('faults', () => {
+  it('of messages are noticed and mended', () => {
+    const lab = run(`
+      for i in 1 2 3 4 5 6; do
+        echo fault 0 lose 1 2 > /proc/popcorn/control; echo fault 1 corrupt 0 3 > /proc/popcorn/control
+        taskset -c 2 sh -c 'echo there $(cat /etc/hostname)'
+      done
+      grep -E 'resent|bad' /proc/popcorn/pcnmsg`);
+    expect(lab.stdout).toMatch(/^(there popcorn\n){6}/);
+    expect(lab.stdout).toMatch(/resent [1-9]/);
+    expect(lab.trace.filter(([, , kind]) => kind === TraceKind.MessageBad).length).toBeGreaterThan(5);
+  });
+  it('a kernel that is deaf for a while is waited for', () => {
+    const lab = run(
+      'echo fault 1 deaf 20 > /proc/popcorn/control; for i in 1 2 3; do taskset -c 2 echo there & done; wait; sed 1d /proc/popcorn/kernels | grep -c up',
+    );
+    expect(lab.stdout).toBe('there\nthere\nthere\n2\n');
+  });
+  it('a kernel without memory refuses, and goes on when it has some again', () => {
+    const lab = run('echo fault 1 memory 50 > /proc/popcorn/control; taskset -c 2 echo no; sleep 0.1; taskset -c 2 echo yes', { cores: 4 });
+    expect(lab.stdout).toMatch(/yes\n$/);
+  });
+  it('a core that stops takes its task along, and nothing else', () => {
+    const lab = run(
+      'taskset -c 1 sh -c "while :; do :; done" & sleep 0.01; echo fault 0 core 1 > /proc/popcorn/control; sleep 0.1; wait $!; echo $?; cat /sys/devices/system/cpu/online',
+    );
+    expect(lab.stdout).toBe('137\n0,2-3\n');
+    expect(lab.log(0)).toContain('watchdog: CPU 1 does not answer');
   });
 });
