@@ -502,7 +502,7 @@ export class Kernel {
       this.platform.programEnded(this.now, status);
       return;
     }
-    if (record.pid === ((this.id << 15) | 1) && this.parameters.exec?.kernel !== this.id) {
+    if (record.pid === ((this.id << 15) | 1) && this.parameters.exec?.kernel !== this.id && !this.lifecycle.isHalting) {
       this.log(0, `Kernel panic - not syncing: init is gone (status ${status})`);
       this.at(this.now, () => this.lifecycle.stop(KernelState.Panicked));
     }

@@ -8,6 +8,7 @@
 import type { BootParameters, ReplicaInput, ResolvedPlan } from '../kernel/boot/parameters.ts';
 import { KERNEL_COSTS } from '../kernel/costs.ts';
 import { DEFAULT_MESSAGES } from '../kernel/message/settings.ts';
+import { kernelsMax } from '../kernel/partition/map.ts';
 import { CELL } from '../kernel/sched/scheduler.ts';
 import { TRACE_RECORD_BYTES, TraceKind } from '../kernel/trace.ts';
 import type { Topology } from '../machine/topology/topology.ts';
@@ -62,7 +63,7 @@ export async function startSession(source: Scenario | Recording, options: Sessio
   const memoryLimit = Math.min(options.memoryLimit ?? 2 ** 32, source.kind === 'recording' ? (source.memoryLimit ?? 2 ** 32) : 2 ** 32);
   const plan = resolvePlan(scenario.plan, topology, memoryLimit);
   const hosts = options.isolated ? Math.max(1, Math.min(options.hosts, plan.partitions.length, HOSTS_MAX)) : 1;
-  if (scenario.exec !== null && plan.partitions[scenario.exec.kernel] === undefined)
+  if (scenario.exec !== null && !plan.partitions.some(({ kernel }) => kernel === scenario.exec?.kernel))
     throw new Error(`the plan has no kernel ${scenario.exec.kernel}`);
   const { exec } = scenario;
   const kernels = plan.partitions.map(
@@ -217,7 +218,7 @@ class RunningSession implements Session {
   }
 
   input(kernel: number, input: ReplicaInput): boolean {
-    if (this.#isReplay || this.#failure !== null || this.#closed || this.plan.partitions[kernel] === undefined) return false;
+    if (this.#isReplay || this.#failure !== null || this.#closed || kernel >= kernelsMax(this.topology.cores.length)) return false;
     this.#queued.push({ kernel, input });
     this.#interrupt();
     return true;

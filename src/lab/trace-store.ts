@@ -5,6 +5,7 @@
  * Always holds: all that it says is read from records that kernels emitted; records of one kernel are in order of time, those of different
  * kernels come in any order.
  */
+import type { MemoryRange } from '../kernel/boot/parameters.ts';
 import { MigrateStep, TRACE_RECORD_BYTES, TraceKind } from '../kernel/trace.ts';
 import { lowerBound, MarkTable, MESSAGE_BYTES, MessageTable, NumberList, SpanTable } from './trace/tables.ts';
 
@@ -93,6 +94,12 @@ const NO_MESSAGE = 0xff;
 export class TraceStore {
   readonly kernels = new Map<number, KernelRow>();
   readonly processes = new Map<number, ProcessRow>();
+  /** Who was the last to say that it has a core; −1: it has been given up and nobody has it yet. */
+  readonly coreOwners = new Map<number, { readonly kernel: number; readonly time: number }>();
+  /** Memory that came to a kernel or left it, in order of time. */
+  readonly memoryMoves: { readonly kernel: number; readonly time: number; readonly range: MemoryRange; readonly comes: boolean }[] = [];
+  /** Changes with either. */
+  sharesVersion = 0;
   /** Messages that were ever sent, and those handled. */
   sentCount = 0;
   receivedCount = 0;
@@ -167,6 +174,20 @@ export class TraceStore {
       case TraceKind.MissingCall:
         row.missing.add(b);
         return;
+      case TraceKind.CoreOwner: {
+        const known = this.coreOwners.get(a);
+        if (known !== undefined && known.time > time) return;
+        if (b === 1 || known?.kernel === kernel) this.coreOwners.set(a, { kernel: b === 1 ? kernel : -1, time });
+        this.sharesVersion++;
+        return;
+      }
+      case TraceKind.MemoryOwner: {
+        const move = { kernel, time, range: { node: c, base: a * 4096, bytes: b * 4096 }, comes: d === 1 };
+        const later = this.memoryMoves.findIndex(each => each.time > time);
+        this.memoryMoves.splice(later < 0 ? this.memoryMoves.length : later, 0, move);
+        this.sharesVersion++;
+        return;
+      }
       case TraceKind.Memory:
         row.memory = { free: a, all: b };
         return;

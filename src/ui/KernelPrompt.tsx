@@ -8,7 +8,7 @@ export function KernelPrompt({ kind }: { kind: Prompt['kind'] }) {
   const [text, setText] = useState('');
   const input = useRef<HTMLInputElement>(null);
   const before = useRef<Element | null>(document.activeElement);
-  const count = plan?.partitions.length ?? 0;
+  const count = 1 + Math.max(-1, ...(plan?.partitions ?? []).map(each => each.kernel));
   useEffect(() => {
     input.current?.focus();
     const { current } = before;

@@ -27,7 +27,7 @@ const running = (): boolean => lab().session !== null;
 /** What is known of the chosen process as one that is watched. */
 const watched = () => lab().inspector?.watched(lab().pid ?? -1);
 const chosen = (): boolean => lab().session?.trace.processes.get(lab().pid ?? -1)?.alive === true;
-const kernels = (): number => Math.max(1, lab().plan?.partitions.length ?? 1);
+const kernels = (): number => 1 + Math.max(0, ...(lab().plan?.partitions ?? []).map(({ kernel }) => kernel));
 const THEMES: Readonly<Record<Theme, Theme>> = { system: 'light', light: 'dark', dark: 'system' };
 const nextStep = (kind: StepKind): StepKind => STEPS[(STEPS.indexOf(kind) + 1) % STEPS.length] ?? 'message';
 

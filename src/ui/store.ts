@@ -9,6 +9,7 @@ import { PlanError, resolvePlan } from '../lab/plan.ts';
 import type { DebugCommand } from '../kernel/debug/watch.ts';
 import type { ResolvedPlan } from '../kernel/boot/parameters.ts';
 import { type Recording, readFile, type Scenario, scenarioOf, writeFile } from '../lab/scenario.ts';
+import { partitionsNow } from '../lab/partitions.ts';
 import { Debugger } from '../lab/debugger.ts';
 import type { Session, SessionStatus, StepKind } from '../lab/session.ts';
 import { fromFragment, toFragment } from '../lab/link.ts';
@@ -58,6 +59,8 @@ interface State {
   inspector: Debugger | null;
   starting: boolean;
   status: SessionStatus | null;
+  /** Of the trace, when `plan` was made from it. */
+  sharesVersion: number;
   /** Changes when there is something new in the trace. */
   tick: number;
   speed: number;
@@ -91,6 +94,8 @@ interface State {
   powerOff(): void;
   bootAll(): Promise<void>;
   boot(kernel: number): Promise<void>;
+  /** To the kernels (kernel/partition/control.ts), by the lowest that is up. */
+  order(text: string): void;
   migrate(pid: number, to: number): void;
   /** To the chosen process. */
   debug(order: DebugCommand): void;
@@ -118,6 +123,7 @@ export const useLab = create<State>((set, get) => ({
   inspector: null,
   starting: false,
   status: null,
+  sharesVersion: 0,
   tick: 0,
   speed: SPEED_REAL,
   kernel: 0,
@@ -190,7 +196,7 @@ export const useLab = create<State>((set, get) => ({
         atIntervals((status, traced) =>
           set({
             status,
-            ...(traced ? { tick: get().tick + 1 } : {}),
+            ...(traced ? { tick: get().tick + 1, ...sharesOf(session, get()) } : {}),
             ...(status.failure === null
               ? {}
               : { notice: { text: `A host failed (kernels ${status.failure.kernels.join(', ')}): ${status.failure.message}`, bad: true } }),
@@ -208,6 +214,7 @@ export const useLab = create<State>((set, get) => ({
         prompt: null,
         tab: 'shell',
         status: session.status,
+        sharesVersion: 0,
       });
       if (bootAll && source.kind === 'scenario')
         for (const { kernel } of session.plan.partitions) if (kernel !== 0) session.input(0, { kind: 'boot', kernel });
@@ -218,7 +225,16 @@ export const useLab = create<State>((set, get) => ({
   powerOff: () => {
     get().session?.close();
     consoles.clear();
-    set({ session: null, inspector: null, status: null, pid: null, message: null, tab: 'shell', tick: get().tick + 1 });
+    set({
+      ...planned(get().scenario),
+      session: null,
+      inspector: null,
+      status: null,
+      pid: null,
+      message: null,
+      tab: 'shell',
+      tick: get().tick + 1,
+    });
   },
   bootAll: async () => {
     const { session, plan, scenario } = get();
@@ -226,15 +242,36 @@ export const useLab = create<State>((set, get) => ({
       if (plan !== null) await get().start({ ...scenario, boot: [0] }, true);
       return;
     }
-    for (const { kernel } of session.plan.partitions)
-      if ((session.trace.kernels.get(kernel)?.state ?? 0) === 0 && kernel !== 0) session.input(0, { kind: 'boot', kernel });
+    for (const { kernel, cores } of plan?.partitions ?? []) if (!isOn(session, kernel) && cores.length > 0) get().order(`boot ${kernel}`);
   },
   boot: async kernel => {
     if (get().session === null) await get().start({ ...get().scenario, boot: [0] }, false);
     const { session } = get();
-    if (session !== null && kernel !== 0 && (session.trace.kernels.get(kernel)?.state ?? 0) === 0)
-      session.input(0, { kind: 'boot', kernel });
+    if (session !== null && session.status.now > 0 && !isOn(session, kernel)) get().order(`boot ${kernel}`);
+    else if (session !== null && kernel !== 0) session.input(0, { kind: 'boot', kernel });
     set({ kernel });
+  },
+  order: text => {
+    const { session } = get();
+    const up = [...(session?.trace.kernels ?? [])].filter(([, { state }]) => state === 2).map(([kernel]) => kernel);
+    if (session === null || up.length === 0) {
+      set({ notice: { text: 'no kernel is up that could carry it out', bad: true } });
+      return;
+    }
+    const by = Math.min(...up);
+    const refused = `popcorn: ${text}: `;
+    const stop = session.listen({
+      output: (kernel, port, _time, bytes) => {
+        const line = port === 3 && kernel === by ? new TextDecoder('latin1').decode(bytes) : '';
+        const at = line.indexOf(refused);
+        if (at < 0) return;
+        set({ notice: { text: `${text}: ${line.slice(at + refused.length).trim()}`, bad: true } });
+        stop();
+      },
+    });
+    setTimeout(stop, REFUSAL_WAIT);
+    if (!session.input(by, { kind: 'order', text })) set({ notice: { text: 'a recording is playing: it can’t be changed', bad: true } });
+    else set({ notice: null });
   },
   migrate: (pid, to) => {
     const { session } = get();
@@ -332,6 +369,17 @@ export const consoles = new Consoles(
   (kernel, bytes) => useLab.getState().session?.input(kernel, { kind: 'console', bytes }),
   (kernel, columns, rows) => useLab.getState().session?.input(kernel, { kind: 'resize', columns, rows }),
 );
+
+/** Wall milliseconds in which a refusal that appears in the log is shown as the answer to an order. */
+const REFUSAL_WAIT = 5000;
+
+const isOn = (session: Session, kernel: number): boolean => [1, 2].includes(session.trace.kernels.get(kernel)?.state ?? 0);
+
+/** The plan as it is by now, where cores or memory have changed hands. */
+function sharesOf(session: Session, { sharesVersion }: State): Partial<State> {
+  const version = session.trace.sharesVersion;
+  return version === sharesVersion ? {} : { plan: partitionsNow(session.plan, session.trace), sharesVersion: version };
+}
 
 function planned(scenario: Scenario): Pick<State, 'scenario' | 'topology' | 'plan' | 'planError'> {
   const topology = machineOf(scenario);

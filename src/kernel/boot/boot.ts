@@ -43,7 +43,9 @@ export function* boot(kernel: Kernel): Blocking<void> {
     6,
     `Machine model: ${utf8(`${topology.model} (${topology.name})`)}, ${topology.cores.length} cores, ${topology.nodes.length} nodes`,
   );
+  for (const core of partition.cores) kernel.traceCore(core, true);
   for (const range of partition.memory) {
+    kernel.traceMemory(range, true);
     const end = range.base + range.bytes - 1;
     kernel.log(6, `  node ${range.node}: [mem ${hex(range.base)}-${hex(end)}] ${range.bytes >>> 20} MiB`);
   }

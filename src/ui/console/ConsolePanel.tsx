@@ -21,7 +21,7 @@ export function ConsolePanel() {
   const { tab, kernel, session, plan, select } = useLab();
   const state = useLab(s => s.session?.trace.kernels.get(kernel)?.state ?? 0);
   const partitions = plan?.partitions ?? [];
-  const cores = partitions[kernel]?.cores ?? [];
+  const cores = partitions.find(each => each.kernel === kernel)?.cores ?? [];
   return (
     <section className="panel consoles" aria-label="Consoles" data-pane="consoles">
       <header className="panel-head">

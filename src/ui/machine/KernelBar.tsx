@@ -1,5 +1,7 @@
 /** Below the machine while it runs: the chosen kernel and its processes; of a chosen process, where it can go. */
 import { Power } from 'lucide-react';
+import { useState } from 'react';
+import { sizeText } from '../../machine/topology/text.ts';
 import { rangesText } from '../../kernel/boot/parameters.ts';
 import { kernelName, kernelStyle, STATE, STATE_NAMES } from '../kernels.ts';
 import { useLab } from '../store.ts';
@@ -13,8 +15,9 @@ export function KernelBar() {
 }
 
 function KernelLine() {
-  const { session, kernel, select, boot } = useLab();
+  const { session, kernel, select, boot, order, plan } = useLab();
   if (session === null) return null;
+  const share = plan?.partitions.find(each => each.kernel === kernel);
   const row = session.trace.kernels.get(kernel);
   const state = row?.state ?? STATE.Off;
   const processes = session.trace.living().filter(each => each.kernel === kernel);
@@ -25,16 +28,23 @@ function KernelLine() {
         {kernelName(kernel)}
       </span>
       <span className="muted facts">
-        {STATE_NAMES[state]} · cores {rangesText(session.plan.partitions[kernel]?.cores ?? [])}
+        {STATE_NAMES[state]} · cores {rangesText(share?.cores ?? [])} ·{' '}
+        {sizeText((share?.memory ?? []).reduce((sum, { bytes }) => sum + bytes, 0))}
         {state === STATE.Up && row !== undefined ? ` · ${row.faults} faults` : ''}
         {missing > 0 ? ` · ${missing} calls missing` : ''}
       </span>
-      {state === STATE.Off && kernel !== 0 && (
+      {state !== STATE.Up && state !== STATE.Booting && (
         <button type="button" className="primary" onClick={() => void boot(kernel)}>
           <Power size={16} aria-hidden />
           Boot {kernelName(kernel)}
         </button>
       )}
+      {state === STATE.Up && (
+        <button type="button" onClick={() => order(`halt ${kernel}`)} title={`Ends ${kernelName(kernel)} in order`}>
+          Halt
+        </button>
+      )}
+      <Order />
       <div className="processes" role="group" aria-label={`Processes of ${kernelName(kernel)}`}>
         {processes.map(each => (
           <button
@@ -51,11 +61,59 @@ function KernelLine() {
   );
 }
 
+/** Words for the kernels: whatever buttons and the pointer can order, and more. */
+function Order() {
+  const order = useLab(s => s.order);
+  const [text, setText] = useState('');
+  return (
+    <form
+      className="order"
+      onSubmit={event => {
+        event.preventDefault();
+        if (text.trim() === '') return;
+        order(text.trim());
+        setText('');
+      }}
+    >
+      <input
+        value={text}
+        onChange={event => setText(event.target.value)}
+        placeholder="order: mv-cpu 5 2"
+        aria-label="Order to the kernels"
+        list="orders"
+        spellCheck={false}
+        autoComplete="off"
+      />
+      <datalist id="orders">
+        {EXAMPLES.map(each => (
+          <option key={each} value={each} />
+        ))}
+      </datalist>
+    </form>
+  );
+}
+const EXAMPLES = [
+  'boot --cpus 8-15 --mem 64M@1',
+  'halt 1',
+  'panic 1',
+  'mv-cpu 5 1',
+  'mv-mem 16M 0 1',
+  'offline 5',
+  'online 5',
+  'fault 0 lose 1',
+  'fault 0 corrupt 1',
+  'fault 1 deaf 20',
+  'fault 1 memory 20',
+  'fault 0 core 5',
+];
+
 function ProcessLine({ pid }: { pid: number }) {
-  const { session, migrate, select } = useLab();
+  const { session, plan, migrate, select } = useLab();
   const row = session?.trace.processes.get(pid);
   if (session === null || row === undefined) return null;
-  const up = session.plan.partitions.filter(({ kernel }) => kernel !== row.kernel && session.trace.kernels.get(kernel)?.state === STATE.Up);
+  const up = (plan?.partitions ?? []).filter(
+    ({ kernel }) => kernel !== row.kernel && session.trace.kernels.get(kernel)?.state === STATE.Up,
+  );
   return (
     <>
       <span className="facts">

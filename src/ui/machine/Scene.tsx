@@ -21,11 +21,12 @@ interface Point {
 const LOAD_SECONDS = 0.3;
 
 export function Scene({ layout, places }: { layout: MachineLayout; places: readonly KernelPlace[] }) {
-  const { topology, plan, session, status, picked, pick, partitionPicked, undoPlan, select, boot, migrate, pid } = useLab();
+  const { topology, plan, session, status, picked, pick, partitionPicked, undoPlan, select, boot, migrate, order, pid } = useLab();
   const tick = useLab(s => s.tick);
   const svg = useRef<SVGSVGElement>(null);
   const [lasso, setLasso] = useState<{ from: Point; to: Point } | null>(null);
-  const [drag, setDrag] = useState<{ pid: number; from: Point; at: Point; over: number | null } | null>(null);
+  /** A process, or a core, on its way to a kernel. */
+  const [drag, setDrag] = useState<{ pid: number | null; core: number | null; from: Point; at: Point; over: number | null } | null>(null);
   const [cursor, setCursor] = useState(0);
   const owner = useMemo(() => ownersOf(plan), [plan]);
   const cores = useMemo(() => layout.nodes.flatMap(node => node.cores), [layout]);
@@ -47,8 +48,12 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
     const chip = (event.target as Element).closest('[data-pid]');
     const from = point(event);
     if (session === null) setLasso({ from, to: from });
-    else if (chip !== null) setDrag({ pid: Number(chip.getAttribute('data-pid')), from, at: from, over: null });
-    else return;
+    else {
+      const core = cores.find(box => overlap(box, { ...from, width: 0, height: 0 }))?.core;
+      if (chip !== null) setDrag({ pid: Number(chip.getAttribute('data-pid')), core: null, from, at: from, over: null });
+      else if (core !== undefined && owner.has(core)) setDrag({ pid: null, core, from, at: from, over: null });
+      else return;
+    }
     event.currentTarget.setPointerCapture(event.pointerId);
   };
   const onPointerMove = (event: React.PointerEvent): void => {
@@ -68,8 +73,11 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
     if (drag !== null) {
       const to = point(event);
       const kernel = kernelAt(places, layout, to.x, to.y);
-      if (!moved(drag.from, to)) select({ pid: pid === drag.pid ? null : drag.pid });
-      else if (kernel !== null) migrate(drag.pid, kernel);
+      if (!moved(drag.from, to)) {
+        if (drag.pid !== null) select({ pid: pid === drag.pid ? null : drag.pid });
+        else if (kernel !== null) act(kernel);
+      } else if (kernel !== null && drag.pid !== null) migrate(drag.pid, kernel);
+      else if (kernel !== null && drag.core !== null && owner.get(drag.core) !== kernel) order(`mv-cpu ${drag.core} ${kernel}`);
       setDrag(null);
     }
   };
@@ -120,7 +128,13 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
 
   const free = cores.filter(({ core }) => !owner.has(core));
   const memory = memoryMap(topology).nodes;
-  const dragged = drag === null || !moved(drag.from, drag.at) ? null : trace?.processes.get(drag.pid);
+  const process = trace?.processes.get(drag?.pid ?? -1);
+  const dragged =
+    drag === null || !moved(drag.from, drag.at)
+      ? null
+      : drag.core === null
+        ? process
+        : { name: `core ${drag.core}`, kernel: owner.get(drag.core) };
   return (
     <svg
       ref={svg}

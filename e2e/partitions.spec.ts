@@ -1,0 +1,51 @@
+/** Kernels and cores change while it runs, by pointer, by button and by word; what the page shows is what the kernels say. */
+import { expect, type Page, test } from '@playwright/test';
+
+const shell = (page: Page): Promise<string> => page.locator('.shell .xterm-rows').innerText();
+const kernel = (page: Page, number: number) => page.locator(`.kernel-card[data-kernel="${number}"]`);
+const middle = async (page: Page, core: number): Promise<[number, number]> => {
+  const box = await page.locator(`[data-core="${core}"]`).boundingBox();
+  if (box === null) throw new Error(`core ${core} is not on the picture`);
+  return [box.x + box.width / 2, box.y + box.height / 2];
+};
+const dragCore = async (page: Page, core: number, to: number): Promise<void> => {
+  await page.mouse.move(...(await middle(page, core)));
+  await page.mouse.down();
+  await page.mouse.move(...(await middle(page, to)), { steps: 5 });
+  await page.mouse.up();
+};
+const order = async (page: Page, text: string): Promise<void> => {
+  await page.getByRole('combobox', { name: 'Order to the kernels' }).fill(text);
+  await page.keyboard.press('Enter');
+};
+
+test('cores are dragged from kernel to kernel; kernels are booted, halted, and end by a fault', async ({ page }) => {
+  await page.goto('/');
+  await page.getByRole('textbox', { name: 'Partitions' }).fill('0-7@0;8-15@1');
+  await page.getByRole('button', { name: 'Boot all' }).click();
+  await expect.poll(() => shell(page), { timeout: 30_000 }).toContain('/ #');
+  await expect(kernel(page, 1)).toHaveAttribute('data-state', '2');
+
+  await dragCore(page, 5, 12);
+  await expect(kernel(page, 1)).toHaveAttribute('aria-label', /cores 5,8-15/);
+  await expect(kernel(page, 0)).toHaveAttribute('aria-label', /cores 0-4,6-7/);
+
+  await order(page, 'boot --cpus 16-19 --mem 32M@2');
+  await expect(kernel(page, 2)).toHaveAttribute('data-state', '2');
+  await expect(kernel(page, 2)).toHaveAttribute('aria-label', /kernel 2, up, cores 16-19/);
+  await order(page, 'mv-cpu 40 1');
+  await expect(page.getByRole('status').or(page.getByRole('alert')).first()).toContainText('core 40 belongs to no kernel');
+
+  await page.getByLabel('Console of').selectOption('2');
+  await page.getByRole('button', { name: 'Halt', exact: true }).click();
+  await expect(kernel(page, 2)).toHaveAttribute('data-state', '3');
+  await page.getByRole('button', { name: 'Boot kernel 2' }).click();
+  await expect(kernel(page, 2)).toHaveAttribute('data-state', '2');
+
+  await order(page, 'panic 1');
+  await expect(kernel(page, 1)).toHaveAttribute('data-state', '4');
+  await page.getByLabel('Console of').selectOption('0');
+  await page.locator('.shell textarea').focus();
+  await page.keyboard.type('sleep 0.5; kernels\n', { delay: 5 });
+  await expect.poll(() => shell(page), { timeout: 20_000 }).toMatch(/1\s+off/);
+});

@@ -1,0 +1,24 @@
+/**
+ * Who owns what while it runs: the plan, as changed by what kernels said of cores and memory that came to them or left.
+ *
+ * Always holds: a core is shown with the kernel that was the last to say it has it; with its kernel of the plan while none has said so.
+ */
+import type { MemoryRange, Partition, ResolvedPlan } from '../kernel/boot/parameters.ts';
+import { cut } from '../kernel/partition/map.ts';
+import type { TraceStore } from './trace-store.ts';
+
+export function partitionsNow(plan: ResolvedPlan, trace: TraceStore): ResolvedPlan {
+  const kernels = [...new Set([...plan.partitions.map(({ kernel }) => kernel), ...trace.kernels.keys()])].sort((a, b) => a - b);
+  const partitions = kernels.map((kernel): Partition => {
+    const planned = plan.partitions.find(each => each.kernel === kernel);
+    const own = [...trace.coreOwners].filter(([, owner]) => owner.kernel === kernel).map(([core]) => core);
+    const cores = [...(planned?.cores ?? []).filter(core => !trace.coreOwners.has(core)), ...own].sort((a, b) => a - b);
+    let memory: readonly MemoryRange[] = planned?.memory ?? [];
+    for (const { range, comes, kernel: whose } of trace.memoryMoves) {
+      memory = memory.flatMap(each => cut(each, range));
+      if (comes && whose === kernel) memory = [...memory, range];
+    }
+    return { kernel, cores, memory };
+  });
+  return { ...plan, partitions };
+}
