@@ -1,8 +1,8 @@
 /**
  * Who holds which local port (Linux: the bind hash).
  *
- * Always holds: two holders of a port whose addresses overlap have both agreed to it, by SO_REUSEADDR with neither listening, or by
- * SO_REUSEPORT.
+ * Always holds: two holders of a port whose addresses overlap have both agreed to it, by SO_REUSEADDR while at most one of them
+ * listens, or by SO_REUSEPORT.
  */
 import { ANY } from '../address.ts';
 import type { Ipv4Address } from '../platform.ts';
@@ -49,9 +49,8 @@ export class BindingTable {
     for (const holder of this.#byPort.get(wanted.port) ?? []) {
       if (holder === wanted) continue;
       if (holder.address !== ANY && wanted.address !== ANY && holder.address !== wanted.address) continue;
-      const sharedAddress = holder.reuseAddress && wanted.reuseAddress && !holder.listening && !wanted.listening;
-      const afterwards = holder.reuseAddress && wanted.reuseAddress && !holder.explicit;
-      if (!sharedAddress && !afterwards && !(holder.reusePort && wanted.reusePort)) return true;
+      const sharedAddress = holder.reuseAddress && wanted.reuseAddress && !holder.listening;
+      if (!sharedAddress && !(holder.reusePort && wanted.reusePort)) return true;
     }
     return false;
   }
