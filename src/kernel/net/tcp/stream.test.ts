@@ -8,6 +8,9 @@ import type { TcpOptions } from './options.ts';
 function exchange(seed: number, link: Partial<LinkOptions>, mtu: number, bytes: number, options: Partial<TcpOptions> = {}, piece = 10_000) {
   const world = new World(seed);
   const [a, b] = world.pair(link, mtu);
+  // ARP gives up after three questions, which is not what is tried here.
+  a.stack.ip.arp.add(a.through, b.address, b.device.mac);
+  b.stack.ip.arp.add(b.through, a.address, a.device.mac);
   const [client, server] = joined(world, a, b, 80, options);
   const there = new Sink(server);
   const back = new Sink(client);
