@@ -3,13 +3,16 @@
  *
  * Always holds: a run follows from its seed.
  */
-import { parseIp } from './address.ts';
+import { ipText, parseIp } from './address.ts';
+import { ETHERNET_HEADER } from './ethernet.ts';
+import { parseIpv4, PROTOCOL } from './ipv4.ts';
 import type { Cycles, Ipv4Address, NetDevice, NetPlatform } from './platform.ts';
 import type { NetInterface } from './interface.ts';
 import { NetStack } from './stack.ts';
 import type { TcpConnection } from './tcp/connection.ts';
 import type { TcpListener } from './tcp/listener.ts';
 import type { TcpOptions } from './tcp/options.ts';
+import { FLAG, parseSegment, type Segment } from './tcp/segment.ts';
 
 export const HERTZ = 1e9;
 export const MS = HERTZ / 1000;
@@ -333,4 +336,18 @@ export function pcap(frames: readonly Seen[]): Uint8Array {
     at += 16 + frame.length;
   }
   return bytes;
+}
+
+/** The TCP segments of a run, in words: `10.1.2.1 SYN`, `10.1.2.2 ACK 100` (with 100 bytes). */
+export function segmentsOf(frames: readonly Seen[]): { time: Cycles; text: string; segment: Segment }[] {
+  return frames.flatMap(({ time, frame }) => {
+    const bytes = frame.subarray(ETHERNET_HEADER);
+    const header = parseIpv4(bytes);
+    if (typeof header === 'string' || header.protocol !== PROTOCOL.TCP) return [];
+    const segment = parseSegment({ header, packet: bytes.subarray(0, header.totalBytes) });
+    if (typeof segment === 'string') return [];
+    const flags = Object.entries(FLAG).flatMap(([name, bit]) => (segment.flags & bit && name !== 'PSH' ? [name] : []));
+    const text = [ipText(segment.source), ...flags, segment.payload.length || ''].join(' ').trim();
+    return [{ time, text, segment }];
+  });
 }
