@@ -83,7 +83,9 @@ describe('ARP', () => {
       from.send(pattern(1), { address: b.address, port: 9 });
       world.clock.run(world.clock.now + HERTZ);
     }
-    const requests = world.frames.filter(({ frame }) => get16(frame, 12) === 0x0806 && frame[21] === 1);
+    const requests = world.frames.filter(
+      ({ frame }) => get16(frame, 12) === 0x0806 && frame[21] === 1 && getMac(frame, 6) === a.device.mac,
+    );
     expect(requests).toHaveLength(2);
     expect(requests.map(({ frame }) => getMac(frame, 0))).toEqual([MAC_BROADCAST, b.device.mac]);
     expect([...a.stack.ip.arp.neighbours]).toMatchObject([{ state: 'REACHABLE' }]);
@@ -122,8 +124,11 @@ describe('forwarding', () => {
     pour(client, pattern(100_000));
     expect(world.clock.until(() => sink.ended, 10 * HERTZ)).toBe(true);
     expect(router.stack.counters.Ip.ForwDatagrams).toBeGreaterThan(100);
-    const last = parseIpv4(world.frames.at(-1)?.frame.subarray(14) ?? new Uint8Array(0));
-    expect(last).toMatchObject({ ttl: 63 });
+    const lives = world.frames.flatMap(({ frame }) => {
+      const header = parseIpv4(frame.subarray(14));
+      return typeof header === 'string' ? [] : [header.ttl];
+    });
+    expect(new Set(lives)).toEqual(new Set([64, 63]));
   });
 
   it('says so when the time is over (traceroute)', () => {
@@ -146,11 +151,11 @@ describe('forwarding', () => {
     const to = b.stack.udpOpen();
     to.bind(0, 9);
     const from = a.stack.udpOpen();
-    // Larger than the first link: it goes out in fragments that may be cut again.
+    // Larger than the first link: it goes out in three fragments, of which two are cut again.
     from.send(pattern(3000), { address: b.address, port: 9 });
     world.clock.run(HERTZ);
     expect(Buffer.compare(must(to.receive()).bytes, pattern(3000))).toBe(0);
-    expect(router.stack.counters.Ip.FragOKs).toBe(3);
+    expect(router.stack.counters.Ip.FragOKs).toBe(2);
     // One that may not is reported, and the sender learns.
     from.connect({ address: b.address, port: 9 });
     from.send(pattern(1000));

@@ -109,7 +109,8 @@ export class NetStack {
     this.ip.routes.remove(route => {
       if (route.through !== through) return false;
       const connected = route.gateway === null && route.prefix === gone.prefix && inNetwork(address, route.network, route.prefix);
-      return route.source === address || (connected && !still);
+      // Without an address it cannot speak IPv4, and no route leads through it.
+      return route.source === address || (connected && !still) || through.addresses.length === 0;
     });
   }
 

@@ -44,11 +44,11 @@ export class UdpLayer implements Protocol {
     return new UdpSocket(this);
   }
 
-  /** Gives `socket` a port (0: any) at `address`. Returns 0 or an errno. */
+  /** Gives `socket` a port (0: any) at `address`. Returns 0 or -errno. */
   bind(socket: UdpSocket, address: Ipv4Address, port: number): number {
     const free = (candidate: number) => !this.#byPort.get(candidate)?.some(other => conflicts(socket, address, other));
     const chosen = port === 0 ? choosePort(this.context, candidate => !this.#byPort.has(candidate)) : free(port) ? port : null;
-    if (chosen === null) return E.ADDRINUSE;
+    if (chosen === null) return -E.ADDRINUSE;
     const sockets = this.#byPort.get(chosen);
     if (sockets) sockets.push(socket);
     else this.#byPort.set(chosen, [socket]);
@@ -150,7 +150,7 @@ export class UdpSocket extends NetSocket {
     if (this.local.port !== 0) return -E.INVAL;
     const { ip } = this.#layer;
     if (address !== ANY && !ip.isOwn(address) && !ip.isBroadcast(address)) return -E.ADDRNOTAVAIL;
-    return -this.#layer.bind(this, address, port);
+    return this.#layer.bind(this, address, port);
   }
 
   /** From now on speaks and listens to `remote` alone; null: to all again. Returns 0 or -errno. */
@@ -240,7 +240,7 @@ export class UdpSocket extends NetSocket {
   }
 
   #bindIfNot(): number {
-    return this.local.port === 0 ? -this.#layer.bind(this, ANY, 0) : 0;
+    return this.local.port === 0 ? this.#layer.bind(this, ANY, 0) : 0;
   }
 }
 
