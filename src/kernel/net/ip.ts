@@ -9,7 +9,7 @@ import { ArpTable } from './arp.ts';
 import type { NetContext } from './context.ts';
 import { ETHERNET_HEADER, ETHERTYPE, putEthernet } from './ethernet.ts';
 import { fragment, Reassembly, type WholePacket } from './fragment.ts';
-import type { NetInterface } from './interface.ts';
+import { broadcastOf, type NetInterface } from './interface.ts';
 import { HEADROOM, IPV4_HEADER, IPV4_MAX, IPV4_MIN_MTU, parseIpv4, putIpv4, type Ipv4Header } from './ipv4.ts';
 import type { Cycles, Ipv4Address, MacAddress } from './platform.ts';
 import { RouteTable } from './route.ts';
@@ -89,6 +89,9 @@ export class IpLayer {
   readonly #reassembly: Reassembly;
   readonly #pathMtu = new Map<Ipv4Address, { readonly mtu: number; readonly expires: Cycles }>();
   #nextId: number;
+  /** Addresses of interfaces that are up, and the broadcast addresses of their networks. */
+  #own: ReadonlySet<Ipv4Address> = new Set();
+  #broadcasts: ReadonlySet<Ipv4Address> = new Set([LIMITED_BROADCAST]);
 
   constructor(
     readonly context: NetContext,
@@ -107,18 +110,25 @@ export class IpLayer {
   }
 
   isOwn(address: Ipv4Address): boolean {
-    return (isLoopback(address) && this.loopback.up) || this.interfaces.some(own => own.up && own.has(address));
+    return this.#own.has(address) || (isLoopback(address) && this.loopback.up);
   }
 
   isBroadcast(address: Ipv4Address): boolean {
-    return address === LIMITED_BROADCAST || this.interfaces.some(own => own.up && own.isBroadcast(address));
+    return this.#broadcasts.has(address);
+  }
+
+  /** To be called when an interface went up or down, or has other addresses: every packet asks whether it is for us. */
+  addressesChanged(): void {
+    const up = this.interfaces.filter(own => own.up).flatMap(own => own.addresses);
+    this.#own = new Set(up.map(({ address }) => address));
+    this.#broadcasts = new Set([LIMITED_BROADCAST, ...up.map(broadcastOf)]);
   }
 
   /** The way to `target`, from `source` (0: to be chosen); or why there is none, as an errno. */
   path(target: Ipv4Address, source: Ipv4Address = ANY, through: NetInterface | null = null): Path | number {
     if (this.isOwn(target)) {
       const { loopback } = this;
-      return { through: loopback, nextHop: target, source: source || target, mtu: loopback.mtu };
+      return { through: loopback, nextHop: target, source: source || target, mtu: this.#mtu(target, loopback) };
     }
     if (isLoopback(target) || isLoopback(source)) return E.INVAL;
     const route = this.routes.lookup(target, through);
@@ -177,7 +187,7 @@ export class IpLayer {
       return;
     }
     const packet = bytes.subarray(0, header.totalBytes);
-    const broadcast = header.target === LIMITED_BROADCAST || through.isBroadcast(header.target);
+    const broadcast = this.isBroadcast(header.target);
     if (broadcast) IpExt.InBcastPkts++;
     if (broadcast || isMulticast(header.target) || this.isOwn(header.target)) {
       return this.#receiveOwn(header, packet, through, group || broadcast || isMulticast(header.target));
@@ -203,11 +213,13 @@ export class IpLayer {
   }
 
   #mtu(target: Ipv4Address, link: NetInterface): number {
+    // Loopback takes frames one byte larger than a packet can be.
+    const most = Math.min(link.mtu, IPV4_MAX);
     const learnt = this.#pathMtu.get(target);
-    if (!learnt) return link.mtu;
-    if (learnt.expires > this.context.now) return Math.min(link.mtu, learnt.mtu);
+    if (!learnt) return most;
+    if (learnt.expires > this.context.now) return Math.min(most, learnt.mtu);
     this.#pathMtu.delete(target);
-    return link.mtu;
+    return most;
   }
 
   /** No martians: a source that no host can have, or one of ours from outside (RFC 1812, 5.3.7). */

@@ -86,6 +86,7 @@ export class NetStack {
   setUp(through: NetInterface, up: boolean): void {
     if (through.up === up) return;
     through.up = up;
+    this.ip.addressesChanged();
     if (up) {
       for (const { address, prefix } of through.addresses) this.#connectRoute(through, address, prefix);
       return;
@@ -98,6 +99,7 @@ export class NetStack {
   addAddress(through: NetInterface, address: Ipv4Address, prefix: number): void {
     if (through.has(address)) return;
     through.addresses = [...through.addresses, { address, prefix }];
+    this.ip.addressesChanged();
     if (through.up) this.#connectRoute(through, address, prefix);
   }
 
@@ -105,6 +107,7 @@ export class NetStack {
     const gone = through.addresses.find(own => own.address === address);
     if (!gone) return;
     through.addresses = through.addresses.filter(own => own !== gone);
+    this.ip.addressesChanged();
     const still = through.addresses.some(own => own.prefix === gone.prefix && inNetwork(own.address, address, gone.prefix));
     this.ip.routes.remove(route => {
       if (route.through !== through) return false;

@@ -8,7 +8,7 @@ import { abort, awaitFin, end, rest } from './close.ts';
 import { NewReno } from './congestion.ts';
 import type { TcpConnection } from './connection.ts';
 import { TCP } from './limits.ts';
-import { fitSegments, output, resendFirst, restartResend, sendAck, sendChallenge, sendSyn } from './output.ts';
+import { fitSegments, output, resendFirst, restartResend, sendAck, sendChallenge, sendCorrection, sendSyn } from './output.ts';
 import { FLAG, span, type Segment, type Timestamp } from './segment.ts';
 import { after, before, distance, plus } from './sequence.ts';
 import { armKeep } from './timers.ts';
@@ -144,7 +144,7 @@ function answerMisfit(c: TcpConnection, s: Segment): void {
   if (s.payload.length > 0 && (s.flags & FLAG.SYN) === 0) {
     c.quickAcks = TCP.quickAcks;
     sendAck(c);
-  } else sendChallenge(c);
+  } else sendCorrection(c);
 }
 
 // What does it acknowledge?

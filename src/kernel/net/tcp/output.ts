@@ -116,13 +116,18 @@ export function sendReset(c: TcpConnection): void {
   transmit(c, c.sendNext, FLAG.RST | FLAG.ACK, 0, 0);
 }
 
-/** An ACK that sets a peer right which sent something strange (RFC 5961), not more often than is useful. */
-export function sendChallenge(c: TcpConnection): void {
+/** An ACK that sets a peer right which sent something that does not fit, not more often than is useful. False: not now. */
+export function sendCorrection(c: TcpConnection): boolean {
   const { now } = c.context;
-  if (now - c.lastMisfitAt < c.context.cycles(TCP.invalidRateMs)) return;
+  if (now - c.lastMisfitAt < c.context.cycles(TCP.invalidRateMs)) return false;
   c.lastMisfitAt = now;
-  c.context.counters.TcpExt.TCPChallengeACK++;
   sendAck(c);
+  return true;
+}
+
+/** A correction for what may be forged (RFC 5961): a true peer will say it again in a way that fits. */
+export function sendChallenge(c: TcpConnection): void {
+  if (sendCorrection(c)) c.context.counters.TcpExt.TCPChallengeACK++;
 }
 
 /** Our SYN, with an ACK if the peer's has come. */

@@ -24,6 +24,8 @@ export class SynRequest implements Endpoint {
   readonly #window: number;
   #sentAt: Cycles = 0;
   #retries = 0;
+  /** How often our SYN went out: the round trip is known only if once. */
+  #answers = 0;
 
   constructor(
     listener: TcpListener,
@@ -86,7 +88,7 @@ export class SynRequest implements Endpoint {
     c.sendNext = c.sendMax = c.smallEnd = plus(this.#initialSequence, 1);
     c.receiveScale = this.#scale;
     adoptPeer(c, this.#peer);
-    if (this.#retries === 0) c.roundTrip.sample(now - this.#sentAt);
+    if (this.#answers === 1) c.roundTrip.sample(now - this.#sentAt);
     c.sendWindow = s.window * 2 ** c.sendScale;
     establish(c, s.ack);
     counters.Tcp.PassiveOpens++;
@@ -116,6 +118,7 @@ export class SynRequest implements Endpoint {
     const peer = this.#peer;
     const { options } = this.#listener;
     this.#sentAt = this.#layer.context.now;
+    this.#answers++;
     const frame = openSegment(
       {
         sourcePort: tuple.localPort,

@@ -1,7 +1,7 @@
 /** Streams arrive whole and in order, whatever the link does. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HERTZ, joined, MS, pattern, pour, Sink, US, World, type LinkOptions } from '../testing.ts';
+import { connect, HERTZ, joined, listen, MS, must, pattern, pour, Sink, US, World, type LinkOptions } from '../testing.ts';
 import type { TcpOptions } from './options.ts';
 
 /** Sends `bytes` both ways at once over a link; returns the world for a closer look. */
@@ -97,5 +97,35 @@ describe('a stream', () => {
     pour(server, pattern(50_000, 2));
     expect(world.clock.until(() => back.ended, 1000 * HERTZ)).toBe(true);
     expect(Buffer.compare(back.bytes, pattern(50_000, 2))).toBe(0);
+  });
+
+  it('goes on where sequence numbers wrap round', () => {
+    const world = new World(8);
+    const [a, b] = world.pair({ loss: 0.02, reorder: 0.05, reorderBy: MS });
+    for (const { stack } of [a, b]) stack.tcp.initialSequence = () => 0xffffffff - 20_000;
+    const [client, server] = joined(world, a, b);
+    const there = new Sink(server);
+    const back = new Sink(client);
+    pour(client, pattern(100_000, 1));
+    pour(server, pattern(100_000, 2));
+    expect(world.clock.until(() => there.ended && back.ended, 1000 * HERTZ)).toBe(true);
+    expect(Buffer.compare(there.bytes, pattern(100_000, 1))).toBe(0);
+    expect(Buffer.compare(back.bytes, pattern(100_000, 2))).toBe(0);
+    expect(client.sendUna).toBeLessThan(100_000);
+  });
+
+  it('crosses loopback in its large packets', () => {
+    const world = new World(9);
+    const [a] = world.pair();
+    const listener = listen(a, 80);
+    const client = connect(a, a.address, 80);
+    world.clock.run(MS);
+    const server = must(listener.accept());
+    const there = new Sink(server);
+    pour(client, pattern(2_000_000), 200_000);
+    expect(world.clock.until(() => there.ended, HERTZ)).toBe(true);
+    expect(Buffer.compare(there.bytes, pattern(2_000_000))).toBe(0);
+    expect(client.mss).toBe(65_483);
+    expect(a.stack.counters.Tcp.RetransSegs).toBe(0);
   });
 });

@@ -79,6 +79,7 @@ export class TcpLayer implements Protocol {
     const path = this.ip.path(remote, binding?.address ?? ANY);
     if (typeof path === 'number') return -path;
     const local = path.source;
+    if (local === ANY) return -E.ADDRNOTAVAIL;
     const usable = (port: number): boolean => {
       const there = this.endpoints.find(local, port, remote, to.port);
       return there === null || (there instanceof TimeWait && there.reusable);

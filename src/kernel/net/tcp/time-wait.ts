@@ -20,7 +20,7 @@ export class TimeWait implements Endpoint {
   readonly #window: number;
   readonly #scale: number;
   /** The peer's last timestamp, null if there were none. */
-  recentTimestamp: number | null;
+  readonly recentTimestamp: number | null;
   readonly timer: Timer;
   #since: number;
   readonly #layer: TcpLayer;

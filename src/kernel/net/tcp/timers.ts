@@ -23,7 +23,9 @@ function synUnanswered(c: TcpConnection): void {
 function unacknowledged(c: TcpConnection): void {
   const { TcpExt } = c.context.counters;
   c.retries++;
-  if (c.retries > (c.orphan ? TCP.orphanRetries : TCP.retries)) return giveUp(c);
+  // A peer that has shut its window over what is under way, and still answers, is not gone.
+  const alive = c.sendWindow === 0 && c.context.now - c.lastReceivedAt < c.context.cycles(TCP.rtoMaxMs);
+  if (!alive && c.retries > (c.orphan ? TCP.orphanRetries : TCP.retries)) return giveUp(c);
   TcpExt.TCPTimeouts++;
   if (c.congestion.recovering) TcpExt.TCPRenoFailures++;
   c.congestion.timeout(c.flight, c.sendMax, c.retries === 1);
@@ -37,7 +39,8 @@ function unacknowledged(c: TcpConnection): void {
 /** Something waits, and nothing is under way that could bring an ACK: the window is shut or silly, or the program holds a part back. */
 function blocked(c: TcpConnection): void {
   c.probes++;
-  if (c.probes > (c.orphan ? TCP.orphanRetries : TCP.retries)) return giveUp(c);
+  // A peer may keep its window shut for as long as it answers, but not for a program that is gone.
+  if (c.orphan ? c.roundTrip.backoff >= TCP.orphanRetries : c.probes > TCP.retries) return giveUp(c);
   const length = Math.min(c.out.length, c.mss, c.sendWindow);
   if (c.sendWindow > 0) {
     sendRange(c, c.sendNext, length, c.finQueued && length === c.out.length);
