@@ -33,6 +33,11 @@ export class BindingTable {
     if (holders?.size === 0) this.#byPort.delete(binding.port);
   }
 
+  /** Ports that somebody holds. */
+  get size(): number {
+    return this.#byPort.size;
+  }
+
   /** True if nobody holds `port`. */
   free(port: number): boolean {
     return !this.#byPort.has(port);

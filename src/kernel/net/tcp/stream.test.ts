@@ -62,6 +62,21 @@ describe('a stream', () => {
     expect(seconds).toBeLessThan(2);
   });
 
+  it('recovers several losses of one window in one recovery (NewReno)', () => {
+    let count = 0;
+    const lost = [60, 63, 64, 70];
+    const filter = (frame: Uint8Array): boolean => frame.length < 1000 || !lost.includes(++count);
+    const world = new World(4);
+    const [a, b] = world.pair({ filter, delay: 5 * MS });
+    const [client, server] = joined(world, a, b);
+    const sink = new Sink(server);
+    pour(client, pattern(300_000));
+    expect(world.clock.until(() => sink.ended, 10 * HERTZ)).toBe(true);
+    expect(Buffer.compare(sink.bytes, pattern(300_000))).toBe(0);
+    expect(a.stack.counters.TcpExt).toMatchObject({ TCPRenoRecovery: 1, TCPFastRetrans: lost.length, TCPTimeouts: 0 });
+    expect(client.congestion.threshold).toBeLessThan(40 * client.mss);
+  });
+
   it('arrives whole over any link', () => {
     const link = fc.record({
       delay: fc.integer({ min: 0, max: 20 * MS }),
