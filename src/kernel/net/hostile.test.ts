@@ -246,6 +246,9 @@ describe('fragments', () => {
     expect(Ip.ReasmFails).toBe(2);
     b.stack.receive(b.device, fragmentOf(b, 3, 65_528, 16, false));
     expect(Ip.ReasmFails).toBe(3);
+    b.stack.receive(b.device, fragmentOf(b, 4, 16, 16, true));
+    b.stack.receive(b.device, fragmentOf(b, 4, 8, 16, true));
+    expect(Ip.ReasmFails).toBe(4);
     expect(Ip.ReasmOKs).toBe(0);
   });
 

@@ -4,12 +4,13 @@ import { E } from '../abi/errno.ts';
 import { MAC_BROADCAST, macText, parseIp, parseMac } from './address.ts';
 import { ARP } from './arp.ts';
 import { get16 } from './bytes.ts';
-import { checksum } from './checksum.ts';
+import { addSum, checksum, foldSum, pseudoSum } from './checksum.ts';
 import { getMac } from './ethernet.ts';
 import { ICMP } from './icmp.ts';
-import { parseIpv4 } from './ipv4.ts';
+import { HEADROOM, parseIpv4, PROTOCOL } from './ipv4.ts';
 import { READY } from './socket.ts';
 import { connect, HERTZ, ip, joined, listen, MS, must, pattern, pour, Sink, World, type Host } from './testing.ts';
+import { buildUdp } from './udp.ts';
 
 /** An echo request as ping makes it. */
 function echo(sequence: number, size = 56): Uint8Array {
@@ -217,6 +218,16 @@ describe('UDP', () => {
     expect(must(server.receive())).toMatchObject({ from: { address: a.address, port: 1000 }, to: { address: b.address, port: 53 } });
     expect(must(server.receive()).bytes).toHaveLength(0);
     expect(server.receive()).toBe(-E.AGAIN);
+  });
+
+  it('writes a checksum of 0 as 0xffff, as 0 would say that there is none', () => {
+    const from = { address: ip('10.1.2.1'), port: 1 };
+    const to = { address: ip('10.1.2.2'), port: 2 };
+    const plain = get16(buildUdp(from, to, Uint8Array.of(0, 0)), HEADROOM + 6);
+    // The two bytes that bring the sum to all ones.
+    const frame = buildUdp(from, to, Uint8Array.of(plain >>> 8, plain));
+    expect(get16(frame, HEADROOM + 6)).toBe(0xffff);
+    expect(foldSum(addSum(pseudoSum(from.address, to.address, PROTOCOL.UDP, 10), frame, HEADROOM))).toBe(0);
   });
 
   it('drops what its queue has no room for', () => {

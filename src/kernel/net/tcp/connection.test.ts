@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { E } from '../../abi/errno.ts';
 import { READY } from '../socket.ts';
 import { connect, HERTZ, ip, joined, listen, MS, must, pattern, pour, segmentsOf, Sink, World } from '../testing.ts';
-import { FLAG } from './segment.ts';
+import type { TcpConnection } from './connection.ts';
+import { FLAG, type Segment } from './segment.ts';
 
 const texts = (world: World): string[] => segmentsOf(world.frames).map(({ text }) => text);
 
@@ -374,6 +375,37 @@ describe('a window', () => {
     expect(Buffer.compare(sink.bytes, pattern(20_000))).toBe(0);
   });
 
+  it('that opens byte by byte is not silly: neither side sends crumbs', () => {
+    const world = new World();
+    const [a, b] = world.pair();
+    const [client, server] = joined(world, a, b, 80, { receiveBuffer: 4096 });
+    pour(client, pattern(40_000));
+    const got = new Uint8Array(40_000);
+    let length = 0;
+    while (length < 40_000) {
+      world.clock.run(world.clock.now + MS);
+      const count = server.read(got.subarray(length, length + 50));
+      if (count > 0) length += count;
+      expect(world.clock.now).toBeLessThan(100 * HERTZ);
+    }
+    expect(Buffer.compare(got, pattern(40_000))).toBe(0);
+    const data = segmentsOf(world.frames).flatMap(({ segment }) => (segment.payload.length > 0 ? [segment.payload.length] : []));
+    expect(data.length).toBeLessThan(60);
+    expect(data.filter(size => size < 500).length).toBeLessThan(5);
+  });
+
+  it('is not taken beyond its edge, whoever sends that', () => {
+    const world = new World();
+    const [a, b] = world.pair();
+    const [client, server] = joined(world, a, b, 80, { receiveBuffer: 4096 });
+    client.sendWindow = client.sendWindowMax = 1_000_000;
+    client.write(pattern(14_000));
+    world.clock.run(world.clock.now + 50 * MS);
+    expect(server.info.receiveQueue).toBe(4096);
+    expect(server.receiveNext).toBe(server.windowEdge);
+    expect(b.stack.counters.TcpExt.TCPZeroWindowDrop).toBeGreaterThan(0);
+  });
+
   it('keeps what a program may write within the buffer, and says when there is room again', () => {
     const world = new World();
     const [a, b] = world.pair();
@@ -498,32 +530,101 @@ describe('a listener', () => {
   });
 });
 
+describe('the congestion window', () => {
+  it('grows only while it is what limits the sender, and starts again after a pause', () => {
+    const world = new World();
+    const [a, b] = world.pair({ delay: 10 * MS });
+    a.stack.ip.arp.add(a.through, b.address, b.device.mac);
+    b.stack.ip.arp.add(b.through, a.address, a.device.mac);
+    const [client, server] = joined(world, a, b);
+    const sink = new Sink(server);
+    const first = client.congestion.window;
+    for (let i = 0; i < 12; i++) {
+      client.write(pattern(1000));
+      world.clock.run(world.clock.now + 100 * MS);
+    }
+    expect(client.congestion.window).toBe(first);
+    // The round trip was measured all the time, once for each segment and not for each ACK.
+    expect(client.info.rtt).toBeCloseTo(20 * MS, -3);
+    pour(client, pattern(1_000_000), 10_000, false);
+    world.clock.until(() => sink.length === 1_012_000, world.clock.now + 10 * HERTZ);
+    world.clock.run(world.clock.now + HERTZ);
+    expect(client.congestion.window).toBeGreaterThan(5 * first);
+    world.frames.length = 0;
+    client.write(pattern(60_000));
+    world.clock.run(world.clock.now + 15 * MS);
+    expect(texts(world)).toHaveLength(10);
+  });
+});
+
 describe('a segment that does not fit', () => {
+  /** A segment as from `client`, which `server` is given now. */
+  const forge = (client: TcpConnection, server: TcpConnection, seq: number, flags: number, more: Partial<Segment> = {}) =>
+    server.receive({
+      source: client.tuple.local,
+      target: server.tuple.local,
+      sourcePort: client.tuple.localPort,
+      targetPort: 80,
+      seq: seq >>> 0,
+      ack: server.sendUna,
+      flags,
+      window: 1000,
+      mss: null,
+      scale: null,
+      timestamp: null,
+      payload: new Uint8Array(0),
+      ...more,
+    });
+
   it('resets a connection only if it is the very next (RFC 5961)', () => {
     const world = new World();
     const [a, b] = world.pair();
     const [client, server] = joined(world, a, b);
-    const forge = (seq: number, flags: number) =>
-      server.receive({
-        source: a.address,
-        target: b.address,
-        sourcePort: client.tuple.localPort,
-        targetPort: 80,
-        seq: seq >>> 0,
-        ack: server.sendUna,
-        flags,
-        window: 1000,
-        mss: null,
-        scale: null,
-        timestamp: null,
-        payload: new Uint8Array(0),
-      });
-    forge(server.receiveNext + 100, FLAG.RST);
-    forge(server.receiveNext - 1, FLAG.RST);
-    forge(server.receiveNext + 5, FLAG.SYN);
+    forge(client, server, server.receiveNext + 100, FLAG.RST);
+    forge(client, server, server.receiveNext - 1, FLAG.RST);
+    forge(client, server, server.receiveNext + 5, FLAG.SYN);
     expect(server.state).toBe('ESTABLISHED');
     expect(b.stack.counters.TcpExt.TCPChallengeACK).toBe(1);
-    forge(server.receiveNext, FLAG.RST);
+    forge(client, server, server.receiveNext, FLAG.RST);
     expect(server.takeError()).toBe(E.CONNRESET);
+  });
+
+  it('by its timestamp is older than the last is not taken (PAWS)', () => {
+    const world = new World();
+    const [a, b] = world.pair();
+    const [client, server] = joined(world, a, b);
+    const payload = pattern(10);
+    const at = (value: number) => ({ payload, timestamp: { value: value >>> 0, echo: 0 } });
+    forge(client, server, server.receiveNext, FLAG.ACK, at(server.recentTimestamp - 1));
+    expect(server.info.receiveQueue).toBe(0);
+    expect(b.stack.counters.TcpExt.PAWSEstab).toBe(1);
+    forge(client, server, server.receiveNext, FLAG.ACK, at(server.recentTimestamp + 1));
+    expect(server.info.receiveQueue).toBe(10);
+  });
+
+  it('comes again after the end is acknowledged again, and TIME_WAIT begins anew', () => {
+    const world = new World();
+    let last: Uint8Array = new Uint8Array(0);
+    let cut = false;
+    const [a, b] = world.pair({
+      filter: (frame, from) => {
+        if (from === 1 && frame[13] === 0) last = frame;
+        return !cut;
+      },
+    });
+    const [client, server] = joined(world, a, b);
+    client.close();
+    world.clock.run(world.clock.now + MS);
+    server.close();
+    world.clock.run(world.clock.now + 50 * HERTZ);
+    world.frames.length = 0;
+    // The peer has forgotten: it would answer the ACK by a reset, which ends TIME_WAIT.
+    cut = true;
+    a.stack.receive(a.device, last);
+    expect(texts(world)).toEqual(['10.1.2.1 ACK']);
+    world.clock.run(world.clock.now + 55 * HERTZ);
+    expect(a.stack.tcpTable()).toHaveLength(1);
+    world.clock.run(world.clock.now + 10 * HERTZ);
+    expect(a.stack.tcpTable()).toEqual([]);
   });
 });
