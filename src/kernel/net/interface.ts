@@ -1,0 +1,142 @@
+/**
+ * A network interface: a device with addresses, a state and counters (Linux's `net_device` and `in_device` in one).
+ *
+ * Always holds: a frame either reaches the device's ring and counts as sent, or counts as dropped.
+ */
+import { inNetwork, LIMITED_BROADCAST, netmask } from './address.ts';
+import type { Ipv4Address, MacAddress, NetDevice, NetPlatform } from './platform.ts';
+
+export interface InterfaceAddress {
+  readonly address: Ipv4Address;
+  readonly prefix: number;
+}
+
+/** As in /proc/net/dev. */
+export interface InterfaceCounters {
+  rxBytes: number;
+  rxPackets: number;
+  rxErrors: number;
+  rxDropped: number;
+  txBytes: number;
+  txPackets: number;
+  txErrors: number;
+  txDropped: number;
+}
+
+export const broadcastOf = ({ address, prefix }: InterfaceAddress): Ipv4Address =>
+  prefix >= 31 ? LIMITED_BROADCAST : (address | ~netmask(prefix)) >>> 0;
+
+/** Sees every frame that an interface receives or sends; must not write to it. */
+export type Tap = (through: NetInterface, direction: 'in' | 'out', frame: Uint8Array) => void;
+
+export class NetInterface {
+  addresses: readonly InterfaceAddress[] = [];
+  up = false;
+  /** Largest IP packet; at most the device's. */
+  mtu: number;
+  readonly counters: InterfaceCounters = {
+    rxBytes: 0,
+    rxPackets: 0,
+    rxErrors: 0,
+    rxDropped: 0,
+    txBytes: 0,
+    txPackets: 0,
+    txErrors: 0,
+    txDropped: 0,
+  };
+  readonly #taps: Set<Tap>;
+
+  constructor(
+    readonly index: number,
+    readonly device: NetDevice,
+    readonly loopback: boolean,
+    taps: Set<Tap>,
+  ) {
+    this.mtu = device.mtu;
+    this.#taps = taps;
+  }
+
+  get name(): string {
+    return this.device.name;
+  }
+
+  get mac(): MacAddress {
+    return this.device.mac;
+  }
+
+  get firstAddress(): Ipv4Address | null {
+    return this.addresses[0]?.address ?? null;
+  }
+
+  has(address: Ipv4Address): boolean {
+    return this.addresses.some(own => own.address === address);
+  }
+
+  /** True for the limited broadcast and for that of a network on this interface. */
+  isBroadcast(address: Ipv4Address): boolean {
+    return address === LIMITED_BROADCAST || this.addresses.some(own => own.prefix < 31 && broadcastOf(own) === address);
+  }
+
+  /** The own address to speak from to `target`: of its network if there is one, else the first. */
+  sourceFor(target: Ipv4Address): Ipv4Address | null {
+    const near = this.addresses.find(own => inNetwork(target, own.address, own.prefix));
+    return near?.address ?? this.firstAddress;
+  }
+
+  /** Hands a frame to the device; false (and counted) if it is down or its ring is full. */
+  transmit(frame: Uint8Array): boolean {
+    if (!this.up || !this.device.transmit(frame)) {
+      this.counters.txDropped++;
+      return false;
+    }
+    this.counters.txPackets++;
+    this.counters.txBytes += frame.length;
+    for (const tap of this.#taps) tap(this, 'out', frame);
+    return true;
+  }
+
+  /** Counts a frame that came in; false if the interface is down. */
+  received(frame: Uint8Array): boolean {
+    if (!this.up) {
+      this.counters.rxDropped++;
+      return false;
+    }
+    this.counters.rxPackets++;
+    this.counters.rxBytes += frame.length;
+    for (const tap of this.#taps) tap(this, 'in', frame);
+    return true;
+  }
+}
+
+/** As on Linux. */
+export const LOOPBACK_MTU = 65536;
+/** Frames under way through loopback, at most (Linux: netdev_max_backlog). */
+const LOOPBACK_QUEUE = 1000;
+
+/** What is sent through it comes in again, as an event of its own. */
+export class LoopbackDevice implements NetDevice {
+  readonly name = 'lo';
+  readonly mac = 0;
+  readonly mtu = LOOPBACK_MTU;
+  #queue: Uint8Array[] = [];
+  readonly #platform: NetPlatform;
+  readonly #deliver: (frame: Uint8Array) => void;
+
+  constructor(platform: NetPlatform, deliver: (frame: Uint8Array) => void) {
+    this.#platform = platform;
+    this.#deliver = deliver;
+  }
+
+  transmit(frame: Uint8Array): boolean {
+    if (this.#queue.length >= LOOPBACK_QUEUE) return false;
+    this.#queue.push(frame);
+    if (this.#queue.length === 1) this.#platform.at(this.#platform.now(), () => this.#drain());
+    return true;
+  }
+
+  #drain(): void {
+    const frames = this.#queue;
+    this.#queue = [];
+    for (const frame of frames) this.#deliver(frame);
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * What a network stack is given from outside: time, chance, and devices that carry frames.
+ *
+ * Always holds: the stack has no other source of time or chance, so what it does follows from these and from the calls made on it.
+ */
+
+/** An IPv4 address as an unsigned 32-bit number: 10.1.2.3 is 0x0a010203. */
+export type Ipv4Address = number;
+/** A MAC address as an unsigned 48-bit number. */
+export type MacAddress = number;
+/** A time or a duration in cycles of the reference clock. */
+export type Cycles = number;
+
+export interface NetPlatform {
+  /** Cycles of the reference clock in a second. */
+  readonly hertz: number;
+  now(): Cycles;
+  /** Calls `act` once at `time` (at once after the running event, if that is past). Returns how to call it off. */
+  at(time: Cycles, act: () => void): () => void;
+  /** The next unsigned 32-bit number of a seeded generator. */
+  random(): number;
+}
+
+export interface NetDevice {
+  readonly name: string;
+  readonly mac: MacAddress;
+  /** Largest IP packet in bytes. */
+  readonly mtu: number;
+  /** Takes a whole Ethernet frame, without its check sequence, that nobody writes to from now on. False: the ring is full. */
+  transmit(frame: Uint8Array): boolean;
+}
