@@ -128,7 +128,7 @@ export class FileSystems {
 
   /** A place for the kernel's own work at the root, as user 0. */
   kernelCaller(): Caller {
-    return { fs: this.rootContext(), credentials: SUPERUSER, io: { pid: 0, tid: 0, shield: 0 } };
+    return { fs: this.rootContext(), credentials: SUPERUSER, io: { pid: 0, tid: 0, uid: 0, gid: 0, shield: 0 } };
   }
 
   rootContext(): FsContext {

@@ -15,6 +15,9 @@ import type { Dentry } from './vfs.ts';
 export interface IoContext {
   readonly pid: Pid;
   readonly tid: Pid;
+  /** Real user and group, as a message's credentials show them. */
+  readonly uid: number;
+  readonly gid: number;
   /** Which of the terminal's stop signals the caller blocks or ignores: SHIELD_TTIN | SHIELD_TTOU. */
   readonly shield: number;
 }

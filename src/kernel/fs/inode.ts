@@ -9,6 +9,7 @@ import { S } from '../abi/stat.ts';
 import type { KernelId, Maybe } from '../types.ts';
 import type { Timestamp } from './clock.ts';
 import type { IoContext, OpenFile } from './file.ts';
+import type { SocketLink } from './socket/socket.ts';
 
 export type InodeKind = 'file' | 'directory' | 'symlink' | 'pipe' | 'socket' | 'character' | 'block';
 
@@ -50,6 +51,8 @@ export interface NewInode {
   readonly rdev: number;
   /** Where a symbolic link points. */
   readonly target: string;
+  /** The socket that a socket's inode is the name of. */
+  readonly socket?: SocketLink;
 }
 
 export interface DirectoryEntry {
@@ -113,6 +116,9 @@ export interface Inode {
   open(flags: number, io: IoContext): Maybe<OpenFile>;
   /** A nameless regular file in this directory (O_TMPFILE). */
   createNameless(made: NewInode): Maybe<Inode>;
+
+  /** The socket that it is, or was, the name of; null when it never was. */
+  socket(): Maybe<SocketLink | null>;
 }
 
 const KINDS: Readonly<Record<number, InodeKind>> = {
@@ -179,6 +185,9 @@ export abstract class BaseInode implements Inode {
   }
   createNameless(_made: NewInode): Maybe<Inode> {
     throw this.#notHere(E.OPNOTSUPP);
+  }
+  socket(): Maybe<SocketLink | null> {
+    return null;
   }
 
   #notHere(errno: number): Errno {

@@ -140,6 +140,12 @@ export class FsLab implements FsServices {
   openRemoteTerminal(): null {
     return null;
   }
+  farPort(): never {
+    throw new Errno(E.HOSTDOWN);
+  }
+  farNames(): null {
+    return null;
+  }
 
   readonly jobs = {
     groupOf: (pid: number): number => this.sessions.get(pid)?.group ?? 0,

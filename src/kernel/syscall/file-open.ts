@@ -13,7 +13,7 @@ import type { TmpFs } from '../fs/tmpfs/tmpfs.ts';
 import { u32At } from '../fs/bytes.ts';
 import { settle, type Blocking, type Maybe } from '../types.ts';
 import type { SyscallContext } from './context.ts';
-import { addFile, callerOf, descriptorLimit, fileOf, holding, int, ioOf, pathAt, startAt, unsigned } from './file-common.ts';
+import { addFile, addPair, callerOf, descriptorLimit, fileOf, holding, int, ioOf, pathAt, startAt, unsigned } from './file-common.ts';
 
 export function openat(ctx: SyscallContext, dirfd: number, path: number, flags: number, mode: number): Maybe<number> {
   return openPath(ctx, dirfd, pathAt(ctx, path), unsigned(flags), unsigned(mode));
@@ -185,21 +185,8 @@ export function ioctl(ctx: SyscallContext, fd: number, command: number, argument
 export function pipe2(ctx: SyscallContext, address: number, flags: number): Maybe<number> {
   if (unsigned(flags) & ~(O.CLOEXEC | O.NONBLOCK | O.DIRECT)) throw new Errno(E.INVAL);
   ctx.user.check(address, 8, true);
-  const closeOnExec = (flags & O.CLOEXEC) !== 0;
-  const { files } = ctx.process;
-  const limit = descriptorLimit(ctx);
   const ends = makePipe(ctx.services, ctx.vfs.newAnonymous(), flags & O.NONBLOCK);
-  const fds: number[] = [];
-  try {
-    for (const end of ends) fds.push(files.add(end, closeOnExec, limit));
-  } catch (error) {
-    for (const fd of fds) files.take(fd);
-    for (const end of ends) end.release();
-    throw error;
-  }
-  ctx.user.setU32(address, fds[0] as number);
-  ctx.user.setU32(address + 4, fds[1] as number);
-  return 0;
+  return addPair(ctx, ends, (flags & O.CLOEXEC) !== 0, address);
 }
 
 export function eventfd2(ctx: SyscallContext, initial: number, flags: number): Maybe<number> {

@@ -7,6 +7,7 @@ import * as io from './file-io.ts';
 import * as names from './file-name.ts';
 import * as open from './file-open.ts';
 import * as poll from './file-poll.ts';
+import { SOCKET_CALLS } from './socket.ts';
 
 const full = (name: string, handler: SyscallHandler): CallRow => ({ name, handler, support: 'full' });
 const partial = (name: string, handler: SyscallHandler, missing: string): CallRow => ({ name, handler, support: 'partial', missing });
@@ -93,6 +94,7 @@ export const FILE_CALLS: Readonly<Record<number, CallRow>> = {
   84: full('sync_file_range', io.fsync),
   88: full('utimensat', attributes.utimensat),
   166: full('umask', names.umask),
+  ...SOCKET_CALLS,
   213: full('readahead', io.fsync),
   223: full('fadvise64', io.fadvise64),
   267: full('syncfs', io.fsync),
