@@ -82,10 +82,10 @@ export abstract class UnixSocket extends BaseFile implements Socket, UnixPort {
 
   /** How a call waits that was asked to do so in this manner. */
   protected manner({ flags, deadline }: Manner, timeout: number): Manner {
-    const { now, hertz } = this.domain.services;
+    const { services } = this.domain;
     return {
       flags: flags | (this.nonblocking ? MSG.DONTWAIT : 0),
-      deadline: Math.min(deadline, this.options.deadline(timeout, now(), hertz)),
+      deadline: Math.min(deadline, this.options.deadline(timeout, services.now(), services.hertz)),
     };
   }
 
