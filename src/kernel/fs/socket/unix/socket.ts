@@ -26,8 +26,10 @@ import { SOCKET_DEVICE, type UnixDomain, type UnixPort } from './domain.ts';
 export abstract class UnixSocket extends BaseFile implements Socket, UnixPort {
   readonly kind: FileKind = 'socket';
   readonly socket: SocketKind;
-  /** '' until it is bound. */
+  /** '' until it is bound; an accepted socket has its listener's. */
   name = '';
+  /** The abstract name that goes with it. */
+  #entry: string | null = null;
   readonly options = new SocketOptions();
   protected readonly changed = new WaitQueue();
   readonly #queues: readonly WaitQueue[] = [this.changed];
@@ -62,8 +64,8 @@ export abstract class UnixSocket extends BaseFile implements Socket, UnixPort {
 
   protected override closed(): Maybe<void> {
     this.domain.living.delete(this.socket.ino);
-    const key = abstractKey(this.socket.type, this.name);
-    return after(this.ended(), () => (key === null ? undefined : this.domain.names.unlink(key)));
+    const entry = this.#entry;
+    return after(this.ended(), () => (entry === null ? undefined : this.domain.names.unlink(entry)));
   }
   /** The last reference is gone: connections and messages go. */
   protected abstract ended(): Maybe<void>;
@@ -73,6 +75,7 @@ export abstract class UnixSocket extends BaseFile implements Socket, UnixPort {
   bind(name: SocketName): Maybe<void> {
     if (this.name !== '') throw new Errno(E.INVAL);
     this.name = name.data;
+    this.#entry = abstractKey(this.socket.type, name.data);
   }
   ownName(): string {
     return this.name;
