@@ -394,7 +394,7 @@ export class Kernel {
   releaseFiles(process: Process): Blocking<void>[] {
     return process.files
       .closeAll()
-      .map(file => file.release())
+      .map(file => process.files.release(file))
       .filter(release => isBlocking(release));
   }
   shareFiles(files: Process['files']): void {

@@ -1,4 +1,4 @@
-/* Unix-domain sockets: streams, packets and datagrams, names, what poll and epoll say, broken connections, descriptors in messages. */
+/* Unix-domain sockets: streams, packets and datagrams, names, what poll says, broken connections, descriptors in messages. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,7 +9,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -475,28 +474,7 @@ static void waits(void)
 	       option(pair[0], SO_PROTOCOL));
 	setsockopt(pair[0], SOL_SOCKET, SO_REUSEADDR, &size, sizeof size);
 	printf("set: %d, unknown: %d\n", option(pair[0], SO_REUSEADDR), option(pair[0], 999));
-
-	struct {
-		unsigned events;
-		unsigned long data;
-	} wanted = { 0x80000000 | POLLIN | POLLRDHUP, 7 }, got[2];
-	int set = syscall(SYS_epoll_create1, 0);
-	syscall(SYS_epoll_ctl, set, 1, pair[0], &wanted);
-	printf("epoll: %ld", syscall(SYS_epoll_pwait, set, got, 2, 0, 0, 8));
-	if (fork() == 0) {
-		usleep(10000);
-		write(pair[1], "wake", 4);
-		_exit(0);
-	}
-	printf(", %ld", syscall(SYS_epoll_pwait, set, got, 2, 5000, 0, 8));
-	printf(" %x %lu, edge: %ld\n", got[0].events, got[0].data, syscall(SYS_epoll_pwait, set, got, 2, 0, 0, 8));
-	wait(0);
-	struct pollfd two[] = { { pair[0], POLLIN, 0 }, { pair[1], POLLIN, 0 } };
-	printf("poll: %d %x %x\n", poll(two, 2, 1000), two[0].revents, two[1].revents);
 	close(pair[1]);
-	printf("hung up: %ld", syscall(SYS_epoll_pwait, set, got, 2, 1000, 0, 8));
-	printf(" %x\n", got[0].events);
-	close(set);
 	close(pair[0]);
 }
 

@@ -133,6 +133,7 @@ export class Vfs {
   #nextMount = 1;
   #nextDevice = 16;
   #nextAnonymous = 1;
+  #nextLockHolder = 1;
 
   constructor(readonly services: FsServices) {
     this.unix = new UnixDomain(services);
@@ -148,6 +149,11 @@ export class Vfs {
   /** A device number for a file system that has no device. */
   newDevice(): number {
     return this.#nextDevice++;
+  }
+
+  /** A name for an open file that holds locks, unlike that of any other in the image. */
+  newLockHolder(): string {
+    return `file ${this.services.kernel}/${this.#nextLockHolder++}`;
   }
 
   /** An inode number for a pipe or another file without a name. */

@@ -23,6 +23,7 @@ import {
   type InodeKind,
   type NewInode,
 } from '../fs/inode.ts';
+import type { Lock, LockRequest } from '../fs/lock.ts';
 import { isSocket, type SocketKind, type SocketLink } from '../fs/socket/socket.ts';
 import type { UnixPort } from '../fs/socket/unix/domain.ts';
 import type { Vfs } from '../fs/vfs.ts';
@@ -114,6 +115,7 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
       result(inode(o).createNameless(made as unknown as NewInode), found => ({ value: f.inodeRef(found) as unknown as Json })),
   ],
   ['socket', (_f, o) => plain(inode(o).socket())],
+  ['lock', (_f, o, [request]) => plain(inode(o).lock(request as unknown as LockRequest))],
   // On open files.
   ['fileRetain', (f, o) => ({ value: f.share(file(o)) as unknown as Json })],
   ['setFlags', (_f, o, [flags]) => plain(file(o).setFlags(flags as number))],
@@ -145,6 +147,7 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
   ['fileSetAttributes', (_f, o, [change]) => plain(file(o).setAttributes(change as unknown as AttributeChange))],
   ['fileTruncate', (_f, o, [size]) => plain(file(o).truncate(size as number))],
   ['allocate', (_f, o, [mode, offset, length]) => plain(file(o).allocate(mode as number, offset as number, length as number))],
+  ['fileLock', (_f, o, [request]) => plain(file(o).lock(request as unknown as LockRequest))],
   ['fileStatus', (_f, o) => plain(file(o).status())],
   ['pin', (_f, o, [first, count]) => pinning(file(o), first as number, Math.min(PIN_MAX, count as number))],
   ...SOCKET_OPERATIONS,
@@ -161,7 +164,9 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
 const NUMBERS = new Map(OPERATIONS.map(([name], number) => [name, number]));
 /** Operations in which the owner may sleep for long: a signal to the asker ends them. */
 const SLEEPING = new Set(
-  ['read', 'write', 'open', 'ioctl', 'accept', 'connect', 'send', 'receive', 'dial', 'deliver'].map(name => NUMBERS.get(name) as number),
+  ['read', 'write', 'open', 'ioctl', 'lock', 'fileLock', 'accept', 'connect', 'send', 'receive', 'dial', 'deliver'].map(
+    name => NUMBERS.get(name) as number,
+  ),
 );
 
 function* reading(count: number, read: (target: Uint8Array) => Maybe<number>): Blocking<Result> {
@@ -587,5 +592,8 @@ export class RemoteInode extends BaseInode {
   }
   override socket(): Blocking<SocketLink | null> {
     return this.#ask('socket');
+  }
+  override lock(request: LockRequest): Blocking<Lock | null> {
+    return this.#ask('lock', request as unknown as Json);
   }
 }

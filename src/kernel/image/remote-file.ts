@@ -3,6 +3,7 @@ import { E, Errno } from '../abi/errno.ts';
 import { O } from '../abi/fcntl.ts';
 import { BaseFile, type FileKind, type IoContext } from '../fs/file.ts';
 import type { AttributeChange, Attributes, DirectoryEntry, FileSystemStatus, Inode } from '../fs/inode.ts';
+import type { Lock, LockRequest } from '../fs/lock.ts';
 import type { Kernel } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pfn, WaitQueue } from '../types.ts';
@@ -147,6 +148,9 @@ export class RemoteFile extends BaseFile {
   }
   override allocate(mode: number, offset: number, length: number): Blocking<void> {
     return this.ask('allocate', [mode, offset, length]);
+  }
+  override lock(request: LockRequest): Blocking<Lock | null> {
+    return this.ask('fileLock', [request as unknown as Json]);
   }
   override status(): Blocking<FileSystemStatus> {
     return this.ask('fileStatus', []);

@@ -80,10 +80,14 @@ export class SocketOptions {
 
   /** When a wait that begins now ends by SO_RCVTIMEO or SO_SNDTIMEO. */
   deadline(name: number, now: Cycles, hertz: number): Cycles {
-    const value = this.get(SOL_SOCKET, name);
-    const cycles = Math.ceil((u64At(value) + u64At(value, 8) / 1e6) * hertz);
-    return cycles === 0 ? Number.POSITIVE_INFINITY : now + cycles;
+    return now + timeoutCycles(this.get(SOL_SOCKET, name), hertz);
   }
+}
+
+/** How long a timeout's option lets wait: Infinity when it is zero. */
+export function timeoutCycles(value: Uint8Array, hertz: number): Cycles {
+  const cycles = Math.ceil((u64At(value) + u64At(value, 8) / 1e6) * hertz);
+  return cycles === 0 ? Number.POSITIVE_INFINITY : cycles;
 }
 
 export function credentialBytes({ pid, uid, gid }: { pid: number; uid: number; gid: number }): Uint8Array {
