@@ -8,7 +8,7 @@ import { E, Errno } from '../../../abi/errno.ts';
 import { IOCTL } from '../../../abi/ioctl.ts';
 import { POLL } from '../../../abi/poll.ts';
 import { MSG, SHUT, SO, SOCK } from '../../../abi/socket.ts';
-import { type Blocking, type Maybe, sleep, WaitQueue } from '../../../types.ts';
+import { type Blocking, type Maybe, sleep, WaitQueue, type WakeReason } from '../../../types.ts';
 import { setU32 } from '../../bytes.ts';
 import { transferCost } from '../../costs.ts';
 import type { IoContext } from '../../file.ts';
@@ -107,31 +107,35 @@ export class ChannelEnd implements Conduit {
   }
 
   *#receive(count: number, { flags, deadline }: Manner): Blocking<Received> {
-    const { from } = this;
-    const whole = this.#streams && (flags & MSG.WAITALL) !== 0 && (flags & MSG.PEEK) === 0;
+    const all = this.#streams && (flags & MSG.WAITALL) !== 0 && (flags & (MSG.PEEK | MSG.DONTWAIT)) === 0;
     let got: Taken | null = null;
     for (;;) {
-      const more = this.#take(count - (got?.length ?? 0), flags);
-      if (more !== null) {
-        got = got === null ? more : { ...more, bytes: Uint8Array.from([...got.bytes, ...more.bytes]), length: got.length + more.length };
+      const wanted: number = count - (got?.length ?? 0);
+      const least = all ? wanted : 1;
+      let reason: WakeReason = 'woken';
+      while (reason === 'woken' && !this.#isReady(least)) {
+        if (flags & MSG.DONTWAIT) throw new Errno(E.AGAIN);
+        reason = yield* sleep(this.queues, { deadline });
       }
-      if (got !== null && (!whole || got.length >= count || got.files.length > 0)) return got;
-      const stop = got === null ? this.#takeError() : this.#error;
-      if (stop !== 0) {
+      // Nothing was taken yet: the call can be made again.
+      if (reason === 'interrupted' && got === null && !this.#isReady(least)) throw new Errno(E.RESTARTSYS);
+      const taken = this.#take(wanted, flags);
+      if (taken === null) {
         if (got !== null) return got;
-        throw new Errno(stop);
-      }
-      if (from.ended) return got ?? NOTHING;
-      if (flags & MSG.DONTWAIT) {
-        if (got !== null) return got;
+        this.#throwError();
+        if (this.from.ended) return NOTHING;
         throw new Errno(E.AGAIN);
       }
-      const reason = yield* sleep(this.queues, { deadline });
-      if (reason !== 'woken' && from.count === 0) {
-        if (got !== null) return got;
-        throw new Errno(reason === 'timeout' ? E.AGAIN : E.RESTARTSYS);
-      }
+      got = got === null ? taken : { ...taken, bytes: Uint8Array.from([...got.bytes, ...taken.bytes]), length: got.length + taken.length };
+      if (!all || got.length >= count || got.files.length > 0 || reason !== 'woken') return got;
     }
+  }
+
+  /** Whether a receiver of `wanted` bytes need not wait: they are there, or will never be, or no more of them fit. */
+  #isReady(wanted: number): boolean {
+    const { from } = this;
+    if (from.ended || this.#error !== 0) return true;
+    return from.count > 0 && (wanted <= 1 || from.waiting(false) >= wanted || !from.hasRoom);
   }
 
   #take(count: number, flags: number): Taken | null {
