@@ -517,9 +517,37 @@ static void crowd(void)
 	close(listening);
 }
 
-int main(void)
+/* To be run in two places: one serves a client a descriptor to read from, the other is that client. */
+static int serve(const char *path)
+{
+	int listening = server(SOCK_STREAM, path, 1), pipes[2], fd = accept(listening, 0, 0);
+	struct ucred who = { 0, 0, 0 };
+	socklen_t size = sizeof who;
+	pipe(pipes);
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
+	send_fds(fd, pipes, 1, "here");
+	int got = snprintf(text, sizeof text, "%s, process %d", receive(fd, 5, MSG_WAITALL), who.pid);
+	write(pipes[1], text, got);
+	return 0;
+}
+
+static int ask(const char *path)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), fds[4], told;
+	char answer[100] = "";
+	if (connect_to(fd, path) < 0 || receive_fds(fd, fds, 1, 0, &told) != 1)
+		return printf("no answer: %s\n", strerror(errno)), 1;
+	write(fd, "hello", 5);
+	ssize_t got = read(fds[0], answer, sizeof answer - 1);
+	printf("%s by a pipe: %s, I am %d\n", text, got > 0 ? answer : strerror(errno), getpid());
+	return 0;
+}
+
+int main(int count, char **words)
 {
 	setvbuf(stdout, 0, _IONBF, 0);
+	if (count == 3)
+		return *words[1] == 's' ? serve(words[2]) : ask(words[2]);
 	unlink(PATH);
 	unlink(PATH "-2");
 	refusals();
