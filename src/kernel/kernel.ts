@@ -9,7 +9,7 @@ import type { PhysicalMemory } from '../machine/memory.ts';
 import { coreOf, type Topology } from '../machine/topology/topology.ts';
 import { E, Errno } from './abi/errno.ts';
 import { SI, SIG } from './abi/signal.ts';
-import type { BootParameters, ResolvedPlan } from './boot/parameters.ts';
+import type { BootParameters, MemoryRange, Partition, ResolvedPlan } from './boot/parameters.ts';
 import { KERNEL_COSTS, type KernelCost } from './costs.ts';
 import type { FileSystems } from './fs/file-system.ts';
 import { SHIELD_TTIN, SHIELD_TTOU, type IoContext } from './fs/file.ts';
@@ -18,8 +18,14 @@ import type { Vfs } from './fs/vfs.ts';
 import { Image } from './image/image.ts';
 import { Log } from './log.ts';
 import { M } from './message/catalog.ts';
-import { CAUSE_NONE, Messenger } from './message/messenger.ts';
+import { Messenger } from './message/messenger.ts';
+import { TRANSPORTS } from './message/settings.ts';
+import { messageLatency } from './message/latency.ts';
 import { windowBytes } from './message/window.ts';
+import { Control } from './partition/control.ts';
+import { Ledger } from './partition/ledger.ts';
+import { Lifecycle } from './partition/lifecycle.ts';
+import { kernelsMax, MachineMap } from './partition/map.ts';
 import { Migration } from './migrate/migration.ts';
 import type { MmServices } from './mm/address-space.ts';
 import { FrameUse } from './mm/frame-use.ts';
@@ -41,7 +47,17 @@ import { type ProcessRecord, Records } from './task/record.ts';
 import { type Process, Task } from './task/task.ts';
 import { KernelFiber } from './task/fiber.ts';
 import { TraceKind } from './trace.ts';
-import { type Blocking, type CoreId, type Cycles, isBlocking, type KernelId, type Maybe, type Pid, type WakeReason } from './types.ts';
+import {
+  type Blocking,
+  type CoreId,
+  type Cycles,
+  isBlocking,
+  type KernelId,
+  type Maybe,
+  PAGE_SIZE,
+  type Pid,
+  type WakeReason,
+} from './types.ts';
 
 /** What a call gives that has set the registers itself (execve, rt_sigreturn): they are left as they are. */
 export const REGISTERS_SET = Number.MIN_SAFE_INTEGER;
@@ -53,7 +69,12 @@ export type KernelState = (typeof KernelState)[keyof typeof KernelState];
 export class Kernel {
   readonly id: KernelId;
   readonly parameters: BootParameters;
-  readonly plan: ResolvedPlan;
+  readonly plan: Pick<ResolvedPlan, 'mode'>;
+  /** Who owns what, as far as this kernel has been told. */
+  readonly map: MachineMap;
+  readonly ledger: Ledger;
+  readonly lifecycle: Lifecycle;
+  readonly control: Control;
   readonly platform: Platform;
   readonly memory: PhysicalMemory;
   readonly processor: Processor;
@@ -61,7 +82,10 @@ export class Kernel {
   readonly hertz: number;
   readonly frames: FrameUse;
   readonly mm: MmServices;
-  readonly cores: readonly Core[];
+  /** The first is the one that interrupts from outside reach. */
+  readonly cores: Core[];
+  /** Own cores that are not in use. */
+  readonly offline: Core[] = [];
   /** The core that acts now. */
   core: Core;
   readonly events = new EventQueue();
@@ -97,11 +121,13 @@ export class Kernel {
   /** Other kernels that have checked in. */
   readonly #peers = new Set<KernelId>();
   #seed: number;
+  readonly #latencies = new Map<KernelId, Cycles>();
 
   constructor(parameters: BootParameters, platform: Platform) {
     this.parameters = parameters;
     this.id = parameters.kernel;
     this.plan = parameters.plan;
+    this.map = new MachineMap(parameters.plan.partitions);
     this.platform = platform;
     this.memory = platform.memory;
     this.processor = platform.processor;
@@ -110,7 +136,7 @@ export class Kernel {
     this.#seed = (parameters.seed ^ Math.imul(this.id + 1, 0x9e3779b1)) >>> 0 || 1;
     this.logBook = new Log(this.hertz);
     const partition = this.partition;
-    const window = windowBytes(this.plan.partitions.length);
+    const window = windowBytes(kernelsMax(this.topology.cores.length));
     const ranges = partition.memory.map((range, i) => (i === 0 ? { ...range, bytes: range.bytes - window } : range));
     this.frames = new FrameUse(new FrameAllocator(ranges), pfn => this.image.returnFrame(pfn));
     this.mm = {
@@ -121,6 +147,7 @@ export class Kernel {
       charge: work => this.charge(this.cost(work === 'zero' ? 'pageZero' : work === 'copy' ? 'pageCopy' : 'mapPage')),
     };
     this.cores = partition.cores.map(id => new Core(id, platform.hart(id), coreOf(this.topology, id).node, 0));
+    for (const { hart } of this.cores) hart.reset();
     this.core = this.serviceCore;
     this.scheduler = new Scheduler(this);
     this.records = new Records({
@@ -131,13 +158,16 @@ export class Kernel {
     this.origins = new Origins(this);
     this.messages = new Messenger(this);
     this.image = new Image(this);
+    this.lifecycle = new Lifecycle(this);
+    this.ledger = new Ledger(this);
+    this.control = new Control(this);
     this.migration = new Migration(this);
     this.calls = new CallTable(this);
   }
 
-  get partition(): BootParameters['plan']['partitions'][number] {
-    const partition = this.plan.partitions[this.id];
-    if (partition === undefined) throw new Error(`the plan has no kernel ${this.id}`);
+  get partition(): Partition {
+    const partition = this.map.of(this.id);
+    if (partition === undefined) throw new Error(`kernel ${this.id} has no share`);
     return partition;
   }
   /** The core that interrupts from outside reach. */
@@ -172,7 +202,19 @@ export class Kernel {
     }
   }
   latencyTo(peer: KernelId): Cycles {
-    return this.platform.latency[peer] as number;
+    let latency = this.#latencies.get(peer);
+    if (latency === undefined) {
+      const theirs = this.map.of(peer)?.cores[0];
+      // Of one that has no core there is nothing to be heard: any latency will do.
+      latency = messageLatency(
+        this.topology,
+        this.serviceCore.id,
+        theirs ?? this.serviceCore.id,
+        TRANSPORTS[this.parameters.messages.transport],
+      );
+      this.#latencies.set(peer, latency);
+    }
+    return latency;
   }
   /** 32 bits of this kernel's random stream (xorshift32, Marsaglia 2003), a function of the seed. */
   random(): number {
@@ -203,6 +245,21 @@ export class Kernel {
     this.trace(TraceKind.KernelState, state, by, this.cores.length, this.frames.own.total);
   }
 
+  /** Whether its cores do anything. */
+  get isRunning(): boolean {
+    return this.state === KernelState.Booting || this.state === KernelState.Up || this.state === KernelState.Off;
+  }
+  /** Somebody's cores are others than before. */
+  sharesChanged(): void {
+    this.#latencies.clear();
+  }
+  traceCore(core: CoreId, comes: boolean): void {
+    this.trace(TraceKind.CoreOwner, core, comes ? 1 : 0, 0, 0);
+  }
+  traceMemory({ base, bytes, node }: MemoryRange, comes: boolean): void {
+    this.trace(TraceKind.MemoryOwner, base / PAGE_SIZE, bytes / PAGE_SIZE, node, comes ? 1 : 0);
+  }
+
   // --- peers -----------------------------------------------------------------------------------------------------------------
 
   isPeer(kernel: KernelId): boolean {
@@ -218,16 +275,18 @@ export class Kernel {
   removePeer(kernel: KernelId): void {
     this.#peers.delete(kernel);
     this.messages.peerGone(kernel);
+    this.image.peerGone(kernel);
+    this.migration.peerGone(kernel);
   }
-  /** Whether a message is to be handled: a kernel that is off hears only STARTUP and who checks in. */
-  accepts(_from: KernelId, type: number): boolean {
-    return this.state === KernelState.Up || this.state === KernelState.Booting || type === M.STARTUP.type || type === M.CHECKIN.type;
+  /** Whether a message is to be handled: one of a peer, or of who is about to become one. */
+  accepts(from: KernelId, type: number): boolean {
+    return this.#peers.has(from) || type === M.CHECKIN.type;
   }
 
   // --- fibers ----------------------------------------------------------------------------------------------------------------
 
   /** Runs kernel work that blocks, on nobody's behalf. */
-  spawn(work: Blocking<unknown>, cause: number = CAUSE_NONE): KernelFiber {
+  spawn(work: Blocking<unknown>, cause: number = this.messages.cause): KernelFiber {
     return new KernelFiber(this, work, cause);
   }
   /** Runs what is left of something that nobody waits for. */
@@ -445,9 +504,9 @@ export class Kernel {
       this.platform.programEnded(this.now, status);
       return;
     }
-    if (record.pid === ((this.id << 15) | 1) && this.parameters.exec === null) {
+    if (record.pid === ((this.id << 15) | 1) && this.parameters.exec?.kernel !== this.id) {
       this.log(0, `Kernel panic - not syncing: init is gone (status ${status})`);
-      this.setState(KernelState.Panicked);
+      this.at(this.now, () => this.lifecycle.stop(KernelState.Panicked));
     }
   }
 

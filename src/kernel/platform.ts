@@ -5,6 +5,8 @@
  */
 import type { Hart, Processor } from '../machine/hart/hart.ts';
 import type { PhysicalMemory } from '../machine/memory.ts';
+import type { StartRequest } from '../machine/start-cells.ts';
+import type { NodeRange } from '../machine/layout.ts';
 import type { Topology } from '../machine/topology/topology.ts';
 import type { CoreId, Cycles, KernelId } from './types.ts';
 import type { TraceKind } from './trace.ts';
@@ -12,14 +14,18 @@ import type { TraceKind } from './trace.ts';
 export interface Platform {
   readonly memory: PhysicalMemory;
   readonly topology: Topology;
+  /** Memory of each node. */
+  readonly nodes: readonly NodeRange[];
   readonly processor: Processor;
   hart(core: CoreId): Hart;
-  /** Least cycles that a message from this kernel takes to each (message/latency.ts); index = kernel id. */
-  readonly latency: readonly Cycles[];
   /** The archive that the first kernel's root file system is made of: bytes of a cpio (newc) archive. */
   readonly rootArchive: Uint8Array;
   /** A slot of `to`'s window was written; its interrupt arrives at `arrival`. Returns the time before which no answer can come back. */
   sent(to: KernelId, arrival: Cycles): Cycles;
+  /** Starts the first core of a kernel that is off; its parameters (JSON) lie in memory. Returns as `sent` does. */
+  start(kernel: KernelId, address: number, bytes: number, arrival: Cycles): Cycles;
+  /** The last such request for this kernel. */
+  startRequest(): StartRequest | null;
   /** Appends one record to the trace of this replica. */
   trace(time: Cycles, kind: TraceKind, core: CoreId, a: number, b: number, c: number, d: number): void;
   /** Bytes that came out of a device with a wire to the outside: 0 the console, 1 and 2 the standard output and error of `exec`. */

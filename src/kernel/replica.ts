@@ -6,10 +6,12 @@
  */
 import type { BootParameters, ReplicaInput } from './boot/parameters.ts';
 import type { Platform } from './platform.ts';
-import type { Cycles } from './types.ts';
+import type { Cycles, KernelId } from './types.ts';
 
 export interface Replica {
   readonly kernel: number;
+  /** How many it has. */
+  readonly cores: number;
   /** Looks for messages that other kernels have written since the last look. No virtual effect. To be called before nextTime and run. */
   collect(): void;
   /** Earliest time at which this replica will do anything by itself; Infinity while it is off or idle. */
@@ -20,4 +22,5 @@ export interface Replica {
   input(time: Cycles, input: ReplicaInput): void;
 }
 
-export type ReplicaFactory = (parameters: BootParameters, platform: Platform) => Replica;
+/** @param firmware what the kernel is told when the power is switched on; null: another kernel starts it */
+export type ReplicaFactory = (kernel: KernelId, firmware: BootParameters | null, platform: Platform) => Replica;

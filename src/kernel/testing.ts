@@ -11,9 +11,12 @@ import { memoryMap } from '../machine/layout.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import type { Topology } from '../machine/topology/topology.ts';
 import { object } from '../machine/topology/tree.ts';
-import type { ReplicaInput, ResolvedPlan } from './boot/parameters.ts';
+import { StartCells } from '../machine/start-cells.ts';
+import type { BootParameters, ReplicaInput, ResolvedPlan } from './boot/parameters.ts';
 import { createReplica } from './boot/start.ts';
-import { latencyTable } from './message/latency.ts';
+import { latencyBounds } from './message/latency.ts';
+import { DEFAULT_MESSAGES, type MessageSettings } from './message/settings.ts';
+import { kernelsMax } from './partition/map.ts';
 import type { Platform } from './platform.ts';
 import type { Replica } from './replica.ts';
 
@@ -24,6 +27,7 @@ export interface LabOptions {
   readonly migrateEvery?: number;
   readonly archive: Uint8Array;
   readonly seed?: number;
+  readonly messages?: MessageSettings;
 }
 
 /** One node and no caches to speak of. */
@@ -60,12 +64,12 @@ export class KernelLab {
   status: number | null = null;
   records = 0;
   readonly trace: (readonly number[])[] = [];
-  readonly #latency: readonly (readonly number[])[];
+  readonly #least: number;
   /** Two 32-bit halves of a running hash of all trace records. */
   #hash = [0x811c9dc5, 0x1b873593];
   #limit = 0;
 
-  constructor({ cores = 1, kernels = 1, exec, migrateEvery = 0, archive, seed = 1 }: LabOptions) {
+  constructor({ cores = 1, kernels = 1, exec, migrateEvery = 0, archive, seed = 1, messages = DEFAULT_MESSAGES }: LabOptions) {
     const topology = flat(cores, kernels);
     const map = memoryMap(topology, (64 << 20) + kernels * (64 << 20));
     const memory = PhysicalMemory.create(map.bytes);
@@ -84,17 +88,27 @@ export class KernelLab {
         memory: [map.nodes[kernel] as (typeof map.nodes)[number]],
       })),
     };
-    this.#latency = latencyTable(topology, this.plan);
-    this.output = Array.from({ length: kernels }, () => ['', '', '', '', '']);
-    for (const { kernel } of this.plan.partitions) {
+    const cells = new StartCells(memory);
+    this.#least = latencyBounds(topology).least;
+    this.output = Array.from({ length: kernelsMax(cores) }, () => ['', '', '', '', '']);
+    const program =
+      exec === undefined
+        ? null
+        : { kernel: 0, path: exec[0] as string, argv: exec, env: ['PATH=/usr/bin:/bin', 'HOME=/root'], migrateEvery };
+    for (let kernel = 0; kernel < kernelsMax(cores); kernel++) {
       const platform: Platform = {
         memory,
         topology,
         processor,
         rootArchive: archive,
-        latency: this.#latency[kernel] as readonly number[],
+        nodes: map.nodes,
         hart: core => processor.hart(map.hartState(core)),
-        sent: (to, arrival) => arrival + ((this.#latency[to] as number[])[kernel] as number),
+        sent: (_to, arrival) => arrival + this.#least,
+        start: (other, address, bytes, arrival) => {
+          cells.request(other, address, bytes, arrival);
+          return arrival + this.#least;
+        },
+        startRequest: () => cells.read(kernel),
         trace: (time, kind, core, a, b, c, d) => {
           this.records++;
           for (const value of [time, kind, core, a, b, c, d]) this.#mix(kernel, value);
@@ -108,13 +122,18 @@ export class KernelLab {
           this.status = status;
         },
       };
-      const program =
-        exec !== undefined && kernel === 0
-          ? { path: exec[0] as string, argv: exec, env: ['PATH=/usr/bin:/bin', 'HOME=/root'], migrateEvery }
-          : null;
-      this.replicas.push(
-        createReplica({ kernel, plan: this.plan, seed, commandLine: 'console=ttyS0', exec: program, init: exec === undefined }, platform),
-      );
+      const firmware: BootParameters = {
+        kernel,
+        plan: this.plan,
+        by: kernel,
+        present: [],
+        seed,
+        caches: true,
+        messages,
+        exec: program,
+        init: exec === undefined,
+      };
+      this.replicas.push(createReplica(kernel, kernel === 0 ? firmware : null, platform));
     }
     this.input(0, { kind: 'power' });
   }
@@ -154,8 +173,7 @@ export class KernelLab {
       const time = next[least] as number;
       if (time >= this.#limit || stop()) return Math.min(time, this.#limit);
       let horizon = this.#limit;
-      for (const [j, other] of next.entries())
-        if (j !== least) horizon = Math.min(horizon, other + ((this.#latency[j] as number[])[least] as number));
+      for (const [j, other] of next.entries()) if (j !== least) horizon = Math.min(horizon, other + this.#least);
       (this.replicas[least] as Replica).run(horizon);
     }
   }

@@ -32,6 +32,12 @@ export const TraceKind = {
   MessageReceive: 11,
   /** 16 of the 64 bytes of the message sent just before, in a…d; four of them follow each MessageSend. */
   MessageBytes: 12,
+  /** A message is sent again, as nothing was heard of it. a: to << 16 | type, b: sequence. */
+  MessageResend: 13,
+  /** A slot does not hold what was sent: its checksum is wrong. a: from << 16, b: sequence. */
+  MessageBad: 14,
+  /** A fault that was asked for. a: kind (FaultKind), b, c: by kind. */
+  Fault: 15,
   /** A migration's step. a: pid, b: other kernel, c: step (see MigrateStep), d: count (areas, pages) or errno. */
   Migrate: 20,
   /** A page fault that a handler served. a: pid, b: virtual page number, c: 0 anonymous, 1 file, 2 copy on write, 3 refused; d: pfn. */
@@ -40,10 +46,16 @@ export const TraceKind = {
   MissingCall: 31,
   /** A signal is delivered. a: pid, b: signal, c: 0 default, 1 handler. */
   Signal: 32,
+  /** A core comes to this kernel or leaves it. a: core, b: 1 comes, 0 leaves. */
+  CoreOwner: 34,
+  /** Memory comes to this kernel or leaves it. a: first frame, b: frames, c: node, d: 1 comes, 0 leaves. */
+  MemoryOwner: 35,
   /** Frames in use now. a: free frames, b: all frames. */
   Memory: 33,
 } as const;
 export type TraceKind = (typeof TraceKind)[keyof typeof TraceKind];
+
+export const FaultKind = { MessageLost: 1, MessageCorrupted: 2, CoreStopped: 3, MemoryTaken: 4, Deaf: 5 } as const;
 
 export const MigrateStep = {
   Stopped: 0,

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { preset } from '../machine/topology/presets.ts';
-import { commandLine, PlanError, planText, rangesText, resolvePlan } from './plan.ts';
+import { DEFAULT_MESSAGES } from '../kernel/message/settings.ts';
+import { commandLine, rangesText } from '../kernel/boot/parameters.ts';
+import { PlanError, planText, resolvePlan } from './plan.ts';
 
 const opteron = preset('opteron-6274');
 const MEBIBYTE = 1 << 20;
@@ -126,7 +128,6 @@ it('whatever is accepted keeps what the file promises, and survives being writte
 
 it('says on the command line what Popcorn’s kernels were told', () => {
   const plan = resolvePlan('clustered', opteron);
-  const [first] = plan.partitions;
-  if (first === undefined) throw new Error('no kernel');
-  expect(commandLine(plan, first, true)).toMatch(/^console=ttyS0 present_mask=0-7 memmap=256M@0x[0-9a-f]+ /);
+  const parameters = { kernel: 0, plan, by: 0, present: [], seed: 1, caches: true, messages: DEFAULT_MESSAGES, exec: null, init: true };
+  expect(commandLine(parameters)).toMatch(/^console=ttyS0 present_mask=0-7 memmap=256M@0x[0-9a-f]+ /);
 });

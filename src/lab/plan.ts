@@ -4,6 +4,7 @@
  * Always holds for what comes out: every core is in at most one partition, every partition has a core and memory, no two pieces of memory
  * overlap, and a kernel's first piece is on a node of its own cores where it has one.
  */
+import { rangesText } from '../kernel/boot/parameters.ts';
 import type { MemoryRange, Partition, ResolvedPlan } from '../kernel/boot/parameters.ts';
 import { windowBytes } from '../kernel/message/window.ts';
 import { memoryMap } from '../machine/layout.ts';
@@ -135,21 +136,4 @@ export function planText(plan: ResolvedPlan, topology: Topology): string {
         `${rangesText(cores)}@${rangesText([...new Set(memory.map(range => topology.nodes[range.node]?.id ?? range.node))].sort((a, b) => a - b))}`,
     )
     .join(';');
-}
-
-export function rangesText(numbersUp: readonly number[]): string {
-  const parts: string[] = [];
-  for (let i = 0; i < numbersUp.length; ) {
-    let j = i;
-    while (numbersUp[j + 1] === (numbersUp[j] as number) + 1) j++;
-    parts.push(i === j ? String(numbersUp[i]) : `${numbersUp[i]}-${numbersUp[j]}`);
-    i = j + 1;
-  }
-  return parts.join(',');
-}
-
-/** What /proc/cmdline says, in the words of Popcorn's kernels. */
-export function commandLine(plan: ResolvedPlan, { cores, memory }: Partition, caches: boolean): string {
-  const memmap = memory.map(range => `memmap=${range.bytes >>> 20}M@0x${range.base.toString(16)}`).join(' ');
-  return `console=ttyS0 present_mask=${rangesText(cores)} ${memmap} popcorn_kernels=${plan.partitions.length} root=${plan.mode === 'single' ? 'popcornfs' : 'initramfs'}${caches ? '' : ' nocaches'}`;
 }

@@ -3,6 +3,7 @@
  * Both are JSON, carry a version, and are checked by a schema on their way in.
  */
 import * as v from 'valibot';
+import type { MessageSettings } from '../kernel/message/settings.ts';
 import type { ReplicaInput } from '../kernel/boot/parameters.ts';
 
 export interface Scenario {
@@ -18,6 +19,8 @@ export interface Scenario {
   readonly boot: readonly number[];
   /** False: loads and stores cost the same wherever they go. */
   readonly caches?: boolean;
+  /** How messages between kernels go, where it differs from what is usual (kernel/message/settings.ts). */
+  readonly messages?: Partial<MessageSettings>;
   /** A program in place of init on one kernel. */
   readonly exec: {
     readonly kernel: number;
@@ -96,6 +99,13 @@ const scenarioSchema = v.object({
   boot: v.pipe(v.array(kernel), v.maxLength(128)),
   exec: v.nullable(v.object({ kernel, argv: v.pipe(v.array(text), v.minLength(1)), env: v.array(text), migrateEvery: time })),
   caches: v.exactOptional(v.boolean()),
+  messages: v.exactOptional(
+    v.object({
+      transport: v.exactOptional(v.picklist(['memory', 'queue'])),
+      receive: v.exactOptional(v.picklist(['ipi', 'polling', 'adaptive'])),
+      order: v.exactOptional(v.picklist(['little', 'big'])),
+    }),
+  ),
   inputs: timed,
 });
 const recordingSchema = v.object({

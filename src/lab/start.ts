@@ -7,6 +7,7 @@
  */
 import type { BootParameters, ReplicaInput, ResolvedPlan } from '../kernel/boot/parameters.ts';
 import { KERNEL_COSTS } from '../kernel/costs.ts';
+import { DEFAULT_MESSAGES } from '../kernel/message/settings.ts';
 import { CELL } from '../kernel/sched/scheduler.ts';
 import { TRACE_RECORD_BYTES, TraceKind } from '../kernel/trace.ts';
 import type { Topology } from '../machine/topology/topology.ts';
@@ -15,7 +16,7 @@ import type { EngineKind } from '../world/protocol.ts';
 import { NEVER } from '../world/words.ts';
 import { type HostPort, World } from '../world/world.ts';
 import { machineOf } from './machine.ts';
-import { commandLine, resolvePlan } from './plan.ts';
+import { resolvePlan } from './plan.ts';
 import type { Recording, Scenario, TimedInput } from './scenario.ts';
 import type { Session, SessionListener, SessionStatus, Speed, StepKind } from './session.ts';
 import { TraceStore } from './trace-store.ts';
@@ -63,22 +64,21 @@ export async function startSession(source: Scenario | Recording, options: Sessio
   const hosts = options.isolated ? Math.max(1, Math.min(options.hosts, plan.partitions.length, HOSTS_MAX)) : 1;
   if (scenario.exec !== null && plan.partitions[scenario.exec.kernel] === undefined)
     throw new Error(`the plan has no kernel ${scenario.exec.kernel}`);
+  const { exec } = scenario;
   const kernels = plan.partitions.map(
-    (partition): BootParameters => ({
-      kernel: partition.kernel,
+    ({ kernel }): BootParameters => ({
+      kernel,
       plan,
+      by: kernel,
+      present: [],
       seed: scenario.seed,
-      commandLine: commandLine(plan, partition, scenario.caches ?? true),
-      init: scenario.exec === null,
+      caches: scenario.caches ?? true,
+      messages: { ...DEFAULT_MESSAGES, ...scenario.messages },
+      init: exec === null,
       exec:
-        scenario.exec?.kernel === partition.kernel
-          ? {
-              path: scenario.exec.argv[0] ?? '',
-              argv: scenario.exec.argv,
-              env: scenario.exec.env,
-              migrateEvery: scenario.exec.migrateEvery,
-            }
-          : null,
+        exec === null
+          ? null
+          : { kernel: exec.kernel, path: exec.argv[0] ?? '', argv: exec.argv, env: exec.env, migrateEvery: exec.migrateEvery },
     }),
   );
   const session = new RunningSession(source, scenario, topology, plan, { ...options, memoryLimit }, hosts);

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { M } from '../kernel/message/catalog.ts';
 import { encode } from '../kernel/message/codec.ts';
-import { FLAG, FRAGMENT_BYTES, HEADER_BYTES, MESSAGE_BYTES, writeHeader } from '../kernel/message/wire.ts';
+import { FLAG, FRAGMENT_BYTES, MESSAGE_BYTES, writeSlot } from '../kernel/message/wire.ts';
 import { TRACE_RECORD_BYTES, TraceKind } from '../kernel/trace.ts';
 import { TraceStore } from '../lab/trace-store.ts';
 import { describeMessage } from './message.ts';
@@ -15,7 +15,7 @@ function sent(type: number, payload: Uint8Array, from = 0): TraceStore {
     const part = payload.subarray(fragment * FRAGMENT_BYTES, (fragment + 1) * FRAGMENT_BYTES);
     const slot = new Uint8Array(MESSAGE_BYTES);
     const flags = (fragment === 0 ? FLAG.First : 0) | (fragment === count - 1 ? FLAG.Last : 0);
-    writeHeader(new DataView(slot.buffer), 0, {
+    const header = {
       type,
       from: 0,
       to: 1,
@@ -24,8 +24,8 @@ function sent(type: number, payload: Uint8Array, from = 0): TraceStore {
       length: part.length,
       fragment,
       cause: 0xff000000,
-    });
-    slot.set(part, HEADER_BYTES);
+    };
+    writeSlot({ u8: slot, view: new DataView(slot.buffer) }, 0, header, part);
     const records = new Uint8Array(5 * TRACE_RECORD_BYTES);
     const view = new DataView(records.buffer);
     for (let i = 0; i < 5; i++) view.setUint16(i * TRACE_RECORD_BYTES + 8, i === 0 ? TraceKind.MessageSend : TraceKind.MessageBytes, true);

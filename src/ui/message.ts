@@ -24,7 +24,7 @@ export function describeMessage(trace: TraceStore, row: MessageRow): Described {
   const whole = payloadOf(trace, row);
   if (whole === null) return { name, text: `fragment ${row.fragment}, ${row.length} bytes`, fragments: 0, fields: [] };
   try {
-    const payload: Payload<Fields> = decode(kind.fields, whole.bytes);
+    const payload: Payload<Fields> = decode(kind.fields, whole.bytes, ((row.bytes[3] ?? 0) & FLAG.BigEndian) === 0);
     const part = whole.fragments > 1 && row.fragment > 0 ? `fragment ${row.fragment + 1} of ${whole.fragments}: ` : '';
     return {
       name,
@@ -42,10 +42,17 @@ function payloadOf(trace: TraceStore, row: MessageRow): { bytes: Uint8Array; fra
   const flags = row.bytes[3] ?? 0;
   const own = (each: MessageRow): Uint8Array => each.bytes.subarray(HEADER_BYTES, HEADER_BYTES + each.length);
   if (flags & FLAG.First && flags & FLAG.Last) return { bytes: own(row), fragments: 1 };
+  // Urgent ones may stand between.
+  const isPart = (each: MessageRow): boolean => ((each.bytes[3] ?? 0) & FLAG.Urgent) === 0;
+  const inLane = (sequence: number): MessageRow | null => (sequence === row.sequence ? row : trace.inLane(row.from, row.to, sequence));
+  let first = row.sequence;
+  for (let each = inLane(first); each !== null && !(isPart(each) && each.fragment === 0); each = inLane(--first));
   const parts: Uint8Array[] = [];
-  for (let sequence = row.sequence - row.fragment; parts.length <= FRAGMENTS_MAX; sequence++) {
-    const each = sequence === row.sequence ? row : trace.inLane(row.from, row.to, sequence);
-    if (each === null || each.type !== row.type) return null;
+  for (let sequence = first; parts.length <= FRAGMENTS_MAX; sequence++) {
+    const each = inLane(sequence);
+    if (each === null) return null;
+    if (!isPart(each)) continue;
+    if (each.type !== row.type) return null;
     parts.push(own(each));
     if ((each.bytes[3] ?? 0) & FLAG.Last) break;
   }

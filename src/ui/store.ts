@@ -4,7 +4,8 @@
  */
 import { create } from 'zustand';
 import { machineOf } from '../lab/machine.ts';
-import { PlanError, rangesText, resolvePlan } from '../lab/plan.ts';
+import { rangesText } from '../kernel/boot/parameters.ts';
+import { PlanError, resolvePlan } from '../lab/plan.ts';
 import type { DebugCommand } from '../kernel/debug/watch.ts';
 import type { ResolvedPlan } from '../kernel/boot/parameters.ts';
 import { type Recording, readFile, type Scenario, scenarioOf, writeFile } from '../lab/scenario.ts';

@@ -20,7 +20,9 @@
 import type { Cycles, KernelId } from '../kernel/types.ts';
 import { createReplica } from '../kernel/boot/start.ts';
 import { CELL } from '../kernel/sched/scheduler.ts';
-import { latencyTable } from '../kernel/message/latency.ts';
+import { latencyBounds } from '../kernel/message/latency.ts';
+import { kernelsMax } from '../kernel/partition/map.ts';
+import { StartCells } from '../machine/start-cells.ts';
 import type { Platform } from '../kernel/platform.ts';
 import type { Replica, ReplicaFactory } from '../kernel/replica.ts';
 import { TRACE_RECORD_BYTES } from '../kernel/trace.ts';
@@ -57,7 +59,6 @@ const NAP = 100;
 interface Local {
   readonly kernel: KernelId;
   readonly replica: Replica;
-  readonly cores: number;
   next: Cycles;
   /** Bound by other hosts. */
   outer: Cycles;
@@ -72,12 +73,13 @@ export class Host {
   readonly #hosts: number;
   readonly #locals: Local[] = [];
   readonly #byKernel: (Local | null)[];
-  readonly #latency: readonly (readonly number[])[];
-  /** [other host][position of local]: least latency. */
-  readonly #fromHost: number[][] = [];
+  /** Of a message between any two kernels, whichever cores they have. */
+  readonly #latency: { readonly least: Cycles; readonly most: Cycles };
+  readonly #starts: StartCells;
+  readonly #bells = [0, 0, 0, 0];
+  readonly #make: (kernel: KernelId) => Replica;
   readonly #words: HostWords;
   readonly #snapshot: bigint[] = [];
-  readonly #latencyMax: Cycles;
   readonly #sharesMemory: boolean;
   /** The earliest of what was to come when this host's word was last raised. */
   #least: Cycles = 0;
@@ -115,51 +117,65 @@ export class Host {
       ...(options.engine === 'translate' ? { translate: { base: map.translation(host), bytes: TRANSLATION_BYTES } } : {}),
     });
     const position = new Map(topology.cores.map((core, index) => [core.id, index]));
-    const plan = kernels[0]?.plan ?? { mode: 'single', partitions: [] };
-    this.#latency = latencyTable(topology, plan);
-    this.#latencyMax = Math.max(0, ...this.#latency.flat());
-    this.#byKernel = kernels.map(() => null);
-    for (const parameters of kernels) {
-      const { kernel } = parameters;
-      if (hostOf(kernel, hosts) !== host) continue;
+    this.#latency = latencyBounds(topology);
+    this.#starts = new StartCells(memory);
+    const most = kernelsMax(topology.cores.length);
+    this.#byKernel = Array.from({ length: most }, () => null);
+    this.#make = kernel => {
       const caches = options.caches ? new Caches(topology, map.nodes) : null;
       const platform: Platform = {
         memory,
         topology,
+        nodes: map.nodes,
         processor,
         rootArchive: options.rootArchive,
-        latency: this.#latency[kernel] as readonly number[],
         hart: core => {
           const hart = processor.hart(map.hartState(position.get(core) ?? 0));
           hart.miss = caches?.missOf(core) ?? null;
           return hart;
         },
-        sent: (to, arrival) => this.#sent(kernel, to, arrival),
+        sent: (to, arrival) => this.#sent(to, arrival),
+        start: (other, address, bytes, arrival) => {
+          this.#starts.request(other, address, bytes, arrival);
+          return this.#sent(other, arrival);
+        },
+        startRequest: () => this.#starts.read(kernel),
         trace: (time, kind, core, a, b, c, d) => this.#record(kernel, time, kind, core, a, b, c, d),
         output: (time, port, bytes) => environment.post({ kind: 'output', kernel, port, time, bytes: bytes.slice() }),
         programEnded: (time, status) => this.#programEnded(kernel, time, status),
       };
-      const cores = plan.partitions[kernel]?.cores.length ?? 1;
-      const local: Local = {
-        kernel,
-        replica: make(parameters, platform),
-        cores,
-        next: NEVER,
-        outer: 0,
-        dirty: true,
-        hash: [0x811c9dc5 ^ kernel, 0x1b873593],
-        sequence: 0,
-      };
-      this.#locals.push(local);
-      this.#byKernel[kernel] = local;
-    }
-    for (let other = 0; other < hosts; other++) {
-      const theirs = kernels.filter(each => hostOf(each.kernel, hosts) === other);
-      this.#fromHost.push(
-        this.#locals.map(local =>
-          theirs.reduce((least, each) => Math.min(least, this.#latency[each.kernel]?.[local.kernel] ?? NEVER), NEVER),
-        ),
-      );
+      return make(kernel, kernels.find(each => each.kernel === kernel) ?? null, platform);
+    };
+    for (const { kernel } of kernels) if (hostOf(kernel, hosts) === host) this.#local(kernel);
+  }
+
+  /** The kernel's replica, made when there is first something for it. */
+  #local(kernel: KernelId): Local {
+    const known = this.#byKernel[kernel];
+    if (known) return known;
+    const local: Local = {
+      kernel,
+      replica: this.#make(kernel),
+      next: NEVER,
+      outer: 0,
+      dirty: true,
+      hash: [0x811c9dc5 ^ kernel, 0x1b873593],
+      sequence: 0,
+    };
+    this.#locals.push(local);
+    this.#locals.sort((a, b) => a.kernel - b.kernel);
+    this.#byKernel[kernel] = local;
+    return local;
+  }
+
+  /** Replicas for kernels that others have started. */
+  #lookForStarts(): void {
+    for (let word = 0; word * 32 < this.#byKernel.length; word++) {
+      const bells = this.#starts.bells(word);
+      if (bells === this.#bells[word]) continue;
+      this.#bells[word] = bells;
+      for (let bit = 0; bit < 32; bit++)
+        if (bells & (1 << bit) && hostOf(word * 32 + bit, this.#hosts) === this.#host) this.#local(word * 32 + bit);
     }
   }
 
@@ -237,6 +253,7 @@ export class Host {
     while (own === null) {
       const seen = words.load(this.#host);
       let least = NEVER;
+      this.#lookForStarts();
       for (const local of this.#locals) {
         this.#look(local);
         if (local.next < least) least = local.next;
@@ -244,20 +261,16 @@ export class Host {
       this.#least = least;
       own = words.raise(this.#host, seen, least);
     }
-    if (own !== this.#own) words.ringBefore(this.#least + this.#latencyMax, this.#host);
+    if (own !== this.#own) words.ringBefore(this.#least + this.#latency.most, this.#host);
     words.snapshot(this.#snapshot);
     this.#own = own;
     // Somebody sent us something since we looked: what is in the slots must be seen before time moves on.
     if (this.#snapshot[this.#host] !== own) return true;
     const { limit } = words;
-    for (const [i, local] of this.#locals.entries()) {
-      let outer = limit;
-      for (let host = 0; host < this.#hosts; host++) {
-        if (host !== this.#host)
-          outer = Math.min(outer, HostWords.time(this.#snapshot[host] as bigint) + (this.#fromHost[host]?.[i] ?? NEVER));
-      }
-      local.outer = outer;
-    }
+    let outer = limit;
+    for (let host = 0; host < this.#hosts; host++)
+      if (host !== this.#host) outer = Math.min(outer, HostWords.time(this.#snapshot[host] as bigint) + this.#latency.least);
+    for (const local of this.#locals) local.outer = outer;
     let moved = false;
     for (let runs = 0; runs < (this.#hosts > 1 ? RUNS_PER_ROUND : RUNS_ALONE) && this.#work < WORK_PER_TURN; runs++) {
       const local = this.#pick();
@@ -274,14 +287,13 @@ export class Host {
   #run(local: Local): boolean {
     const before = local.next;
     let until = Math.min(local.outer, (Math.floor(before / CHUNK) + 1) * CHUNK);
-    for (const other of this.#locals)
-      if (other !== local) until = Math.min(until, other.next + (this.#latency[other.kernel]?.[local.kernel] ?? NEVER));
+    for (const other of this.#locals) if (other !== local) until = Math.min(until, other.next + this.#latency.least);
     if (until <= before) return false;
     this.#reached = Math.max(this.#reached, until);
     local.replica.run(until);
     local.dirty = true;
     for (const each of this.#locals) if (each.dirty) this.#look(each);
-    this.#work += (Math.min(local.next, until) - before) * local.cores;
+    this.#work += (Math.min(local.next, until) - before) * local.replica.cores;
     return local.next !== before;
   }
 
@@ -298,15 +310,15 @@ export class Host {
     return best;
   }
 
-  #sent(from: KernelId, to: KernelId, arrival: Cycles): Cycles {
-    const local = this.#byKernel[to];
-    if (local) {
-      local.dirty = true;
+  #sent(to: KernelId, arrival: Cycles): Cycles {
+    const { least } = this.#latency;
+    if (hostOf(to, this.#hosts) === this.#host) {
+      this.#local(to).dirty = true;
     } else {
       this.#words.lower(hostOf(to, this.#hosts), arrival);
-      for (const each of this.#locals) each.outer = Math.min(each.outer, arrival + (this.#latency[to]?.[each.kernel] ?? NEVER));
+      for (const each of this.#locals) each.outer = Math.min(each.outer, arrival + least);
     }
-    return arrival + (this.#latency[to]?.[from] ?? NEVER);
+    return arrival + least;
   }
 
   // --- ends of a stretch -------------------------------------------------------------------------------------------------------
@@ -314,11 +326,11 @@ export class Host {
   #cut(): void {
     if (this.#cutDone) return;
     this.#cutDone = true;
-    this.#endAt(this.#hosts === 1 ? this.#reached : Math.max(this.#reached, this.#least + this.#latencyMax));
+    this.#endAt(this.#hosts === 1 ? this.#reached : Math.max(this.#reached, this.#least + this.#latency.most));
   }
 
   #programEnded(kernel: KernelId, time: Cycles, status: number): void {
-    const end = Math.ceil((time + this.#latencyMax + 1) / CHUNK) * CHUNK;
+    const end = Math.ceil((time + this.#latency.most + 1) / CHUNK) * CHUNK;
     this.#endAt(end);
     this.#environment.post({ kind: 'ended', kernel, time, status, end });
   }

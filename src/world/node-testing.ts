@@ -7,7 +7,9 @@
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import type { BootParameters, ReplicaInput } from '../kernel/boot/parameters.ts';
+import { messageLatency } from '../kernel/message/latency.ts';
 import { Window } from '../kernel/message/window.ts';
+import { windowAddress } from '../kernel/partition/map.ts';
 import type { Platform } from '../kernel/platform.ts';
 import type { Replica, ReplicaFactory } from '../kernel/replica.ts';
 import { EventClass, EventQueue } from '../kernel/sched/events.ts';
@@ -26,6 +28,7 @@ export const POISON = 'poison';
 /** Starts with `power`; from then on every message makes it answer, ask third parties, work, or broadcast. */
 class Chatter implements Replica {
   readonly kernel: KernelId;
+  readonly cores = 1;
   readonly #platform: Platform;
   readonly #windows: Window[];
   readonly #latency: readonly number[];
@@ -41,8 +44,10 @@ class Chatter implements Replica {
   constructor({ kernel, plan, seed, exec }: BootParameters, platform: Platform) {
     this.kernel = kernel;
     this.#platform = platform;
-    this.#windows = plan.partitions.map(each => new Window(platform.memory, plan, each.kernel));
-    this.#latency = platform.latency;
+    const lanes = plan.partitions.length;
+    this.#windows = plan.partitions.map(each => new Window(platform.memory, windowAddress(each, lanes), lanes));
+    const firsts = plan.partitions.map(each => each.cores[0] as number);
+    this.#latency = firsts.map(first => messageLatency(platform.topology, firsts[kernel] as number, first));
     this.#sent = plan.partitions.map(() => 0);
     this.#seen = plan.partitions.map(() => 0);
     this.#waiting = plan.partitions.map(() => []);
@@ -172,7 +177,7 @@ class Chatter implements Replica {
   }
 }
 
-export const makeChatter: ReplicaFactory = (parameters, platform) => new Chatter(parameters, platform);
+export const makeChatter: ReplicaFactory = (_kernel, firmware, platform) => new Chatter(firmware as BootParameters, platform);
 
 /** A host in a thread of its own. */
 export const chatterThread = (): HostPort => nodeHostOf(import.meta.url, { chatter: true });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_MESSAGES } from '../kernel/message/settings.ts';
 import type { BootParameters, ReplicaInput } from '../kernel/boot/parameters.ts';
 import { resolvePlan } from '../lab/plan.ts';
 import { preset } from '../machine/topology/presets.ts';
@@ -26,9 +27,12 @@ async function world(plan: string, hosts: number, { seed = 1, life = 0 } = {}): 
       kernel,
       plan: resolved,
       seed,
-      commandLine: '',
+      by: kernel,
+      present: [],
+      caches: false,
+      messages: DEFAULT_MESSAGES,
       init: false,
-      exec: kernel === 1 && life > 0 ? { path: '', argv: [], env: [], migrateEvery: life } : null,
+      exec: kernel === 1 && life > 0 ? { kernel, path: '', argv: [], env: [], migrateEvery: life } : null,
     }),
   );
   const seen: Seen = { outputs: [], records: new Map(), endings: [], failures: [] };

@@ -326,7 +326,10 @@ static int run_in_shell(const struct builtin *builtin, struct node *function, st
 			}
 		}
 		status = function ? run_function(function, words->count, words->items) : builtin->function(words->count, words->items);
-		fflush(stdout);
+		if (fflush(stdout) && !status && !function) {
+			fprintf(stderr, "%s: write error: %s\n", words->items[0], strerror(errno));
+			status = 1;
+		}
 		if (!keeps && node->assignments.count)
 			leave_scope();
 	} else if (builtin && builtin->special && !shell.interactive)

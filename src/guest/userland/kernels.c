@@ -1,7 +1,7 @@
 /*
  * Popcorn's own commands.  They speak with the kernel through files:
  *   /proc/popcorn/kernels   who is up, with what: a header line and a line for each kernel
- *   /proc/popcorn/control   "boot K" and "halt K", written
+ *   /proc/popcorn/control   orders (boot, halt, mv-cpu ...), written; read, why the last one was refused
  *   /proc/popcorn/messages  messages as they pass, a line each
  *   /proc/popcorn/plan      the partitions
  *   /proc/PID/kernel        where a process runs; a number written there moves it
@@ -95,31 +95,63 @@ int migrate_main(int argc, char **argv)
 	return write_line(path, text, what);
 }
 
-int boot_main(int argc, char **argv)
+/* An order to the kernels: the words as they are.  Why it is refused stands in the same file. */
+static int order(const char *verb, int argc, char **argv)
 {
-	char text[256] = "boot", what[64];
+	char text[256];
+	int fd, failed = 0;
 
-	if (argc < 2)
-		return usage("KERNEL [OPTIONS]");
+	strlcpy(text, verb, sizeof text);
 	for (int i = 1; i < argc; i++) {
 		strlcat(text, " ", sizeof text);
 		strlcat(text, argv[i], sizeof text);
 	}
 	strlcat(text, "\n", sizeof text);
-	snprintf(what, sizeof what, "kernel %s", argv[1]);
-	return write_line("/proc/popcorn/control", text, what);
+	if ((fd = open("/proc/popcorn/control", O_WRONLY)) < 0)
+		return warn_file("/proc/popcorn/control");
+	if (write(fd, text, strlen(text)) < 0) {
+		int number = errno;
+		FILE *why = fopen("/proc/popcorn/control", "r");
+		char reason[256] = "";
+		if (why && fgets(reason, sizeof reason, why))
+			reason[strcspn(reason, "\n")] = 0;
+		if (why)
+			fclose(why);
+		failed = warn_text("%s", *reason ? reason : strerror(number));
+	}
+	close(fd);
+	return failed;
+}
+
+int boot_main(int argc, char **argv)
+{
+	if (argc < 2)
+		return usage("[KERNEL] [--cpus CORES] [--mem SIZE@NODE]");
+	return order("boot", argc, argv);
 }
 
 int halt_main(int argc, char **argv)
 {
-	char text[64], what[64] = "this kernel";
+	return order("halt", argc, argv);
+}
 
-	if (argc > 1 && !is_number(argv[1]))
-		return usage("[KERNEL]");
-	if (argc > 1)
-		snprintf(what, sizeof what, "kernel %s", argv[1]);
-	snprintf(text, sizeof text, argc > 1 ? "halt %s\n" : "halt\n", argc > 1 ? argv[1] : "");
-	return write_line("/proc/popcorn/control", text, what);
+int panic_main(int argc, char **argv)
+{
+	return order("panic", argc, argv);
+}
+
+int mv_cpu_main(int argc, char **argv)
+{
+	if (argc != 3)
+		return usage("CORES KERNEL");
+	return order("mv-cpu", argc, argv);
+}
+
+int mv_mem_main(int argc, char **argv)
+{
+	if (argc != 4)
+		return usage("SIZE FROM TO");
+	return order("mv-mem", argc, argv);
 }
 
 int msgmon_main(int argc, char **argv)

@@ -1,7 +1,7 @@
 /**
  * A kernel's boot: from the start of its first core to its first program.
  *
- *     firmware, or STARTUP from another kernel → memory, cores → the root → check-in with those present → /init, or the program of `exec`
+ *     firmware, or another kernel → memory, cores → the root → check-in with those present → /init, or the program of `exec`
  *
  * Always holds: a line in the log says what has just been done, and with what result.
  */
@@ -13,7 +13,7 @@ import type { OpenFile } from '../fs/file.ts';
 import { HostInput, HostOutput } from '../fs/tty/host-port.ts';
 import { O } from '../abi/fcntl.ts';
 import { type Kernel, KernelState } from '../kernel.ts';
-import { rangesOf } from '../image/proc.ts';
+import { commandLine, rangesText } from './parameters.ts';
 import { AddressSpace } from '../mm/address-space.ts';
 import { UserMemory } from '../mm/user-memory.ts';
 import { defaultActions, PendingSignals } from '../signal/state.ts';
@@ -23,7 +23,7 @@ import { load, traceName } from '../task/exec.ts';
 import type { ProcessRecord } from '../task/record.ts';
 import type { Process, Task } from '../task/task.ts';
 import { TraceKind } from '../trace.ts';
-import { type Blocking, type KernelId, PAGE_SIZE, settle, sleep } from '../types.ts';
+import { type Blocking, PAGE_SIZE, settle, sleep } from '../types.ts';
 import { fsServices } from './services.ts';
 
 /** The kernel that keeps the one file tree of a single system. */
@@ -32,13 +32,13 @@ const INIT_ENV = ['PATH=/usr/bin:/bin', 'HOME=/root', 'TERM=xterm-256color'];
 const RLIMIT_STACK = 3;
 const RLIMIT_NOFILE = 7;
 
-/** @param present the kernels that are there already, this one not among them */
-export function* boot(kernel: Kernel, by: KernelId, present: readonly KernelId[]): Blocking<void> {
+export function* boot(kernel: Kernel): Blocking<void> {
   const { partition, topology } = kernel;
+  const { by, present } = kernel.parameters;
   kernel.setState(KernelState.Booting, by);
   yield* sleep([], { deadline: kernel.now + kernel.cost('bootKernel'), interruptible: false });
   kernel.log(5, `Linux version ${RELEASE} (popcorn@lab) ${VERSION}`);
-  kernel.log(6, `Command line: ${kernel.parameters.commandLine}`);
+  kernel.log(6, `Command line: ${commandLine(kernel.parameters)}`);
   kernel.log(
     6,
     `Machine model: ${utf8(`${topology.model} (${topology.name})`)}, ${topology.cores.length} cores, ${topology.nodes.length} nodes`,
@@ -52,14 +52,13 @@ export function* boot(kernel: Kernel, by: KernelId, present: readonly KernelId[]
   kernel.log(6, `Memory: ${(free * PAGE_SIZE) / 1024}K/${(total * PAGE_SIZE) / 1024}K available`);
   kernel.log(
     6,
-    `smp: cores ${rangesOf(partition.cores)} of kernel ${kernel.id}${by === kernel.id ? ', started by firmware' : `, started by kernel ${by}`}`,
+    `smp: cores ${rangesText(partition.cores)} of kernel ${kernel.id}${by === kernel.id ? ', started by firmware' : `, started by kernel ${by}`}`,
   );
   kernel.files = new FileSystems(fsServices(kernel), { console: bytes => kernel.platform.output(kernel.now, 0, bytes) });
 
-  kernel.image.checkIn(present);
-  for (const other of present) kernel.addPeer(other);
+  kernel.lifecycle.checkIn(present);
   if (present.length > 0)
-    kernel.log(6, `popcorn: checked in with ${present.length} kernel${present.length > 1 ? 's' : ''}: ${rangesOf(present)}`);
+    kernel.log(6, `popcorn: checked in with ${present.length} kernel${present.length > 1 ? 's' : ''}: ${rangesText(present)}`);
   if (kernel.id === ROOT_OWNER || kernel.plan.mode === 'federation' || !present.includes(ROOT_OWNER)) {
     kernel.files.mountRoot(kernel.files.archiveRoot(kernel.platform.rootArchive));
     kernel.log(6, `rootfs: ${kernel.platform.rootArchive.length >>> 10} KiB archive mounted as /`);
@@ -70,7 +69,7 @@ export function* boot(kernel: Kernel, by: KernelId, present: readonly KernelId[]
   yield* kernel.files.mountStandard();
   kernel.hostname = kernel.plan.mode === 'federation' ? `popcorn${kernel.id}` : 'popcorn';
   kernel.setState(KernelState.Up, by);
-  kernel.image.startHeartbeat();
+  kernel.lifecycle.startHeartbeat();
   kernel.log(6, `Freeing unused kernel memory; process server is up`);
   yield* startFirst(kernel);
   const early = kernel.early ?? [];
@@ -80,7 +79,7 @@ export function* boot(kernel: Kernel, by: KernelId, present: readonly KernelId[]
 
 /** /init on the console; or, with `exec`, a reserved init and the program as its child; or nothing, where another kernel has the program. */
 function* startFirst(kernel: Kernel): Blocking<void> {
-  const { exec } = kernel.parameters;
+  const exec = kernel.parameters.exec?.kernel === kernel.id ? kernel.parameters.exec : null;
   if (exec === null && !kernel.parameters.init) return;
   const init = kernel.records.create(null, kernel.id);
   if (exec === null) {
@@ -92,7 +91,7 @@ function* startFirst(kernel: Kernel): Blocking<void> {
     return;
   }
   // The program starts on the machine as asked for: with all kernels that were started together.
-  yield* kernel.image.allArrived();
+  yield* kernel.lifecycle.allArrived();
   init.ignoresChildren = true;
   init.hasStarted = false;
   const record = kernel.records.create(init, kernel.id);

@@ -3,6 +3,7 @@
  *
  * Always holds: these are plain data, so they can be written into physical memory by the kernel that boots another, and recorded.
  */
+import type { MessageSettings } from '../message/settings.ts';
 import type { DebugCommand } from '../debug/watch.ts';
 import type { CoreId, KernelId } from '../types.ts';
 
@@ -25,12 +26,12 @@ export type ImageMode = 'single' | 'federation';
 
 export interface ResolvedPlan {
   readonly mode: ImageMode;
-  /** Index = kernel id. */
   readonly partitions: readonly Partition[];
 }
 
 /** A program to run in place of `/sbin/init` (the `exec` verb), on one kernel. */
 export interface ExecRequest {
+  readonly kernel: KernelId;
   readonly path: string;
   readonly argv: readonly string[];
   readonly env: readonly string[];
@@ -40,10 +41,15 @@ export interface ExecRequest {
 
 export interface BootParameters {
   readonly kernel: KernelId;
+  /** Who owns what when it starts, itself included. */
   readonly plan: ResolvedPlan;
+  /** The kernel that starts it (itself: firmware), and those that are there or on their way already. */
+  readonly by: KernelId;
+  readonly present: readonly KernelId[];
   readonly seed: number;
-  /** `present_mask=… memmap=…` and the rest, as /proc/cmdline shows it. */
-  readonly commandLine: string;
+  /** Whether caches and the distance of memory cost anything. */
+  readonly caches: boolean;
+  readonly messages: MessageSettings;
   readonly exec: ExecRequest | null;
   /** Whether /init is started on the console: not in a run whose subject is one program. */
   readonly init: boolean;
@@ -55,6 +61,8 @@ export type ReplicaInput =
   | { readonly kind: 'power' }
   /** An operator asks this kernel to boot another one of the plan. */
   | { readonly kind: 'boot'; readonly kernel: KernelId }
+  /** An operator's order to this kernel (partition/control.ts). */
+  | { readonly kind: 'order'; readonly text: string }
   /** Keys typed on the console. */
   | { readonly kind: 'console'; readonly bytes: Uint8Array }
   /** The console's size changed. */
@@ -67,3 +75,22 @@ export type ReplicaInput =
   | { readonly kind: 'migrate'; readonly pid: number; readonly to: KernelId }
   /** A debugger's command for a process that runs with this kernel. */
   | { readonly kind: 'debug'; readonly pid: number; readonly order: DebugCommand };
+
+/** What /proc/cmdline says, in the words of Popcorn's kernels. */
+export function commandLine({ kernel, plan, caches }: BootParameters): string {
+  const { cores, memory } = plan.partitions.find(each => each.kernel === kernel) ?? { cores: [], memory: [] };
+  const memmap = memory.map(range => `memmap=${range.bytes >>> 20}M@0x${range.base.toString(16)}`).join(' ');
+  return `console=ttyS0 present_mask=${rangesText(cores)} ${memmap} popcorn_kernels=${plan.partitions.length} root=${plan.mode === 'single' ? 'popcornfs' : 'initramfs'}${caches ? '' : ' nocaches'}`;
+}
+
+/** `0-3,8` of ascending numbers. */
+export function rangesText(numbers: readonly number[]): string {
+  const parts: string[] = [];
+  for (let i = 0; i < numbers.length; ) {
+    let j = i;
+    while (numbers[j + 1] === (numbers[j] as number) + 1) j++;
+    parts.push(i === j ? String(numbers[i]) : `${numbers[i]}-${numbers[j]}`);
+    i = j + 1;
+  }
+  return parts.join(',');
+}

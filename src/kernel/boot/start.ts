@@ -7,90 +7,111 @@
 import { Errno } from '../abi/errno.ts';
 import { debug } from '../debug/watch.ts';
 import { Kernel, KernelState } from '../kernel.ts';
-import { M } from '../message/catalog.ts';
 import type { Platform } from '../platform.ts';
 import type { Replica, ReplicaFactory } from '../replica.ts';
-import { EventClass } from '../sched/events.ts';
+import { EventClass, EventQueue } from '../sched/events.ts';
 import { CELL } from '../sched/scheduler.ts';
-import type { Cycles } from '../types.ts';
+import type { StartRequest } from '../../machine/start-cells.ts';
+import { Refusal } from '../partition/refusal.ts';
+import type { Cycles, KernelId } from '../types.ts';
 import { boot } from './boot.ts';
 import type { BootParameters, ReplicaInput } from './parameters.ts';
 
-export const createReplica: ReplicaFactory = (parameters, platform) => new KernelReplica(parameters, platform);
+export const createReplica: ReplicaFactory = (id, firmware, platform) => new KernelReplica(id, firmware, platform);
 
 class KernelReplica implements Replica {
-  readonly #machine: Kernel;
+  readonly kernel: KernelId;
+  readonly #firmware: BootParameters | null;
+  readonly #platform: Platform;
+  /** Null: its cores have never been started. */
+  #machine: Kernel | null = null;
+  /** What is to happen to cores on which no kernel runs: they are started. */
+  readonly #outside = new EventQueue();
+  #started = 0;
 
-  constructor(parameters: BootParameters, platform: Platform) {
-    const kernel = new Kernel(parameters, platform);
-    this.#machine = kernel;
-    kernel.messages.on(M.STARTUP, ({ by, present }) => {
-      if (kernel.state === KernelState.Off) return boot(kernel, by, present);
-    });
+  constructor(kernel: KernelId, firmware: BootParameters | null, platform: Platform) {
+    this.kernel = kernel;
+    this.#firmware = firmware;
+    this.#platform = platform;
   }
 
-  get kernel(): number {
-    return this.#machine.id;
+  get cores(): number {
+    return this.#machine?.cores.length ?? 1;
   }
 
   collect(): void {
-    this.#machine.messages.collect();
+    const request = this.#platform.startRequest();
+    if (request !== null && request.count !== this.#started) {
+      this.#started = request.count;
+      this.#outside.add(request.arrival, EventClass.Message, 0, () => this.#startAs(request));
+    }
+    if (this.#machine?.isRunning) this.#machine.messages.collect();
   }
 
   nextTime(): Cycles {
-    const kernel = this.#machine;
-    const earliest = kernel.scheduler.earliest();
-    return Math.min(kernel.events.next(), earliest === null ? Number.POSITIVE_INFINITY : earliest.clock);
+    return Math.min(this.#outside.next(), this.#machine === null ? Number.POSITIVE_INFINITY : nextTime(this.#machine));
   }
 
   run(until: Cycles): void {
-    const kernel = this.#machine;
-    const { events, scheduler } = kernel;
-    kernel.bound = until;
+    // What comes from outside may put another kernel in the place of this one.
     for (;;) {
-      const event = events.next();
-      const core = scheduler.earliest();
-      const clock = core === null ? Number.POSITIVE_INFINITY : core.clock;
-      if (event >= kernel.bound && clock >= kernel.bound) return;
-      if (event <= clock || core === null) {
-        kernel.visible = event;
-        kernel.core = kernel.serviceCore;
-        kernel.core.advanceIdle(event);
-        events.take().handle();
-        continue;
+      const outside = this.#outside.next();
+      const kernel = this.#machine;
+      const limit = Math.min(until, outside);
+      if (kernel !== null) {
+        runKernel(kernel, limit);
+        if (kernel.bound < limit) return;
       }
-      let end = Math.min(kernel.bound, event);
-      if (scheduler.busyCores() > 1) {
-        const cell = (Math.floor(clock / CELL) + 1) * CELL;
-        if (cell > kernel.bound) return;
-        end = Math.min(cell, event);
-      }
-      kernel.visible = clock;
-      scheduler.runCore(core, end);
+      if (outside >= until || this.nextTime() < outside) return;
+      this.#outside.take().handle();
     }
+  }
+
+  #startAs({ address, bytes, arrival }: StartRequest): void {
+    const kernel = this.#machine;
+    if (bytes === 0) {
+      if (kernel?.isRunning) {
+        kernel.core = kernel.serviceCore;
+        kernel.core.advanceIdle(arrival);
+        kernel.lifecycle.stop(kernel.lifecycle.isHalting ? KernelState.Halted : KernelState.Panicked);
+      }
+      return;
+    }
+    if (kernel?.isRunning) return;
+    const text = String.fromCharCode(...this.#platform.memory.u8.slice(address, address + bytes));
+    this.#start(JSON.parse(text) as BootParameters, arrival);
+  }
+
+  #start(parameters: BootParameters, time: Cycles): void {
+    const kernel = new Kernel(parameters, this.#platform);
+    this.#machine = kernel;
+    for (const core of kernel.cores) core.advanceIdle(time);
+    kernel.visible = time;
+    kernel.spawn(boot(kernel));
   }
 
   input(time: Cycles, input: ReplicaInput): void {
-    this.#machine.events.add(time, EventClass.Input, 0, () => this.#take(input));
-  }
-
-  #take(input: ReplicaInput): void {
-    const kernel = this.#machine;
-    switch (input.kind) {
-      case 'power':
-        if (kernel.state === KernelState.Off) kernel.spawn(boot(kernel, kernel.id, []));
-        return;
-      case 'boot':
-        this.#try(`boot ${input.kernel}`, () => kernel.image.boot(input.kernel));
-        return;
-      default:
-        if (kernel.early !== null) kernel.early.push(() => this.#give(input));
-        else if (kernel.state === KernelState.Up) this.#give(input);
+    if (input.kind === 'power') {
+      if (this.#machine === null && this.#firmware !== null) {
+        const parameters = this.#firmware;
+        this.#outside.add(time, EventClass.Input, 0, () => this.#start(parameters, time));
+      }
+    } else {
+      // Whichever kernel is there by then.
+      this.#outside.add(time, EventClass.Input, 0, () => {
+        const kernel = this.#machine;
+        kernel?.events.add(time, EventClass.Input, 0, () => this.#take(kernel, input));
+      });
     }
   }
 
-  #give(input: Exclude<ReplicaInput, { kind: 'power' | 'boot' }>): void {
-    const kernel = this.#machine;
+  #take(kernel: Kernel, input: Exclude<ReplicaInput, { kind: 'power' }>): void {
+    if (input.kind === 'boot') kernel.spawn(this.#order(kernel, `boot ${input.kernel}`));
+    else if (kernel.early !== null) kernel.early.push(() => this.#give(kernel, input));
+    else if (kernel.state === KernelState.Up) this.#give(kernel, input);
+  }
+
+  #give(kernel: Kernel, input: Exclude<ReplicaInput, { kind: 'power' | 'boot' }>): void {
     switch (input.kind) {
       case 'console':
         kernel.files.console.input(input.bytes);
@@ -102,32 +123,74 @@ class KernelReplica implements Replica {
         kernel.stdin?.feed(input.bytes);
         return;
       case 'file':
-        this.#try(`file ${input.name}`, () => kernel.files.dropFile(input.name, input.bytes));
+        this.#try(kernel, `file ${input.name}`, () => kernel.files.dropFile(input.name, input.bytes));
         return;
       case 'migrate':
-        kernel.spawn(this.#migrate(input.pid, input.to));
+        kernel.spawn(this.#migrate(kernel, input.pid, input.to));
         return;
       case 'debug':
         debug(kernel, input.pid, input.order);
         return;
+      case 'order':
+        kernel.spawn(this.#order(kernel, input.text));
+        return;
     }
   }
 
-  *#migrate(pid: number, to: number) {
+  *#order(kernel: Kernel, text: string) {
     try {
-      yield* this.#machine.migration.request(pid, to);
+      yield* kernel.control.order(text);
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
-      this.#machine.log(4, `popcorn: process ${pid} can't move to kernel ${to}: errno ${error.errno}`);
+      if (!(error instanceof Refusal)) kernel.log(4, `popcorn: ${text}: errno ${error.errno}`);
     }
   }
 
-  #try(what: string, work: () => void): void {
+  *#migrate(kernel: Kernel, pid: number, to: number) {
+    try {
+      yield* kernel.migration.request(pid, to);
+    } catch (error) {
+      if (!(error instanceof Errno)) throw error;
+      kernel.log(4, `popcorn: process ${pid} can't move to kernel ${to}: errno ${error.errno}`);
+    }
+  }
+
+  #try(kernel: Kernel, what: string, work: () => void): void {
     try {
       work();
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
-      this.#machine.log(4, `${what}: refused with errno ${error.errno}`);
+      kernel.log(4, `${what}: refused with errno ${error.errno}`);
     }
+  }
+}
+
+function nextTime(kernel: Kernel): Cycles {
+  return Math.min(kernel.events.next(), kernel.scheduler.earliest()?.clock ?? Number.POSITIVE_INFINITY);
+}
+
+function runKernel(kernel: Kernel, until: Cycles): void {
+  const { events, scheduler } = kernel;
+  kernel.bound = until;
+  for (;;) {
+    const event = events.next();
+    const core = scheduler.earliest();
+    const clock = core === null ? Number.POSITIVE_INFINITY : core.clock;
+    if (event >= kernel.bound && clock >= kernel.bound) return;
+    if (event <= clock || core === null) {
+      kernel.visible = event;
+      kernel.core = kernel.serviceCore;
+      kernel.core.advanceIdle(event);
+      events.take().handle();
+      continue;
+    }
+    let end = Math.min(kernel.bound, event);
+    if (scheduler.busyCores() > 1) {
+      const cell = (Math.floor(clock / CELL) + 1) * CELL;
+      if (cell > kernel.bound) return;
+      end = Math.min(cell, event);
+    }
+    kernel.visible = clock;
+    scheduler.runCore(core, end);
   }
 }

@@ -157,6 +157,7 @@ export class FsLab implements FsServices {
   };
 
   readonly proc: ProcSource = {
+    setOnline: () => {},
     pids: () => [...this.contexts.keys()],
     exists: pid => this.contexts.has(pid),
     process: pid => (this.contexts.has(pid) ? sampleProcess(pid) : null),
@@ -420,12 +421,23 @@ function sampleProcess(pid: number): ProcessInfo {
 }
 
 function sampleSystem(): SystemInfo {
-  const core = { kernel: 0, node: 0, socket: 0, userCycles: HERTZ, niceCycles: 0, systemCycles: 0, idleCycles: HERTZ, interrupts: 0 };
+  const core = {
+    kernel: 0,
+    node: 0,
+    socket: 0,
+    userCycles: HERTZ,
+    niceCycles: 0,
+    systemCycles: 0,
+    idleCycles: HERTZ,
+    interrupts: 0,
+    online: true,
+  };
   return {
     cores: [
       { ...core, core: 0, coreInSocket: 0 },
       { ...core, core: 1, coreInSocket: 1 },
     ],
+    offline: [],
     nodes: [{ node: 0, totalFrames: 1024, freeFrames: 512, distances: [10] }],
     totalFrames: 1024,
     freeFrames: 512,

@@ -106,8 +106,8 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
   ['readlink', (_f, o, [caller]) => plain(inode(o).readlink(io(caller)))],
   [
     'open',
-    (f, o, [flags, caller]) =>
-      result(inode(o).open(flags as number, io(caller)), opened => ({ value: f.handOver(opened) as unknown as Json })),
+    (f, o, [flags, caller], _bytes, from) =>
+      result(inode(o).open(flags as number, io(caller)), opened => ({ value: f.handOver(opened, from) as unknown as Json })),
   ],
   [
     'createNameless',
@@ -117,7 +117,7 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
   ['socket', (_f, o) => plain(inode(o).socket())],
   ['lock', (_f, o, [request]) => plain(inode(o).lock(request as unknown as LockRequest))],
   // On open files.
-  ['fileRetain', (f, o) => ({ value: f.share(file(o)) as unknown as Json })],
+  ['fileRetain', (f, o, [holder]) => ({ value: f.share(file(o), holder as number) as unknown as Json })],
   ['setFlags', (_f, o, [flags]) => plain(file(o).setFlags(flags as number))],
   ['read', (_f, o, [count, caller]) => reading(count as number, target => file(o).read(target, io(caller)))],
   ['write', (_f, o, [caller], bytes) => plain(file(o).write(bytes, io(caller)))],
@@ -149,7 +149,7 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
   ['allocate', (_f, o, [mode, offset, length]) => plain(file(o).allocate(mode as number, offset as number, length as number))],
   ['fileLock', (_f, o, [request]) => plain(file(o).lock(request as unknown as LockRequest))],
   ['fileStatus', (_f, o) => plain(file(o).status())],
-  ['pin', (_f, o, [first, count]) => pinning(file(o), first as number, Math.min(PIN_MAX, count as number))],
+  ['pin', (f, o, [first, count]) => pinning(f, file(o), first as number, Math.min(PIN_MAX, count as number))],
   ...SOCKET_OPERATIONS,
   // Of either side: what is longer than a frame goes in parts, before a request and after an answer.
   [
@@ -176,7 +176,7 @@ function* reading(count: number, read: (target: Uint8Array) => Maybe<number>): B
 }
 
 /** Frames of a run of pages, one reference each; the run ends where the file does. */
-function* pinning(opened: OpenFile, first: number, count: number): Blocking<Result> {
+function* pinning(files: RemoteFiles, opened: OpenFile, first: number, count: number): Blocking<Result> {
   const frames: Pfn[] = [];
   for (let i = 0; i < count; i++) {
     try {
@@ -186,6 +186,7 @@ function* pinning(opened: OpenFile, first: number, count: number): Blocking<Resu
       break;
     }
   }
+  files.lend(frames);
   return { value: frames };
 }
 
@@ -193,7 +194,8 @@ function* pinning(opened: OpenFile, first: number, count: number): Blocking<Resu
 interface Exported {
   readonly handle: number;
   readonly file: OpenFile;
-  references: number;
+  /** References of each kernel. */
+  readonly holders: Map<KernelId, number>;
   readonly watchers: Map<KernelId, Sleeper>;
 }
 
@@ -246,20 +248,20 @@ export class RemoteFiles {
   }
 
   /** One more reference for another kernel. */
-  share(opened: OpenFile): FileRef {
+  share(opened: OpenFile, holder: KernelId): FileRef {
     opened.retain();
-    return this.handOver(opened);
+    return this.handOver(opened, holder);
   }
 
   /** The caller's reference becomes another kernel's. */
-  handOver(opened: OpenFile): FileRef {
+  handOver(opened: OpenFile, holder: KernelId): FileRef {
     let exported = this.#fileHandles.get(opened);
     if (exported === undefined) {
-      exported = { handle: this.#next++, file: opened, references: 0, watchers: new Map() };
+      exported = { handle: this.#next++, file: opened, holders: new Map(), watchers: new Map() };
       this.#fileHandles.set(opened, exported);
       this.#objects.set(exported.handle, exported);
     }
-    exported.references++;
+    exported.holders.set(holder, (exported.holders.get(holder) ?? 0) + 1);
     return {
       owner: this.#kernel.id,
       handle: exported.handle,
@@ -271,12 +273,42 @@ export class RemoteFiles {
     };
   }
 
-  *#released(handle: number, references: number): Blocking<void> {
+  *#released(handle: number, references: number, holder: KernelId): Blocking<void> {
     const exported = this.#objects.get(handle);
-    if (exported === undefined || !('references' in exported)) return;
-    exported.references -= references;
-    if (exported.references === 0) this.#forget(exported);
+    if (exported === undefined || !('holders' in exported)) return;
+    this.#take(exported, references, holder);
     for (let i = 0; i < references; i++) yield* settle(exported.file.release());
+  }
+
+  #take(exported: Exported, references: number, holder: KernelId): void {
+    const left = (exported.holders.get(holder) ?? 0) - references;
+    if (left > 0) exported.holders.set(holder, left);
+    else exported.holders.delete(holder);
+    if (exported.holders.size === 0) this.#forget(exported);
+  }
+
+  /** References on frames that another kernel gets. */
+  lend(frames: readonly Pfn[]): void {
+    for (const pfn of frames) this.#kernel.frames.lend(pfn);
+  }
+
+  /** Pages of files of a kernel that is gone are nobody's to fetch any more. */
+  forgetPages(owner: KernelId): void {
+    for (const imported of this.#imported.values()) if (imported.owner === owner) imported.forgetPages();
+  }
+
+  /** A kernel is gone: what it held is released, and who waits for its files is told to look. */
+  peerGone(peer: KernelId): void {
+    for (const exported of [...this.#fileHandles.values()]) {
+      const count = exported.holders.get(peer) ?? 0;
+      const watcher = exported.watchers.get(peer);
+      if (watcher !== undefined) for (const queue of exported.file.queues) queue.sleepers.delete(watcher);
+      exported.watchers.delete(peer);
+      if (count === 0) continue;
+      this.#take(exported, count, peer);
+      for (let i = 0; i < count; i++) this.#kernel.detach(exported.file.release());
+    }
+    for (const imported of [...this.#imported.values()]) if (imported.owner === peer) imported.ready();
   }
 
   #forget(exported: Exported): void {
@@ -325,11 +357,11 @@ export class RemoteFiles {
     });
     messages.on(M.FILE_RESPONSE, answer => messages.answered(answer.request, answer.errno === 0 ? answer : new Errno(answer.errno)));
     messages.on(M.FILE_READY, ({ handle }, { from }) => this.#imported.get(`${from}/${handle}`)?.ready());
-    messages.on(M.FILE_RELEASE, ({ request, handle, references }, { from }) => {
+    messages.on(M.FILE_RELEASE, ({ request, handle, references, holder }, { from }) => {
       kernel.image.serve(
         from,
         request,
-        () => this.#released(handle, references),
+        () => this.#released(handle, references, holder),
         () => messages.send(from, M.FILE_RELEASED, { request }),
       );
     });
@@ -420,9 +452,8 @@ export class RemoteFiles {
   import(ref: FileRef): OpenFile {
     if (ref.owner === this.#kernel.id) {
       const exported = this.object(ref.handle);
-      if (!('references' in exported)) throw new Errno(E.STALE);
-      exported.references--;
-      if (exported.references === 0) this.#forget(exported);
+      if (!('holders' in exported)) throw new Errno(E.STALE);
+      this.#take(exported, 1, this.#kernel.id);
       return exported.file;
     }
     const key = `${ref.owner}/${ref.handle}`;
@@ -439,16 +470,16 @@ export class RemoteFiles {
     return made;
   }
 
-  /** A reference for another kernel, whoever owns the file. */
-  *refer(opened: OpenFile): Blocking<FileRef> {
-    if (!(opened instanceof RemoteFile)) return this.share(opened);
-    const { json } = yield* this.ask(opened.owner, 'fileRetain', opened.ref.handle, []);
+  /** A reference for kernel `to`, whoever owns the file. */
+  *refer(opened: OpenFile, to: KernelId): Blocking<FileRef> {
+    if (!(opened instanceof RemoteFile)) return this.share(opened, to);
+    const { json } = yield* this.ask(opened.owner, 'fileRetain', opened.ref.handle, [to]);
     return { ...(json as unknown as FileRef), label: opened.dentry?.path() ?? opened.label };
   }
 
-  /** A reference for another kernel, in place of the caller's own. */
-  *pass(opened: OpenFile): Blocking<FileRef> {
-    const ref = yield* this.refer(opened);
+  /** A reference for kernel `to`, in place of the caller's own. */
+  *pass(opened: OpenFile, to: KernelId): Blocking<FileRef> {
+    const ref = yield* this.refer(opened, to);
     yield* settle(opened.release());
     return ref;
   }
@@ -464,9 +495,14 @@ export class RemoteFiles {
     return new RemoteInode(this.#kernel, { ...root.ref, handle: NAMES_HANDLE });
   }
 
-  /** Gives a reference back that is not going to be used. */
-  drop(ref: FileRef): void {
-    this.#kernel.detach(this.import(ref).release());
+  /** Gives a reference back, this kernel's or one meant for another that is not going to get it. */
+  drop(ref: FileRef, holder: KernelId = this.#kernel.id): void {
+    this.#kernel.detach(this.#drop(ref, holder));
+  }
+  *#drop({ owner, handle }: FileRef, holder: KernelId): Blocking<void> {
+    const { id, messages } = this.#kernel;
+    if (owner === id) yield* this.#released(handle, 1, holder);
+    else if (this.#kernel.isPeer(owner)) yield* messages.call(owner, M.FILE_RELEASE, { handle, references: 1, holder }, M.FILE_RELEASED);
   }
 
   inode(ref: InodeRef): Inode {

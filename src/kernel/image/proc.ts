@@ -5,6 +5,7 @@
  *
  * Always holds: a table about a process is made where the process is; its relations come from the origin.
  */
+import { commandLine, rangesText } from '../boot/parameters.ts';
 import { E, Errno } from '../abi/errno.ts';
 import { SIG_DFL, SIG_IGN } from '../abi/signal.ts';
 import type { OpenFile } from '../fs/file.ts';
@@ -16,10 +17,11 @@ import { PROT } from '../mm/vm-area.ts';
 import { RELEASE, VERSION } from '../syscall/system.ts';
 import { usedBy } from '../syscall/process.ts';
 import type { Process, Task } from '../task/task.ts';
-import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pid, settle } from '../types.ts';
+import { type Blocking, type CoreId, type KernelId, type Maybe, PAGE_SIZE, type Pid, settle, sleep, WaitQueue } from '../types.ts';
 
 /** What one kernel adds to the tables about the system. */
 interface Part {
+  readonly kernel: KernelId;
   readonly cores: readonly CoreInfo[];
   readonly nodes: readonly NodeInfo[];
   readonly total: number;
@@ -99,6 +101,29 @@ export class ProcTables implements ProcSource {
     let text = '';
     for (const byte of data) text += String.fromCharCode(byte);
     return JSON.parse(text) as unknown;
+  }
+
+  /** A table of every other kernel that is up, asked for at once; of one that goes meanwhile there is none. Ascending by kernel. */
+  *#askAll(name: TableName): Blocking<unknown[]> {
+    const kernel = this.#kernel;
+    const answers = new Map<KernelId, unknown>();
+    const queue = new WaitQueue();
+    const peers = kernel.peers();
+    let left = peers.length;
+    const ask = this.#ask.bind(this);
+    for (const peer of peers) {
+      const fiber = kernel.spawn(
+        (function* () {
+          answers.set(peer, yield* ask(peer, name, 0));
+        })(),
+      );
+      fiber.onDone(() => {
+        left--;
+        queue.wakeAll();
+      });
+    }
+    while (left > 0) yield* sleep([queue], { interruptible: false });
+    return peers.filter(peer => answers.has(peer)).map(peer => answers.get(peer));
   }
 
   // --- what is here --------------------------------------------------------------------------------------------------------------
@@ -294,12 +319,14 @@ export class ProcTables implements ProcSource {
     const kernel = this.#kernel;
     const { topology, now } = kernel;
     let switches = 0;
-    const cores = kernel.cores.map((core): CoreInfo => {
+    const isOnline = new Set(kernel.cores);
+    const cores = [...kernel.cores, ...kernel.offline].map((core): CoreInfo => {
       switches += core.switches;
       const place = topology.cores.find(each => each.id === core.id);
       const idle = Math.max(0, now - core.userCycles - core.systemCycles);
       return {
         core: core.id,
+        online: isOnline.has(core),
         kernel: kernel.id,
         node: topology.nodes[core.node]?.id ?? 0,
         socket: place?.package ?? 0,
@@ -322,6 +349,7 @@ export class ProcTables implements ProcSource {
     let running = 0;
     for (const task of kernel.tasks.values()) if (task.state === 'running' || task.state === 'ready') running++;
     return {
+      kernel: kernel.id,
       cores,
       nodes,
       total: kernel.frames.own.total,
@@ -338,7 +366,7 @@ export class ProcTables implements ProcSource {
 
   *pids(): Blocking<readonly Pid[]> {
     const all = this.localPids();
-    for (const peer of this.#kernel.peers()) all.push(...((yield* this.#ask(peer, 'pids', 0)) as Pid[]));
+    for (const pids of yield* this.#askAll('pids')) all.push(...(pids as Pid[]));
     return all.sort((a, b) => a - b);
   }
   exists(pid: Pid): Maybe<boolean> {
@@ -407,8 +435,7 @@ export class ProcTables implements ProcSource {
 
   *system(): Blocking<SystemInfo> {
     const kernel = this.#kernel;
-    const parts = [this.localPart()];
-    for (const peer of kernel.peers()) parts.push((yield* this.#ask(peer, 'part', 0)) as Part);
+    const parts = [this.localPart(), ...((yield* this.#askAll('part')) as Part[])];
     const sum = (pick: (part: Part) => number): number => parts.reduce((total, part) => total + pick(part), 0);
     const nodes = new Map<number, NodeInfo>();
     for (const node of parts.flatMap(part => part.nodes)) {
@@ -420,9 +447,11 @@ export class ProcTables implements ProcSource {
           : { ...known, totalFrames: known.totalFrames + node.totalFrames, freeFrames: known.freeFrames + node.freeFrames },
       );
     }
+    const cores = parts.flatMap(part => part.cores).sort((a, b) => a.core - b.core);
     const [total, free] = [sum(part => part.total), sum(part => part.free)];
     return {
-      cores: parts.flatMap(part => part.cores).sort((a, b) => a.core - b.core),
+      cores: cores.filter(core => core.online),
+      offline: cores.filter(core => !core.online),
       nodes: [...nodes.values()].sort((a, b) => a.node - b.node),
       totalFrames: total,
       freeFrames: free,
@@ -443,7 +472,7 @@ export class ProcTables implements ProcSource {
       hostname: kernel.hostname,
       release: RELEASE,
       version: VERSION,
-      commandLine: kernel.parameters.commandLine,
+      commandLine: commandLine(kernel.parameters),
       pidMax: 128 << 15,
     };
   }
@@ -464,7 +493,7 @@ export class ProcTables implements ProcSource {
   }
 
   popcornFiles(): readonly string[] {
-    return ['kernels', 'control', 'plan', 'messages'];
+    return ['kernels', 'control', 'plan', 'messages', 'pcnmsg'];
   }
   popcornText(name: string): Maybe<string> {
     const kernel = this.#kernel;
@@ -473,12 +502,19 @@ export class ProcTables implements ProcSource {
       case 'kernels':
         return this.#kernelsText();
       case 'plan':
-        return kernel.plan.partitions
+        return kernel.map.partitions
           .map(
             partition =>
               `${partition.kernel}: cores ${partition.cores.join(',')} memory ${partition.memory.map(range => `${range.bytes >>> 20}M@${range.node}`).join(',')}\n`,
           )
           .join('');
+      case 'control':
+        return kernel.control.lastRefusal === '' ? '' : `${kernel.control.lastRefusal}\n`;
+      case 'pcnmsg': {
+        const { stalls, resent, bad } = messages.troubles;
+        const { calls, backlog } = messages.outstanding;
+        return `sent ${messages.sentCount}\nreceived ${messages.receivedCount}\nbacklog ${backlog}\ncalls ${calls}\nstalls ${stalls}\nresent ${resent}\nbad ${bad}\n`;
+      }
       case 'messages':
         return `sent ${messages.sentCount}\nreceived ${messages.receivedCount}\n${[...MESSAGE_NAMES].map(([type, text]) => `${type} ${text}\n`).join('')}`;
       default:
@@ -487,22 +523,21 @@ export class ProcTables implements ProcSource {
   }
   *#kernelsText(): Blocking<string> {
     const kernel = this.#kernel;
-    const rows: string[] = [];
-    for (const partition of kernel.plan.partitions) {
-      const here = partition.kernel === kernel.id;
-      const up = here || kernel.isPeer(partition.kernel);
-      const part = here ? this.localPart() : up ? ((yield* this.#ask(partition.kernel, 'part', 0)) as Part) : null;
-      const memory = partition.memory.reduce((sum, range) => sum + range.bytes, 0) >>> 20;
-      const used = part === null ? '-' : `${part.tasks}`;
-      rows.push(
-        `${String(partition.kernel).padStart(6)}  ${up ? 'up ' : 'off'}  ${rangesOf(partition.cores).padEnd(12)} ${`${memory}M`.padStart(6)}  ${used}\n`,
-      );
-    }
+    const parts = new Map([this.localPart(), ...((yield* this.#askAll('part')) as Part[])].map(part => [part.kernel, part]));
+    const rows = kernel.map.partitions.map(({ kernel: id, cores, memory }) => {
+      const part = parts.get(id);
+      const bytes = memory.reduce((sum, range) => sum + range.bytes, 0);
+      const numbers = rangesText([...cores].sort((a, b) => a - b));
+      return `${String(id).padStart(6)}  ${part === undefined ? 'off' : 'up '}  ${numbers.padEnd(12)} ${`${bytes >>> 20}M`.padStart(6)}  ${part?.tasks ?? '-'}\n`;
+    });
     return `kernel  state cores       memory  tasks\n${rows.join('')}`;
+  }
+  *setOnline(core: CoreId, online: boolean): Blocking<void> {
+    yield* this.#kernel.control.order(`${online ? 'online' : 'offline'} ${core}`);
   }
   *popcornWrite(name: string, text: string): Blocking<void> {
     if (name !== 'control') throw new Errno(E.ACCES);
-    yield* this.#kernel.image.control(text);
+    yield* this.#kernel.control.order(text);
   }
 }
 
@@ -520,16 +555,4 @@ function setOf(infos: readonly { signal: number }[]): [number, number] {
   const set: [number, number] = [0, 0];
   for (const { signal } of infos) set[(signal - 1) >> 5] = ((set[(signal - 1) >> 5] as number) | (1 << ((signal - 1) & 31))) >>> 0;
   return set;
-}
-
-/** `0-3,8` of ascending numbers. */
-export function rangesOf(numbers: readonly number[]): string {
-  const parts: string[] = [];
-  for (let i = 0; i < numbers.length; ) {
-    let j = i;
-    while (numbers[j + 1] === (numbers[j] as number) + 1) j++;
-    parts.push(i === j ? String(numbers[i]) : `${numbers[i]}-${numbers[j]}`);
-    i = j + 1;
-  }
-  return parts.join(',');
 }

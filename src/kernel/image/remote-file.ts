@@ -1,6 +1,7 @@
 /** Open files of other kernels, as they stand here. */
 import { E, Errno } from '../abi/errno.ts';
 import { O } from '../abi/fcntl.ts';
+import { POLL } from '../abi/poll.ts';
 import { BaseFile, type FileKind, type IoContext } from '../fs/file.ts';
 import type { AttributeChange, Attributes, DirectoryEntry, FileSystemStatus, Inode } from '../fs/inode.ts';
 import type { Lock, LockRequest } from '../fs/lock.ts';
@@ -54,6 +55,9 @@ export class RemoteFile extends BaseFile {
   ready(): void {
     this.#changed.wakeAll();
   }
+  forgetPages(): void {
+    this.#pinned.clear();
+  }
 
   /** Waited for, as the other end of a pipe must have closed before anyone is told so. */
   protected override closed(): Maybe<void> {
@@ -63,7 +67,12 @@ export class RemoteFile extends BaseFile {
     if (this.kernel.isPeer(this.owner)) return this.#tellOwner();
   }
   *#tellOwner(): Blocking<void> {
-    yield* this.kernel.messages.call(this.owner, M.FILE_RELEASE, { handle: this.ref.handle, references: this.held }, M.FILE_RELEASED);
+    yield* this.kernel.messages.call(
+      this.owner,
+      M.FILE_RELEASE,
+      { handle: this.ref.handle, references: this.held, holder: this.kernel.id },
+      M.FILE_RELEASED,
+    );
   }
 
   protected *ask<T>(name: string, args: readonly Json[], bytes?: Uint8Array): Blocking<T> {
@@ -120,8 +129,9 @@ export class RemoteFile extends BaseFile {
   override seek(offset: number, whence: number): Blocking<number> {
     return this.ask('seek', [offset, whence]);
   }
-  override poll(): Blocking<number> {
-    return this.ask('poll', []);
+  override *poll(): Blocking<number> {
+    if (!this.kernel.isPeer(this.owner)) return POLL.ERR | POLL.HUP;
+    return yield* this.ask<number>('poll', []);
   }
   override *ioctl(command: number, argument: number, data: Uint8Array, caller: IoContext): Blocking<number> {
     const { json, bytes } = yield* this.kernel.image.files.ask(

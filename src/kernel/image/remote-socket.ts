@@ -21,7 +21,7 @@ import {
 import { UnixConnection } from '../fs/socket/unix/connection.ts';
 import type { Caller, Letter, UnixPort } from '../fs/socket/unix/domain.ts';
 import type { Kernel } from '../kernel.ts';
-import { type Blocking, settle } from '../types.ts';
+import { type Blocking, type KernelId, settle } from '../types.ts';
 import type { FileRef, Json, RemoteFiles, Result, Serve } from './files.ts';
 import { RemoteFile } from './remote-file.ts';
 
@@ -54,10 +54,10 @@ function* sending(
   }
 }
 
-function* receiving(files: RemoteFiles, from: Socket, count: number, manner: Manner, io: IoContext): Blocking<Result> {
+function* receiving(files: RemoteFiles, to: KernelId, from: Socket, count: number, manner: Manner, io: IoContext): Blocking<Result> {
   const { bytes, files: passed, ...rest } = yield* settle(from.receive(count, manner, io));
   const refs: FileRef[] = [];
-  for (const file of passed) refs.push(yield* files.pass(file));
+  for (const file of passed) refs.push(yield* files.pass(file, to));
   return { value: json({ ...rest, refs }), bytes };
 }
 
@@ -70,9 +70,9 @@ export const SOCKET_OPERATIONS: readonly (readonly [string, Serve])[] = [
   ['listen', (_f, o, [backlog, io]) => done(socket(o).listen(backlog as number, given(io)))],
   [
     'accept',
-    function* (f, o, [flags, io]) {
+    function* (f, o, [flags, io], _bytes, to) {
       const { socket: made, from } = yield* settle(socket(o).accept(flags as number, given(io)));
-      return { value: json({ ref: f.handOver(made), from }) };
+      return { value: json({ ref: f.handOver(made, to), from }) };
     },
   ],
   ['connect', (_f, o, [name, io]) => done(socket(o).connect(given(name), given(io)))],
@@ -82,7 +82,7 @@ export const SOCKET_OPERATIONS: readonly (readonly [string, Serve])[] = [
     (f, o, [envelope, manner, io], bytes) =>
       sending(f, given(envelope), bytes, message => socket(o).send(message, timed<Manner>(manner), given(io))),
   ],
-  ['receive', (f, o, [count, manner, io]) => receiving(f, socket(o), count as number, timed(manner), given(io))],
+  ['receive', (f, o, [count, manner, io], _bytes, from) => receiving(f, from, socket(o), count as number, timed(manner), given(io))],
   ['ownName', (_f, o) => done(socket(o).ownName())],
   ['peerName', (_f, o) => done(socket(o).peerName())],
   [
@@ -95,11 +95,11 @@ export const SOCKET_OPERATIONS: readonly (readonly [string, Serve])[] = [
   // On sockets that are known by their link.
   [
     'dial',
-    function* (f, _o, [ino, caller, io]) {
+    function* (f, _o, [ino, caller, io], _bytes, from) {
       const { unix } = f.vfs;
       const call = timed<Caller>(caller);
       const end = yield* settle(unix.port({ kernel: unix.services.kernel, ino: ino as number }).dial(call, given(io)));
-      return { value: json(f.handOver(new UnixConnection(unix, call.type, 0, end))) };
+      return { value: json(f.handOver(new UnixConnection(unix, call.type, 0, end), from)) };
     },
   ],
   [
@@ -116,9 +116,9 @@ export const SOCKET_OPERATIONS: readonly (readonly [string, Serve])[] = [
 // ── The borrower's side ──
 
 /** References to what is passed along, for the kernel that the message goes to. */
-function* enveloped({ files, credentials, to }: Message, remote: RemoteFiles): Blocking<Envelope> {
+function* enveloped({ files, credentials, to }: Message, remote: RemoteFiles, owner: KernelId): Blocking<Envelope> {
   const refs: FileRef[] = [];
-  for (const file of files) refs.push(yield* remote.refer(file));
+  for (const file of files) refs.push(yield* remote.refer(file, owner));
   return { credentials, to, refs };
 }
 
@@ -149,7 +149,7 @@ export class RemoteSocket extends RemoteFile implements Socket {
     return this.ask('shutdown', [how]);
   }
   *send(message: Message, manner: Manner, io: IoContext): Blocking<number> {
-    const envelope = yield* enveloped(message, this.kernel.image.files);
+    const envelope = yield* enveloped(message, this.kernel.image.files, this.owner);
     const count = yield* this.ask<number>('send', [json(envelope), json(manner), json(io)], message.bytes);
     yield* settle(releaseAll(message.files));
     return count;
@@ -201,7 +201,7 @@ export class RemotePort implements UnixPort {
   *deliver({ message, ...letter }: Letter, io: IoContext): Blocking<number> {
     const { files } = this.#kernel.image;
     const { kernel, ino } = this.link;
-    const envelope = yield* enveloped({ ...message, to: null }, files);
+    const envelope = yield* enveloped({ ...message, to: null }, files, kernel);
     const answer = yield* files.ask(kernel, 'deliver', 0, [ino, json(letter), json(envelope), json(io)], message.bytes);
     yield* settle(releaseAll(message.files));
     return answer.json as number;

@@ -8,20 +8,39 @@ export interface MessageKind<F extends Fields = Fields> {
   readonly type: number;
   readonly name: string;
   readonly fields: F;
+  /** Goes before what waits, at the sender and at the receiver. What is urgent fits in one slot, and no order with others is relied on. */
+  readonly urgent: boolean;
   /** One line for people. */
   readonly show: (payload: Payload<F>) => string;
 }
 
 function kind<F extends Fields>(type: number, name: string, fields: F, show: (payload: Payload<F>) => string): MessageKind<F> {
-  return { type, name, fields, show };
+  return { type, name, fields, urgent: false, show };
+}
+function urgent<F extends Fields>(entry: MessageKind<F>): MessageKind<F> {
+  return { ...entry, urgent: true };
 }
 
 export const M = {
   // Kernels come and go.
-  STARTUP: kind(1, 'STARTUP', { by: 'u8', present: 'u32s' }, m => `kernel ${m.by} starts you; present: ${m.present.join(', ')}`),
   CHECKIN: kind(2, 'CHECKIN', { cores: 'u16', frames: 'u32' }, m => `I am up: ${m.cores} cores, ${m.frames} frames`),
   CHECKIN_ANSWER: kind(3, 'CHECKIN_ANSWER', { cores: 'u16', frames: 'u32' }, m => `welcome; I have ${m.cores} cores, ${m.frames} frames`),
-  HEARTBEAT: kind(4, 'HEARTBEAT', { beat: 'u32' }, m => `beat ${m.beat}`),
+  LEDGER_REQUEST: kind(
+    5,
+    'LEDGER_REQUEST',
+    { request: 'u32', ask: 'u8', kernel: 'u8', cores: 'u32s', memory: 'numbers' },
+    m => `${['', 'boot', 'gone:', 'give to'][m.ask]} kernel ${m.kernel === 255 ? 'of any number' : m.kernel}, cores ${m.cores.join(',')}`,
+  ),
+  LEDGER_RESPONSE: kind(6, 'LEDGER_RESPONSE', { request: 'u32', errno: 'i32', kernel: 'u8' }, m =>
+    m.errno ? `errno ${m.errno}` : `noted by all: kernel ${m.kernel}`,
+  ),
+  LEDGER_UPDATE: kind(7, 'LEDGER_UPDATE', { request: 'u32', gone: 'u8', settled: 'u8', shares: 'numbers' }, m =>
+    m.gone === 255 ? `shares change: ${m.shares.length} numbers` : `kernel ${m.gone} is gone${m.settled ? ', as all know' : ''}`,
+  ),
+  FRAMES_HELD: kind(9, 'FRAMES_HELD', { request: 'u32', gone: 'u8', frames: 'u32s' }, m => `I hold ${m.frames.length} of your frames`),
+  FRAMES_NOTED: kind(15, 'FRAMES_NOTED', { request: 'u32' }, () => 'noted'),
+  LEDGER_NOTED: kind(8, 'LEDGER_NOTED', { request: 'u32' }, () => 'noted'),
+  HEARTBEAT: urgent(kind(4, 'HEARTBEAT', { beat: 'u32' }, m => `beat ${m.beat}`)),
 
   // Processes and their origins.
   ORIGIN_REQUEST: kind(
@@ -93,7 +112,12 @@ export const M = {
     m.errno ? `errno ${m.errno}` : `${m.length} bytes`,
   ),
   FILE_READY: kind(32, 'FILE_READY', { handle: 'u32' }, m => `${m.handle} may be ready`),
-  FILE_RELEASE: kind(33, 'FILE_RELEASE', { request: 'u32', handle: 'u32', references: 'u32' }, m => `${m.handle} is closed here`),
+  FILE_RELEASE: kind(
+    33,
+    'FILE_RELEASE',
+    { request: 'u32', handle: 'u32', references: 'u32', holder: 'u8' },
+    m => `${m.handle} is closed here`,
+  ),
   FILE_RELEASED: kind(35, 'FILE_RELEASED', { request: 'u32' }, () => 'closed'),
   FRAME_RETURN: kind(34, 'FRAME_RETURN', { frames: 'u32s' }, m => `${m.frames.length} frames back`),
 
@@ -102,8 +126,10 @@ export const M = {
   REMOTE_PROC_RESPONSE: kind(41, 'REMOTE_PROC_RESPONSE', { request: 'u32', errno: 'i32', data: 'bytes' }, m =>
     m.errno ? `errno ${m.errno}` : `${m.data.length} bytes`,
   ),
-  CONTROL_REQUEST: kind(42, 'CONTROL_REQUEST', { request: 'u32', verb: 'u8', argument: 'u32' }, m => `verb ${m.verb} ${m.argument}`),
-  CONTROL_RESPONSE: kind(43, 'CONTROL_RESPONSE', { request: 'u32', errno: 'i32' }, m => (m.errno ? `errno ${m.errno}` : 'done')),
+  CONTROL_REQUEST: kind(42, 'CONTROL_REQUEST', { request: 'u32', order: 'text' }, m => m.order),
+  CONTROL_RESPONSE: kind(43, 'CONTROL_RESPONSE', { request: 'u32', errno: 'i32', reason: 'text' }, m =>
+    m.errno ? `errno ${m.errno}: ${m.reason}` : 'done',
+  ),
 } as const;
 
 /** Name of a type number, for views. */

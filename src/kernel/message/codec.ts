@@ -1,5 +1,5 @@
 /**
- * Marshalling: plain objects to bytes and back, as a list of fields says. Little-endian, no padding.
+ * Marshalling: plain objects to bytes and back, as a list of fields says. In either byte order, no padding.
  *
  * Always holds: decode(encode(x)) = x for every value that fits its field; a message never carries anything but these bytes.
  */
@@ -20,7 +20,7 @@ export type Payload<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]>
 const FIXED: Partial<Record<FieldType, number>> = { u8: 1, u16: 2, u32: 4, i32: 4, number: 8 };
 
 /** Bytes of `value` in the order of `fields`. Variable fields are led by their length (u32). */
-export function encode<F extends Fields>(fields: F, value: Payload<F>): Uint8Array {
+export function encode<F extends Fields>(fields: F, value: Payload<F>, little = true): Uint8Array {
   let size = 0;
   for (const [name, type] of Object.entries(fields)) size += FIXED[type] ?? 4 + lengthOf(type, value[name as keyof F]);
   const bytes = new Uint8Array(size);
@@ -29,17 +29,19 @@ export function encode<F extends Fields>(fields: F, value: Payload<F>): Uint8Arr
   for (const [name, type] of Object.entries(fields)) {
     const field: unknown = value[name as keyof F];
     if (typeof field === 'number') {
-      putNumber(view, at, type, field);
+      putNumber(view, at, type, field, little);
       at += FIXED[type] ?? 0;
     } else {
       const length = lengthOf(type, field);
-      view.setUint32(at, length, true);
+      view.setUint32(at, length, little);
       at += 4;
       if (typeof field === 'string') for (let i = 0; i < field.length; i++) bytes[at + i] = field.charCodeAt(i);
       else if (field instanceof Uint8Array) bytes.set(field, at);
       else {
         const step = type === 'numbers' ? 8 : 4;
-        (field as readonly number[]).forEach((item, i) => putNumber(view, at + step * i, type === 'numbers' ? 'number' : 'u32', item));
+        (field as readonly number[]).forEach((item, i) =>
+          putNumber(view, at + step * i, type === 'numbers' ? 'number' : 'u32', item, little),
+        );
       }
       at += length;
     }
@@ -48,18 +50,18 @@ export function encode<F extends Fields>(fields: F, value: Payload<F>): Uint8Arr
 }
 
 /** @throws RangeError when the bytes end too early */
-export function decode<F extends Fields>(fields: F, bytes: Uint8Array): Payload<F> {
+export function decode<F extends Fields>(fields: F, bytes: Uint8Array, little = true): Payload<F> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const value: Record<string, unknown> = {};
   let at = 0;
   for (const [name, type] of Object.entries(fields)) {
     const fixed = FIXED[type];
     if (fixed !== undefined) {
-      value[name] = getNumber(view, at, type);
+      value[name] = getNumber(view, at, type, little);
       at += fixed;
       continue;
     }
-    const length = view.getUint32(at, true);
+    const length = view.getUint32(at, little);
     at += 4;
     if (at + length > bytes.length) throw new RangeError(`field ${name} is cut off`);
     if (type === 'bytes') value[name] = bytes.slice(at, at + length);
@@ -69,7 +71,9 @@ export function decode<F extends Fields>(fields: F, bytes: Uint8Array): Payload<
       value[name] = text;
     } else {
       const step = type === 'numbers' ? 8 : 4;
-      value[name] = Array.from({ length: length / step }, (_, i) => getNumber(view, at + step * i, type === 'numbers' ? 'number' : 'u32'));
+      value[name] = Array.from({ length: length / step }, (_, i) =>
+        getNumber(view, at + step * i, type === 'numbers' ? 'number' : 'u32', little),
+      );
     }
     at += length;
   }
@@ -82,36 +86,36 @@ function lengthOf(type: FieldType, field: unknown): number {
   return (field as { length: number }).length;
 }
 
-function putNumber(view: DataView, at: number, type: FieldType, value: number): void {
+function putNumber(view: DataView, at: number, type: FieldType, value: number, little: boolean): void {
   switch (type) {
     case 'u8':
       view.setUint8(at, value);
       break;
     case 'u16':
-      view.setUint16(at, value, true);
+      view.setUint16(at, value, little);
       break;
     case 'u32':
-      view.setUint32(at, value, true);
+      view.setUint32(at, value, little);
       break;
     case 'i32':
-      view.setInt32(at, value, true);
+      view.setInt32(at, value, little);
       break;
     default:
-      view.setFloat64(at, value, true);
+      view.setFloat64(at, value, little);
   }
 }
 
-function getNumber(view: DataView, at: number, type: FieldType): number {
+function getNumber(view: DataView, at: number, type: FieldType, little: boolean): number {
   switch (type) {
     case 'u8':
       return view.getUint8(at);
     case 'u16':
-      return view.getUint16(at, true);
+      return view.getUint16(at, little);
     case 'u32':
-      return view.getUint32(at, true);
+      return view.getUint32(at, little);
     case 'i32':
-      return view.getInt32(at, true);
+      return view.getInt32(at, little);
     default:
-      return view.getFloat64(at, true);
+      return view.getFloat64(at, little);
   }
 }

@@ -1,25 +1,31 @@
 /**
- * How long a message takes at least from kernel to kernel: the line's way between the two kernels' first cores, the interrupt's way,
- * and its entry. The smallest of these is how far hosts may run ahead of each other.
- *
- * Always holds: the table is symmetric, positive off the diagonal, and no way through a third kernel is shorter than the direct one.
+ * How long a message takes at least: the line's way between two cores, the interrupt's way, and its entry. The smallest of these is how far
+ * hosts may run ahead of each other.
  */
 import { lineTransfer } from '../../machine/interconnect.ts';
 import type { Topology } from '../../machine/topology/topology.ts';
-import type { ResolvedPlan } from '../boot/parameters.ts';
 import { KERNEL_COSTS } from '../costs.ts';
 import type { CoreId, Cycles } from '../types.ts';
+import { type Transport, TRANSPORTS } from './settings.ts';
 
-/** @returns latency[from][to] in cycles */
-export function latencyTable(topology: Topology, plan: ResolvedPlan): Cycles[][] {
-  const way = (from: CoreId, to: CoreId): Cycles =>
-    KERNEL_COSTS.ipiDelivery.value + Math.round((lineTransfer(topology, from, to) + lineTransfer(topology, to, from)) / 2);
-  const firsts = plan.partitions.map(partition => partition.cores[0] as CoreId);
-  const table = firsts.map(from => firsts.map(to => (from === to ? 0 : way(from, to))));
-  for (const via of firsts.keys()) {
-    for (const row of table) {
-      for (const to of row.keys()) row[to] = Math.min(row[to] as number, (row[via] as number) + (table[via]?.[to] as number));
+/** From one core's kernel to that of another core. Symmetric. */
+export function messageLatency(topology: Topology, from: CoreId, to: CoreId, transport: Transport = TRANSPORTS.memory): Cycles {
+  const line = transport.byLine ? Math.round((lineTransfer(topology, from, to) + lineTransfer(topology, to, from)) / 2) : 0;
+  return KERNEL_COSTS[transport.delivery].value + line;
+}
+
+/** Over all pairs of different cores and all transports. A machine of one core has no pair: its own interrupt's way. */
+export function latencyBounds(topology: Topology): { readonly least: Cycles; readonly most: Cycles } {
+  let [least, most] = [Number.POSITIVE_INFINITY, KERNEL_COSTS.ipiDelivery.value];
+  for (const { id: from } of topology.cores) {
+    for (const { id: to } of topology.cores) {
+      if (from === to) continue;
+      for (const transport of Object.values(TRANSPORTS)) {
+        const latency = messageLatency(topology, from, to, transport);
+        least = Math.min(least, latency);
+        most = Math.max(most, latency);
+      }
     }
   }
-  return table;
+  return { least: Math.min(least, most), most };
 }

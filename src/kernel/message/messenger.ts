@@ -1,22 +1,26 @@
 /**
  * Sending, receiving and answering messages.
  *
- *     send      encode → fragments → slots of the receiver's lane, one interrupt each; what finds no free slot waits in a backlog
+ *     send      encode → fragments → slots of the receiver's lane (send-lane.ts)
  *     collect   written slots → events at their arrival times
- *     handle    at its arrival: interrupt entry, reassembly, dispatch to the handler of its kind, which may block
+ *     arrive    at its arrival: the checksum; then it is due. Urgent ones first, one after the other, as the service core gets to them
+ *     handle    reassembly, dispatch to the handler of its kind, which may block
  *     call      a request that waits for its answer; interrupted, it asks the other side to give up and waits for what comes
  *
- * Always holds: messages from one kernel to another are handled in the order in which they were sent; every call gets exactly one
- * answer, be it that its peer is gone (EHOSTDOWN).
+ * Always holds: messages of one urgency from one kernel to another are handled in the order in which they were sent, each once, be it lost or
+ * damaged on its way; every call gets exactly one answer, be it that its peer is gone (EHOSTDOWN).
  */
 import { E, Errno } from '../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
-import { EventClass } from '../sched/events.ts';
+import { EventClass, type KernelEvent } from '../sched/events.ts';
 import { TraceKind } from '../trace.ts';
 import { type Blocking, type Cycles, isBlocking, type KernelId, type Maybe, sleep, WaitQueue } from '../types.ts';
 import { M, type MessageKind } from './catalog.ts';
 import { decode, encode, type Fields, type Payload } from './codec.ts';
-import { FLAG, FRAGMENT_BYTES, FRAGMENTS_MAX, HEADER_BYTES, type Header, MESSAGE_BYTES, readHeader, writeHeader } from './wire.ts';
+import { SendLane } from './send-lane.ts';
+import { type MessageSettings, POLL_CYCLES, type Transport, TRANSPORTS } from './settings.ts';
+import { CAUSE_NONE, FLAG, FRAGMENT_BYTES, FRAGMENTS_MAX, HEADER_BYTES, type Header, isIntact, readHeader } from './wire.ts';
+import { kernelsMax, windowAddress } from '../partition/map.ts';
 import { Window } from './window.ts';
 
 /** What a handler gets beside the payload. */
@@ -35,62 +39,92 @@ interface Call {
   cancelled: boolean;
 }
 
-interface Fragment {
-  readonly header: Header;
-  readonly payload: Uint8Array;
+/** The receiving end of a lane. */
+interface ReceiveLane {
+  readonly from: KernelId;
+  /** Sequence of what comes next. */
+  next: number;
+  /** What has been found and is not handled yet: to be forgotten should something before it turn out to be damaged. */
+  readonly coming: KernelEvent[];
+  /** Nothing of this lane arrives before. */
+  earliest: Cycles;
+  /** Fragments so far, of ordinary and of urgent messages. */
+  readonly partial: [Uint8Array[], Uint8Array[]];
 }
 
-/** Cause of messages that a system call or the kernel itself sends. */
-export const CAUSE_NONE = 0xff000000;
-const RETRY_CYCLES = 2000;
+interface Due {
+  readonly header: Header;
+  readonly payload: Uint8Array;
+  readonly arrival: Cycles;
+}
+
+/** Messages that are handled in one go before programs get their turn (Linux: the budget of a softirq), and how long that is. */
+const BUDGET = 128;
+const TURN_CYCLES = 110_000;
 
 export class Messenger {
   readonly #kernel: Kernel;
-  readonly #windows: Window[];
-  readonly #nextSend: number[];
-  readonly #nextReceive: number[];
-  readonly #lastArrival: number[];
-  readonly #backlog: Fragment[][];
-  readonly #backlogTimer: boolean[];
-  readonly #partial = new Map<KernelId, Uint8Array[]>();
-  readonly #handlers = new Map<number, (bytes: Uint8Array, received: Received) => Maybe<void>>();
+  readonly #lanes: number;
+  /** This kernel's. */
+  readonly #own: Window;
+
+  readonly #settings: MessageSettings;
+  readonly #transport: Transport;
+  readonly #sending = new Map<KernelId, SendLane>();
+  readonly #receiving = new Map<KernelId, ReceiveLane>();
+  readonly #due: [Due[], Due[]] = [[], []];
+  /** Until then the service core handles messages. */
+  #busyUntil: Cycles = 0;
+  #serving = false;
+  #inOneGo = 0;
+  readonly #handlers = new Map<number, (bytes: Uint8Array, little: boolean, received: Received) => Maybe<void>>();
   readonly #calls = new Map<number, Call>();
   #nextRequest = 1;
   /** Cause of what is being sent now. */
   cause = CAUSE_NONE;
+  #bad = 0;
   sentCount = 0;
   receivedCount = 0;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
-    const count = kernel.plan.partitions.length;
-    this.#windows = kernel.plan.partitions.map(partition => new Window(kernel.memory, kernel.plan, partition.kernel));
-    this.#nextSend = new Array<number>(count).fill(0);
-    this.#nextReceive = new Array<number>(count).fill(0);
-    this.#lastArrival = new Array<number>(count).fill(0);
-    this.#backlog = Array.from({ length: count }, () => []);
-    this.#backlogTimer = new Array<boolean>(count).fill(false);
+    this.#settings = kernel.parameters.messages;
+    this.#transport = TRANSPORTS[this.#settings.transport];
+    this.#lanes = kernelsMax(kernel.topology.cores.length);
+    this.#own = this.#windowOf(kernel.id);
+    this.#own.clear();
   }
 
   /** Calls under way and messages not yet in a slot: both must be 0 when a kernel has come to rest. */
   get outstanding(): { calls: number; backlog: number } {
-    return { calls: this.#calls.size, backlog: this.#backlog.reduce((sum, list) => sum + list.length, 0) };
+    return { calls: this.#calls.size, backlog: [...this.#sending.values()].reduce((sum, lane) => sum + lane.backlog, 0) };
+  }
+  /** What went wrong on the way, and was mended. */
+  get troubles(): { stalls: number; resent: number; bad: number } {
+    const lanes = [...this.#sending.values()];
+    const sum = (pick: (lane: SendLane) => number): number => lanes.reduce((total, lane) => total + pick(lane), 0);
+    return { stalls: sum(lane => lane.stalls), resent: sum(lane => lane.resent), bad: this.#bad };
   }
 
   on<F extends Fields>(kind: MessageKind<F>, handler: Handler<F>): void {
-    this.#handlers.set(kind.type, (bytes, received) => handler(decode(kind.fields, bytes), received));
+    this.#handlers.set(kind.type, (bytes, little, received) => handler(decode(kind.fields, bytes, little), received));
   }
 
   // --- sending ---------------------------------------------------------------------------------------------------------------
 
   /** Never blocks; order per receiver is kept. */
   send<F extends Fields>(to: KernelId, kind: MessageKind<F>, payload: Payload<F>): void {
-    const bytes = encode(kind.fields, payload);
+    const little = this.#settings.order === 'little';
+    const bytes = encode(kind.fields, payload, little);
     const count = Math.max(1, Math.ceil(bytes.length / FRAGMENT_BYTES));
-    if (count > FRAGMENTS_MAX) throw new Error(`${kind.name} of ${bytes.length} bytes is too long`);
+    if (count > (kind.urgent ? 1 : FRAGMENTS_MAX)) throw new Error(`${kind.name} of ${bytes.length} bytes is too long`);
     for (let fragment = 0; fragment < count; fragment++) {
       const part = bytes.subarray(fragment * FRAGMENT_BYTES, (fragment + 1) * FRAGMENT_BYTES);
-      const flags = (fragment === 0 ? FLAG.First : 0) | (fragment === count - 1 ? FLAG.Last : 0);
+      const flags =
+        (fragment === 0 ? FLAG.First : 0) |
+        (fragment === count - 1 ? FLAG.Last : 0) |
+        (kind.urgent ? FLAG.Urgent : 0) |
+        (little ? 0 : FLAG.BigEndian);
       const header: Header = {
         type: kind.type,
         from: this.#kernel.id,
@@ -101,7 +135,8 @@ export class Messenger {
         fragment,
         cause: this.cause,
       };
-      this.#put(to, { header, payload: part });
+      this.sentCount++;
+      this.lane(to).put({ header, payload: part });
     }
   }
 
@@ -156,128 +191,155 @@ export class Messenger {
     call.queue.wakeAll();
   }
 
+  #windowOf(kernel: KernelId): Window {
+    const partition = this.#kernel.map.of(kernel);
+    if (partition === undefined) throw new Error(`kernel ${kernel} has no window`);
+    return new Window(this.#kernel.memory, windowAddress(partition, this.#lanes), this.#lanes);
+  }
+
+  /** The way to a kernel. */
+  lane(to: KernelId): SendLane {
+    let lane = this.#sending.get(to);
+    if (lane === undefined) {
+      lane = new SendLane(this.#kernel, to, this.#windowOf(to), this.#transport);
+      this.#sending.set(to, lane);
+    }
+    return lane;
+  }
+
   /** A peer is gone: what waits for it gets an error, what was to go there is dropped. */
   peerGone(peer: KernelId): void {
     for (const call of this.#calls.values()) {
-      if (call.to !== peer) continue;
+      if (call.to !== peer || call.answer !== undefined) continue;
       call.answer = new Errno(E.HOSTDOWN);
       call.queue.wakeAll();
     }
-    this.#backlog[peer] = [];
   }
 
-  #put(to: KernelId, fragment: Fragment): void {
-    const backlog = this.#backlog[to] as Fragment[];
-    if (backlog.length > 0 || !this.#write(to, fragment)) {
-      backlog.push(fragment);
-      this.#scheduleRetry(to);
-    }
-  }
-
-  #scheduleRetry(to: KernelId): void {
-    if (this.#backlogTimer[to]) return;
-    this.#backlogTimer[to] = true;
-    const kernel = this.#kernel;
-    kernel.at(kernel.now + RETRY_CYCLES, () => {
-      this.#backlogTimer[to] = false;
-      const backlog = this.#backlog[to] as Fragment[];
-      while (backlog.length > 0 && this.#write(to, backlog[0] as Fragment)) backlog.shift();
-      if (backlog.length > 0) this.#scheduleRetry(to);
-    });
-  }
-
-  #write(to: KernelId, { header, payload }: Fragment): boolean {
-    const kernel = this.#kernel;
-    const window = this.#windows[to] as Window;
-    const sequence = this.#nextSend[to] as number;
-    if (!window.isFree(kernel.id, sequence, kernel.visible)) return false;
-    this.#nextSend[to] = sequence + 1;
-    kernel.charge(kernel.cost('messageSend'));
-    const at = window.slot(kernel.id, sequence);
-    kernel.memory.u8.fill(0, at, at + MESSAGE_BYTES);
-    kernel.memory.u8.set(payload, at + HEADER_BYTES);
-    writeHeader(window.view, at, { ...header, sequence });
-    kernel.trace(TraceKind.MessageSend, (to << 16) | header.type, sequence, header.length | (header.fragment << 16), header.cause);
-    const words = kernel.memory.u32;
-    for (let i = 0; i < MESSAGE_BYTES / 4; i += 4) {
-      const word = (at >>> 2) + i;
-      kernel.trace(
-        TraceKind.MessageBytes,
-        words[word] as number,
-        words[word + 1] as number,
-        words[word + 2] as number,
-        words[word + 3] as number,
-      );
-    }
-    // Cores of one kernel are apart by less than a cell: what is sent later does not arrive earlier.
-    const arrival = Math.max(kernel.now + kernel.latencyTo(to), this.#lastArrival[to] as number);
-    this.#lastArrival[to] = arrival;
-    window.publish(kernel.id, sequence, arrival);
-    this.sentCount++;
-    kernel.lowerBound(kernel.platform.sent(to, arrival));
-    return true;
+  /** Nothing more can come from a peer that is gone: should there be one of that number again, it begins anew. */
+  forgetLane(peer: KernelId): void {
+    this.#sending.get(peer)?.close();
+    this.#sending.delete(peer);
+    for (const event of this.#receiving.get(peer)?.coming ?? []) event.cancelled = true;
+    this.#receiving.delete(peer);
+    this.#own.clearLane(peer);
   }
 
   // --- receiving -------------------------------------------------------------------------------------------------------------
 
   /** Turns newly written slots into events at their arrival times. No virtual effect. */
   collect(): void {
-    const kernel = this.#kernel;
-    const own = this.#windows[kernel.id] as Window;
-    for (let word = 0; word * 32 < this.#windows.length; word++) {
-      let bells = own.takeDoorbells(word);
+    for (let word = 0; word * 32 < this.#lanes; word++) {
+      let bells = this.#own.takeDoorbells(word);
       while (bells !== 0) {
         const bit = 31 - Math.clz32(bells);
         bells &= ~(1 << bit);
-        this.#collectLane(own, word * 32 + bit);
+        this.#collectLane(word * 32 + bit);
       }
     }
   }
 
-  #collectLane(own: Window, sender: KernelId): void {
-    const kernel = this.#kernel;
+  #collectLane(from: KernelId): void {
+    let lane = this.#receiving.get(from);
+    if (lane === undefined) {
+      lane = { from, next: 0, coming: [], earliest: 0, partial: [[], []] };
+      this.#receiving.set(from, lane);
+    }
+    const { events } = this.#kernel;
     for (;;) {
-      const sequence = this.#nextReceive[sender] as number;
-      const arrival = own.arrival(sender, sequence);
+      const sequence = lane.next;
+      const arrival = this.#own.arrival(from, sequence);
       if (Number.isNaN(arrival)) return;
-      this.#nextReceive[sender] = sequence + 1;
-      kernel.events.add(arrival, EventClass.Message, sender * 2 ** 32 + sequence, () => this.#receive(own, sender, sequence, arrival));
+      lane.next = sequence + 1;
+      lane.earliest = Math.max(lane.earliest, this.#noticed(arrival));
+      const found = lane;
+      const time = lane.earliest;
+      lane.coming.push(events.add(time, EventClass.Message, from * 2 ** 32 + sequence, () => this.#arrive(found, sequence, time)));
     }
   }
 
-  #receive(own: Window, sender: KernelId, sequence: number, arrival: Cycles): void {
+  /** When a kernel that polls looks; others are interrupted. */
+  #noticed(arrival: Cycles): Cycles {
+    return this.#settings.receive === 'polling' ? Math.ceil(arrival / POLL_CYCLES) * POLL_CYCLES : arrival;
+  }
+
+  #arrive(lane: ReceiveLane, sequence: number, arrival: Cycles): void {
     const kernel = this.#kernel;
-    const at = own.slot(sender, sequence);
-    const header = readHeader(own.view, at);
-    const payload = kernel.memory.u8.slice(at + HEADER_BYTES, at + HEADER_BYTES + header.length);
-    kernel.charge(kernel.cost('messageDispatch'));
-    own.free(sender, sequence, kernel.now + kernel.latencyTo(sender));
-    this.receivedCount++;
-    kernel.trace(
-      TraceKind.MessageReceive,
-      (sender << 16) | header.type,
-      sequence,
-      Math.min(0xffffffff, Math.round(kernel.now - arrival)),
-      0,
-    );
-    if (!kernel.accepts(sender, header.type)) return;
-    const parts = header.flags & FLAG.First ? [] : (this.#partial.get(sender) ?? []);
-    parts.push(payload);
-    if (!(header.flags & FLAG.Last)) {
-      this.#partial.set(sender, parts);
+    lane.coming.shift();
+    const own = this.#own;
+    const at = own.slot(lane.from, sequence);
+    if (this.#settings.receive === 'ipi') kernel.charge(kernel.cost('interruptEntry'));
+    if (!isIntact(own.view, at)) {
+      // As if it had not come. What came behind it waits in its slots until it has been sent again.
+      kernel.trace(TraceKind.MessageBad, lane.from << 16, sequence, 0, 0);
+      this.#bad++;
+      own.reject(lane.from, sequence);
+      for (const event of lane.coming.splice(0)) event.cancelled = true;
+      lane.next = sequence;
       return;
     }
-    this.#partial.delete(sender);
-    const bytes = parts.length === 1 ? payload : join(parts);
-    const handler = this.#handlers.get(header.type);
+    const header = readHeader(own.view, at);
+    const payload = kernel.memory.u8.slice(at + HEADER_BYTES, at + HEADER_BYTES + header.length);
+    this.#due[header.flags & FLAG.Urgent ? 1 : 0].push({ header, payload, arrival });
+    if (this.#serving) return;
+    if (kernel.visible >= this.#busyUntil) {
+      this.#inOneGo = 0;
+      if (this.#settings.receive === 'adaptive') kernel.charge(kernel.cost('interruptEntry'));
+      this.#serve();
+    } else {
+      this.#serveAt(this.#busyUntil);
+    }
+  }
+
+  /** A fault: no message is handled before. */
+  deafUntil(time: Cycles): void {
+    this.#busyUntil = Math.max(this.#busyUntil, time);
+  }
+
+  #serveAt(time: Cycles): void {
+    this.#serving = true;
+    this.#kernel.at(time, () => {
+      this.#serving = false;
+      this.#serve();
+    });
+  }
+
+  /** The next message that is due; the one after it when the core is through with this one. */
+  #serve(): void {
+    const due = this.#due[1].shift() ?? this.#due[0].shift();
+    if (due === undefined) return;
+    this.#handle(due);
+    this.#busyUntil = this.#kernel.now;
+    if (this.#due[0].length + this.#due[1].length === 0) return;
+    this.#inOneGo++;
+    const pause = this.#inOneGo % BUDGET === 0 ? TURN_CYCLES : 0;
+    this.#serveAt(this.#busyUntil + pause);
+  }
+
+  #handle({ header, payload, arrival }: Due): void {
+    const kernel = this.#kernel;
+    const { from, sequence, type, flags } = header;
+    kernel.charge(kernel.cost(this.#transport.dispatch));
+    this.#own.free(from, sequence, kernel.now + kernel.latencyTo(from));
+    this.receivedCount++;
+    kernel.trace(TraceKind.MessageReceive, (from << 16) | type, sequence, Math.min(0xffffffff, Math.round(kernel.now - arrival)), 0);
+    const lane = this.#receiving.get(from);
+    if (lane === undefined || !kernel.accepts(from, type)) return;
+    const partial = lane.partial[flags & FLAG.Urgent ? 1 : 0];
+    if (flags & FLAG.First) partial.length = 0;
+    partial.push(payload);
+    if (!(flags & FLAG.Last)) return;
+    const bytes = partial.length === 1 ? payload : join(partial);
+    partial.length = 0;
+    const handler = this.#handlers.get(type);
     if (handler === undefined) {
-      kernel.log(4, `message of unknown type ${header.type} from kernel ${sender}`);
+      kernel.log(4, `message of unknown type ${type} from kernel ${from}`);
       return;
     }
     const outer = this.cause;
-    const cause = ((sender << 24) | (sequence & 0xffffff)) >>> 0;
+    const cause = ((from << 24) | (sequence & 0xffffff)) >>> 0;
     this.cause = cause;
-    const result = handler(bytes, { from: sender, cause });
+    const result = handler(bytes, (flags & FLAG.BigEndian) === 0, { from, cause });
     if (isBlocking(result)) kernel.spawn(result, cause);
     this.cause = outer;
   }

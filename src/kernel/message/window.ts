@@ -11,7 +11,6 @@
  * Always holds: a slot is written only by its lane's sender while it is free, and read only by the receiver while it is not.
  */
 import type { PhysicalMemory } from '../../machine/memory.ts';
-import type { ResolvedPlan } from '../boot/parameters.ts';
 import type { Cycles, KernelId } from '../types.ts';
 import { MESSAGE_BYTES } from './wire.ts';
 
@@ -20,29 +19,36 @@ const DOORBELL_BYTES = 64;
 const STAMP_BYTES = 24;
 const PAGE = 4096;
 
-/** Bytes of a window in a plan of so many kernels, a multiple of the page size. */
-export function windowBytes(kernels: number): number {
-  return Math.ceil((DOORBELL_BYTES + kernels * LANE_SLOTS * (MESSAGE_BYTES + STAMP_BYTES)) / PAGE) * PAGE;
-}
-
-/** Physical address of each kernel's window: the end of its first memory range. */
-export function windowAddress(plan: ResolvedPlan, kernel: KernelId): number {
-  const range = plan.partitions[kernel]?.memory[0];
-  if (range === undefined) throw new Error(`kernel ${kernel} has no memory`);
-  return range.base + range.bytes - windowBytes(plan.partitions.length);
+/** Bytes of a window with so many lanes, a multiple of the page size. */
+export function windowBytes(lanes: number): number {
+  return Math.ceil((DOORBELL_BYTES + lanes * LANE_SLOTS * (MESSAGE_BYTES + STAMP_BYTES)) / PAGE) * PAGE;
 }
 
 export class Window {
   readonly #memory: PhysicalMemory;
   readonly #base: number;
+  readonly #lanes: number;
   readonly #stamps: number;
   readonly view: DataView;
 
-  constructor(memory: PhysicalMemory, plan: ResolvedPlan, kernel: KernelId) {
+  /** @param base physical address */
+  constructor(memory: PhysicalMemory, base: number, lanes: number) {
     this.#memory = memory;
-    this.#base = windowAddress(plan, kernel);
-    this.#stamps = this.#base + DOORBELL_BYTES + plan.partitions.length * LANE_SLOTS * MESSAGE_BYTES;
+    this.#base = base;
+    this.#lanes = lanes;
+    this.#stamps = base + DOORBELL_BYTES + lanes * LANE_SLOTS * MESSAGE_BYTES;
     this.view = memory.view;
+  }
+
+  /** Empty: before its owner is known to anyone. */
+  clear(): void {
+    this.#memory.u8.fill(0, this.#base, this.#base + windowBytes(this.#lanes));
+  }
+  /** The lane of a sender that is no more: another may begin anew. */
+  clearLane(sender: KernelId): void {
+    const [slot, stamp] = [this.slot(sender, 0), this.#stamp(sender, 0)];
+    this.#memory.u8.fill(0, slot, slot + LANE_SLOTS * MESSAGE_BYTES);
+    this.#memory.u8.fill(0, stamp, stamp + LANE_SLOTS * STAMP_BYTES);
   }
 
   /** Physical address of a slot. */
@@ -60,6 +66,11 @@ export class Window {
       Atomics.load(this.#memory.i32, (stamp + 4) >>> 2) === ((sequence - LANE_SLOTS + 1) | 0) &&
       this.view.getFloat64(stamp + 16, true) <= now
     );
+  }
+
+  /** Whether the receiver has freed the slot of `sequence`, as far as the sender can know at `now`. */
+  isFreed(sender: KernelId, sequence: number, now: Cycles): boolean {
+    return this.isFree(sender, sequence + LANE_SLOTS, now);
   }
 
   /** Publishes the slot, whose bytes have been written, and rings. */
@@ -83,6 +94,11 @@ export class Window {
     const stamp = this.#stamp(sender, sequence);
     if (Atomics.load(this.#memory.i32, stamp >>> 2) !== ((sequence + 1) | 0)) return Number.NaN;
     return this.view.getFloat64(stamp + 8, true);
+  }
+
+  /** What stands there is no message: it is as if nothing had been written. */
+  reject(sender: KernelId, sequence: number): void {
+    Atomics.store(this.#memory.i32, this.#stamp(sender, sequence) >>> 2, 0);
   }
 
   /** Gives the slot back; the sender hears of it at `at`. */

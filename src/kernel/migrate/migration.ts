@@ -118,12 +118,28 @@ export class Migration {
   #nextClone = 1;
   readonly #arriving = new Map<number, Arriving>();
   readonly #pairings = new Map<number, Pairing>();
+  /** Address spaces on their way: their pages are where the messages say. */
+  readonly #leaving = new Set<AddressSpace>();
   /** Woken when a process has left. */
   readonly #departed = new WaitQueue();
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
     this.#listen();
+  }
+
+  /** A kernel is gone: what was on its way there stays, what was coming from there does not come. */
+  peerGone(peer: KernelId): void {
+    for (const { queue } of this.#pairings.values()) queue.wakeAll();
+    for (const [key, { areas }] of [...this.#arriving]) {
+      if (Math.floor(key / 2 ** 32) !== peer) continue;
+      this.#arriving.delete(key);
+      for (const { flags, path } of areas) if (flags & AREA.File) this.#kernel.image.files.drop(JSON.parse(path) as FileRef);
+    }
+  }
+
+  isLeaving(space: AddressSpace): boolean {
+    return this.#leaving.has(space);
   }
 
   // --- asking for it -------------------------------------------------------------------------------------------------------------
@@ -214,11 +230,11 @@ export class Migration {
     step(MigrateStep.Stopped, 0);
     try {
       mm.breakCopyOnWrite();
-      const files = yield* this.#sendableFiles(process, refs);
+      const files = yield* this.#sendableFiles(process, refs, to);
       const areaRefs: (FileRef | null)[] = [];
       for (const area of mm.areas.list) {
         const file = backingFile(area.backing);
-        const ref = file === null ? null : yield* image.files.refer(file);
+        const ref = file === null ? null : yield* image.files.refer(file, to);
         if (ref !== null) refs.push(ref);
         areaRefs.push(ref);
       }
@@ -241,6 +257,7 @@ export class Migration {
         });
       }
       step(MigrateStep.AreasSent, mm.areas.list.length);
+      this.#leaving.add(mm);
       const entries = this.#entries(mm);
       for (let at = 0; at < entries.length; at += 3 * ENTRIES_PER_MESSAGE)
         messages.send(to, M.PTE_TRANSFER, { clone, entries: entries.slice(at, at + 3 * ENTRIES_PER_MESSAGE) });
@@ -250,6 +267,7 @@ export class Migration {
         errno: null,
         queue: new WaitQueue(),
         letGo: () => {
+          this.#leaving.delete(mm);
           this.#letGo(task, entries, captured);
           step(MigrateStep.ShadowLeft, entries.length / 3);
         },
@@ -266,7 +284,12 @@ export class Migration {
       messages.send(to, M.CLONE_REQUEST, { clone, pid, image: imageBytes });
       step(MigrateStep.RequestSent, imageBytes.length);
       while (pairing.errno === null) {
-        if (!kernel.isPeer(to)) throw new Errno(E.HOSTDOWN);
+        if (!kernel.isPeer(to)) {
+          this.#pairings.delete(clone);
+          // Its origin may have been told already that it is there.
+          if (process.origin === kernel.id || kernel.isPeer(process.origin)) yield* settle(kernel.origins.ask(pid, 'moved', kernel.id));
+          throw new Errno(E.HOSTDOWN);
+        }
         yield* sleep([pairing.queue], { interruptible: false });
       }
       this.#pairings.delete(clone);
@@ -275,7 +298,9 @@ export class Migration {
       throw new Errno(pairing.errno);
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
-      for (const ref of refs) image.files.drop(ref);
+      this.#leaving.delete(mm);
+      // Those of a kernel that is gone have gone with it.
+      for (const ref of refs) if (kernel.isPeer(to)) image.files.drop(ref, to);
       if (timer !== null) kernel.alarm(process, timer[0]);
       step(MigrateStep.Failed, error.errno);
       kernel.log(4, `popcorn: ${process.name} (${pid}) stays here: errno ${error.errno} on the way to kernel ${to}`);
@@ -285,7 +310,7 @@ export class Migration {
   }
 
   /** Each open file once, with its descriptors and one reference for the target. */
-  *#sendableFiles(process: Process, refs: FileRef[]): Blocking<Travelling['files']> {
+  *#sendableFiles(process: Process, refs: FileRef[], to: KernelId): Blocking<Travelling['files']> {
     const byFile = new Map<object, { fds: [number, boolean][] }>();
     const order: OpenFile[] = [];
     for (const [fd, { file, closeOnExec }] of process.files.list()) {
@@ -298,7 +323,7 @@ export class Migration {
     }
     const sendable: { ref: FileRef; fds: [number, boolean][] }[] = [];
     for (const file of order) {
-      const ref = yield* this.#kernel.image.files.refer(file);
+      const ref = yield* this.#kernel.image.files.refer(file, to);
       refs.push(ref);
       sendable.push({ ref, fds: byFile.get(file)?.fds ?? [] });
     }

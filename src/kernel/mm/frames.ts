@@ -7,10 +7,12 @@
  */
 import { E, Errno } from '../abi/errno.ts';
 import type { MemoryRange } from '../boot/parameters.ts';
-import { PAGE_SHIFT, type Pfn } from '../types.ts';
+import { PAGE_SHIFT, PAGE_SIZE, type Pfn } from '../types.ts';
 
 const MAX_ORDER = 10;
 const NONE = -1;
+/** Memory changes hands in multiples of this: 1 MiB. */
+const BLOCK_FRAMES = 256;
 
 class Zone {
   readonly base: Pfn;
@@ -25,22 +27,33 @@ class Zone {
   readonly #previous: Int32Array;
   readonly #heads = new Int32Array(MAX_ORDER + 1).fill(NONE);
 
-  constructor(range: MemoryRange) {
+  /** @param references of each of its frames; left out: none is used */
+  constructor(range: MemoryRange, references?: Uint16Array) {
     this.base = range.base >>> PAGE_SHIFT;
     this.frames = range.bytes >>> PAGE_SHIFT;
     this.node = range.node;
-    this.references = new Uint16Array(this.frames);
+    this.references = references ?? new Uint16Array(this.frames);
     this.#order = new Int8Array(this.frames).fill(-1);
     this.#next = new Int32Array(this.frames).fill(NONE);
     this.#previous = new Int32Array(this.frames).fill(NONE);
-    let at = 0;
-    while (at < this.frames) {
-      let order = MAX_ORDER;
-      while (at % (1 << order) !== 0 || at + (1 << order) > this.frames) order--;
-      this.#push(at, order);
-      at += 1 << order;
+    for (let at = 0; at < this.frames; ) {
+      let end = at;
+      while (end < this.frames && this.references[end] === 0) end++;
+      this.free += end - at;
+      while (at < end) {
+        let order = MAX_ORDER;
+        while (at % (1 << order) !== 0 || at + (1 << order) > end) order--;
+        this.#push(at, order);
+        at += 1 << order;
+      }
+      while (at < this.frames && this.references[at] !== 0) at++;
     }
-    this.free = this.frames;
+  }
+
+  /** Frames [from, to) of it, counted from its base, as a zone of their own. */
+  part(from: number, to: number): Zone {
+    const range = { node: this.node, base: (this.base + from) * PAGE_SIZE, bytes: (to - from) * PAGE_SIZE };
+    return new Zone(range, this.references.slice(from, to));
   }
 
   allocate(order: number): number {
@@ -92,7 +105,7 @@ class Zone {
 }
 
 export class FrameAllocator {
-  readonly #zones: Zone[];
+  #zones: Zone[];
   #preferred = 0;
 
   /** @param ranges the memory that this kernel may hand out (frame-aligned bytes) */
@@ -131,6 +144,47 @@ export class FrameAllocator {
       if (at !== NONE) return zone.base + at;
     }
     throw new Errno(E.NOMEM);
+  }
+
+  // --- memory comes and goes -----------------------------------------------------------------------------------------------------
+
+  /** More memory, all of it free. */
+  add(range: MemoryRange): void {
+    this.#zones = [...this.#zones, new Zone(range)];
+  }
+
+  /** The block of so many bytes in one zone with the fewest frames in use, at a multiple of BLOCK from the zone's base; null: there is none. */
+  leastUsed(bytes: number): MemoryRange | null {
+    const frames = bytes >>> PAGE_SHIFT;
+    let best: MemoryRange | null = null;
+    let least = Number.POSITIVE_INFINITY;
+    for (const zone of this.#zones) {
+      for (let from = 0; from + frames <= zone.frames; from += BLOCK_FRAMES) {
+        let used = 0;
+        for (let at = from; at < from + frames && used < least; at++) if (zone.references[at] !== 0) used++;
+        if (used >= least) continue;
+        least = used;
+        best = { node: zone.node, base: (zone.base + from) * PAGE_SIZE, bytes };
+      }
+    }
+    return best;
+  }
+
+  /** Frames of a range that are in use, ascending. */
+  usedIn({ base, bytes }: MemoryRange): Pfn[] {
+    return Array.from({ length: bytes >>> PAGE_SHIFT }, (_, i) => (base >>> PAGE_SHIFT) + i).filter(pfn => this.references(pfn) > 0);
+  }
+
+  /** Gives a range away. Once nothing new is allocated in it, `vacate` moves what is there; references to it are then forgotten. */
+  remove({ base, bytes }: MemoryRange, vacate: () => void): void {
+    const first = base >>> PAGE_SHIFT;
+    const zone = this.#zoneOf(first);
+    if (zone === null) throw new Error(`frame ${first} is not of this kernel`);
+    const from = first - zone.base;
+    const to = from + (bytes >>> PAGE_SHIFT);
+    const parts = [zone.part(0, from), zone.part(to, zone.frames)].filter(part => part.frames > 0);
+    this.#zones = this.#zones.flatMap(each => (each === zone ? parts : [each]));
+    vacate();
   }
 
   owns(pfn: Pfn): boolean {

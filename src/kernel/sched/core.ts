@@ -15,6 +15,8 @@ export class Core {
   /** End of the current task's slice, if someone waits. */
   sliceEnd: Cycles = 0;
   resched = false;
+  /** A fault: it does nothing any more. */
+  isStopped = false;
   minVruntime: Cycles = 0;
   idleCycles: Cycles = 0;
   userCycles: Cycles = 0;
@@ -29,7 +31,7 @@ export class Core {
   }
 
   get busy(): boolean {
-    return this.current !== null || this.queue.length > 0;
+    return !this.isStopped && (this.current !== null || this.queue.length > 0);
   }
 
   /** Takes an idle core to `time`; a busy one is where it is. */

@@ -50,6 +50,10 @@ export class EventQueue {
     return this.#pop();
   }
 
+  clear(): void {
+    this.#heap.length = 0;
+  }
+
   #pop(): KernelEvent {
     const heap = this.#heap;
     const top = heap[0] as KernelEvent;

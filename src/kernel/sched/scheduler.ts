@@ -10,6 +10,7 @@
  */
 import { ExitKind } from '../../machine/hart/hart.ts';
 import type { Kernel } from '../kernel.ts';
+import { CAUSE_NONE, causeOfCall } from '../message/wire.ts';
 import { hasSignal } from '../signal/delivery.ts';
 import { TraceKind } from '../trace.ts';
 import type { Task } from '../task/task.ts';
@@ -188,7 +189,9 @@ export class Scheduler {
 
   #step(core: Core, task: Task, fiber: Blocking<number>, reason: WakeReason | null): void {
     const kernel = this.#kernel;
+    kernel.messages.cause = task.syscall < 0 ? CAUSE_NONE : causeOfCall(task.syscall, task.process.pid);
     const result = kernel.guarded(() => (reason === null ? fiber.next() : fiber.next(reason)));
+    kernel.messages.cause = CAUSE_NONE;
     if (typeof result === 'number') {
       task.fiber = null;
       kernel.finishSyscall(task, result);

@@ -53,7 +53,7 @@ export function systemCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
       'reboot',
       ctx => {
         if (ctx.process.credentials.euid !== 0) throw new Errno(E.PERM);
-        kernel.image.halt();
+        kernel.at(kernel.now, () => kernel.spawn(kernel.lifecycle.halt()));
         return 0;
       },
       'Whatever is asked, the kernel halts.',

@@ -7,6 +7,7 @@
 import { E } from '../abi/errno.ts';
 import type { Hart } from '../../machine/hart/hart.ts';
 import type { Kernel } from '../kernel.ts';
+import { CAUSE_NONE, causeOfCall } from '../message/wire.ts';
 import { setMask, signalTask } from '../signal/delivery.ts';
 import { SI } from '../abi/signal.ts';
 import type { Task } from '../task/task.ts';
@@ -51,7 +52,10 @@ export class CallTable {
       return;
     }
     const ctx = this.contextOf(task);
+    const { messages } = this.#kernel;
+    messages.cause = causeOfCall(number, task.process.pid);
     const result = this.#kernel.guarded(() => row.handler(ctx, hart.x(10), hart.x(11), hart.x(12), hart.x(13), hart.x(14), hart.x(15)));
+    messages.cause = CAUSE_NONE;
     if (isBlocking(result)) this.#kernel.scheduler.begin(task, result);
     else this.#kernel.finishSyscall(task, result);
   }

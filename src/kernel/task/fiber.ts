@@ -6,7 +6,7 @@
  */
 import { Errno } from '../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
-import { CAUSE_NONE } from '../message/messenger.ts';
+import { CAUSE_NONE } from '../message/wire.ts';
 import type { KernelEvent } from '../sched/events.ts';
 import type { Blocking, Sleeper, Wait, WakeReason } from '../types.ts';
 

@@ -8,6 +8,7 @@
  */
 import { type CsrState, readCsr, writeCsr } from './csr.ts';
 import { exactOperations } from './fpu.ts';
+import type { DecodeCache } from './translate/go-on.ts';
 import { EXACT, ILLEGAL, type InterpreterImports, type RunFunction, createInterpreter } from './interpreter.ts';
 import { type Decoded, decode, lengthOf } from './isa/decode.ts';
 import type { InstructionCosts } from './isa/instruction.ts';
@@ -140,6 +141,7 @@ export class Processor {
   readonly walker: PageWalker;
   readonly run: RunFunction;
   readonly caches: boolean;
+  readonly decodeCache: DecodeCache;
   readonly #harts = new Map<number, Hart>();
   readonly #cacheBase: number;
   readonly #cacheMask: number;
@@ -168,6 +170,7 @@ export class Processor {
     this.lowLimit = lowLimit;
     this.caches = caches;
     this.walker = new PageWalker(buffer, lowLimit);
+    this.decodeCache = { base: decodeCacheBase, bytes: decodeCacheBytes };
     this.#cacheBase = decodeCacheBase;
     this.#cacheMask = decodeCacheBytes - ENTRY_BYTES;
     this.#hasCode = new Uint8Array(buffer.byteLength / 4096);
@@ -436,6 +439,16 @@ export class Hart {
     if (rootFrame === this.#root) return;
     this.#root = rootFrame;
     this.flushTlb();
+  }
+
+  /** For another kernel, perhaps on another host: nothing of what it was used for is left. */
+  reset(): void {
+    // What another host's object noted of it is not known here.
+    for (const tlb of TLBS) this.#used[tlb] = true;
+    this.#root = -1;
+    this.flushTlb();
+    this.#setNumber(state.line, 0);
+    this.#stall = 0;
   }
 
   /** Forgets translations: of one page (an entry of a superpage: of that 4 KiB of it), or all. After any change to a page table. */

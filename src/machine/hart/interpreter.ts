@@ -124,6 +124,12 @@ function interpreterModule(cacheBase: number, cacheBytes: number, counters: numb
   return module.bytes();
 }
 
+const enterTranslated = (signature: number, hart: I32, at: I32, outcome: Local<I32>): Code =>
+  sequence(
+    i32.store(hart, i32.load(at, record.index), state.translated),
+    outcome.set(callIndirectFor<I32>(signature, i32.load(at, record.index), hart)),
+  );
+
 /** Builds the function `run`. */
 class Run {
   readonly #hart: Local<I32>;
@@ -264,10 +270,11 @@ class Run {
           i64.eq(i64.load(at.get, record.va), this.#pc.get),
           sequence(
             this.#undo(),
-            outcome.set(callIndirectFor<I32>(this.#helpers.translated, i32.load(at.get, record.index), hart)),
+            enterTranslated(this.#helpers.translated, hart, at.get, outcome),
+            // By a tail call another function may have been entered since.
             when(
               i32.gtS(outcome.get, i32.const(Outcome.InterpretOne)),
-              call(this.#helpers.settle, hart, i32.load(at.get, record.index), outcome.get),
+              call(this.#helpers.settle, hart, i32.load(hart, state.translated), outcome.get),
             ),
             reload,
             when(i32.eqz(outcome.get), branch(depthOfNext + 3)),

@@ -35,6 +35,8 @@ export const state = {
   /** Cycles that the last slow access waited for memory; and the fuel that was left behind it. */
   stall: 632,
   leftAfterStall: 636,
+  /** Place in the table of the translated function that was entered last. */
+  translated: 640,
   tlbRead: 8192,
   tlbWrite: 26624,
   tlbFetch: 45056,

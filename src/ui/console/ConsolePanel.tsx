@@ -1,6 +1,6 @@
 /** The right side: what a user of one kernel sees: its shell, its log, its messages; and the wall of all consoles. */
 import { useEffect, useRef } from 'react';
-import { rangesText } from '../../lab/plan.ts';
+import { rangesText } from '../../kernel/boot/parameters.ts';
 import { kernelName, kernelStyle, STATE_NAMES } from '../kernels.ts';
 import { type ConsoleTab, consoles, useLab } from '../store.ts';
 import { Processor } from '../processor/Processor.tsx';

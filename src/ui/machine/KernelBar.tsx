@@ -1,6 +1,6 @@
 /** Below the machine while it runs: the chosen kernel and its processes; of a chosen process, where it can go. */
 import { Power } from 'lucide-react';
-import { rangesText } from '../../lab/plan.ts';
+import { rangesText } from '../../kernel/boot/parameters.ts';
 import { kernelName, kernelStyle, STATE, STATE_NAMES } from '../kernels.ts';
 import { useLab } from '../store.ts';
 

@@ -2,7 +2,7 @@
 import type { ReactNode } from 'react';
 import { kernelName, kernelStyle, STATE, STATE_NAMES } from '../kernels.ts';
 import { useLab } from '../store.ts';
-import { rangesText } from '../../lab/plan.ts';
+import { rangesText } from '../../kernel/boot/parameters.ts';
 import { memoryMap } from '../../machine/layout.ts';
 import { sizeText } from '../../machine/topology/text.ts';
 import type { Box, MachineLayout } from './layout.ts';

@@ -42,9 +42,9 @@ export function MachineView() {
       <header className="panel-head">
         <h2>Machine</h2>
         <span className="muted">
+          {caches ? '' : 'caches off · '}
           {topology.model} · {topology.cores.length} cores · {topology.nodes.length} node{topology.nodes.length === 1 ? '' : 's'} ·{' '}
           {sizeText(total)} (scaled)
-          {caches ? '' : ' · caches cost nothing in this run'}
         </span>
       </header>
       <div className="machine-place" ref={place}>

@@ -1,4 +1,6 @@
 /** One message in full: its fields, its bytes, when and why; and the way along causes and effects. */
+import { CALL_NAMES } from '../../kernel/abi/calls.ts';
+import { CAUSE_NONE, callOfCause } from '../../kernel/message/wire.ts';
 import { timeText } from '../../lab/time.ts';
 import type { MessageRow } from '../../lab/trace-store.ts';
 import { clockText } from '../clock.ts';
@@ -33,17 +35,7 @@ export function MessageDetails({ id }: { id: number }) {
         <dt>under way</dt>
         <dd>{Number.isNaN(row.received) ? 'still' : timeText(row.received - row.sent, topology.hertz)}</dd>
         <dt>because of</dt>
-        <dd>
-          {cause === null ? (
-            row.cause >>> 24 === 0xff ? (
-              'a system call or timer'
-            ) : (
-              'a message that is no longer kept'
-            )
-          ) : (
-            <Jump row={cause} />
-          )}
-        </dd>
+        <dd>{cause === null ? causeText(row) : <Jump row={cause} />}</dd>
         {effects.length > 0 && (
           <>
             <dt>led to</dt>
@@ -94,4 +86,11 @@ function Bytes({ row }: { row: MessageRow }) {
       {[0, 16, 32, 48].map(line).join('\n')}
     </pre>
   );
+}
+
+/** What led to it where that is no message that is kept. */
+function causeText({ cause, from }: MessageRow): string {
+  const call = callOfCause(cause);
+  if (call !== null) return `system call ${CALL_NAMES[call.number] ?? call.number} of process ${call.localPid} on kernel ${from}`;
+  return cause === CAUSE_NONE ? 'a timer of the kernel' : 'a message that is no longer kept';
 }

@@ -87,6 +87,7 @@ export interface CoreInfo {
   readonly kernel: KernelId;
   readonly node: number;
   readonly socket: number;
+  readonly online: boolean;
   /** Number within the package, as in core_id. */
   readonly coreInSocket: number;
   readonly userCycles: Cycles;
@@ -106,7 +107,9 @@ export interface NodeInfo {
 
 /** All cores and memory of the system that this kernel is part of (with one system image: of all its kernels). */
 export interface SystemInfo {
+  /** Those that are online. */
   readonly cores: readonly CoreInfo[];
+  readonly offline: readonly CoreInfo[];
   readonly nodes: readonly NodeInfo[];
   readonly totalFrames: number;
   readonly freeFrames: number;
@@ -174,4 +177,6 @@ export interface ProcSource {
   popcornText(file: string): Maybe<string>;
   /** A command written to one of them. Throws Errno(E.INVAL) for what it doesn't know. */
   popcornWrite(file: string, text: string): Maybe<void>;
+  /** Takes a core into use or out of use: what writing to /sys/devices/system/cpu/cpuN/online asks for. Throws Errno. */
+  setOnline(core: CoreId, online: boolean): Maybe<void>;
 }

@@ -1,4 +1,5 @@
 /** /sys, as far as lscpu, numactl and taskset look: processors with their topology, and memory nodes. */
+import { E, Errno } from '../../abi/errno.ts';
 import type { Maybe } from '../../types.ts';
 import { after } from '../maybe.ts';
 import { fixedDirectory, GeneratedFs, textFile, type GeneratedDirectory, type GeneratedNode } from '../proc/generated.ts';
@@ -16,17 +17,17 @@ export function sysFs(services: FsServices, device: number): GeneratedFs {
   const cpu = withNumbered(
     {
       online: show(cores),
-      possible: show(cores),
-      present: show(cores),
-      offline: textFile(() => '\n'),
+      possible: show(s => `${listText(all(s).map(({ core }) => core))}\n`),
+      present: show(s => `${listText(all(s).map(({ core }) => core))}\n`),
+      offline: show(s => `${listText(s.offline.map(({ core }) => core))}\n`),
       kernel_max: textFile(() => '127\n'),
     },
     'cpu',
-    () => after(proc.system(), s => s.cores.map(({ core }) => core)),
+    () => after(proc.system(), s => all(s).map(({ core }) => core)),
     number =>
       after(proc.system(), s => {
-        const core = s.cores.find(each => each.core === number);
-        return core ? coreDirectory(s, core) : null;
+        const core = all(s).find(each => each.core === number);
+        return core ? coreDirectory(services, s, core) : null;
       }),
   );
   const node = withNumbered(
@@ -75,12 +76,23 @@ function withNumbered(
   };
 }
 
-function coreDirectory(s: SystemInfo, core: CoreInfo): GeneratedDirectory {
+/** Online or not, ascending. */
+const all = (s: SystemInfo): CoreInfo[] => [...s.cores, ...s.offline].sort((a, b) => a.core - b.core);
+
+function coreDirectory({ proc }: FsServices, s: SystemInfo, core: CoreInfo): GeneratedDirectory {
   const sameSocket = s.cores.filter(({ socket }) => socket === core.socket).map(each => each.core);
   const own = [core.core];
   return fixedDirectory(
     {
-      online: textFile(() => '1\n'),
+      online: {
+        kind: 'file',
+        mode: 0o644,
+        read: () => (core.online ? '1\n' : '0\n'),
+        write: text => {
+          if (!/^[01]\s*$/.test(text)) throw new Errno(E.INVAL);
+          return proc.setOnline(core.core, text.startsWith('1'));
+        },
+      },
       topology: fixedDirectory(
         {
           physical_package_id: textFile(() => `${core.socket}\n`),

@@ -10,7 +10,8 @@
  * - An address is used only after a TLB entry has granted that very access in this very call. So it never stores to a frame that holds code
  *   (hart.ts), and never to what it was made from.
  *
- * A call, even one that is never reached, would have the engine keep the registers of the guest in memory: hence none.
+ * A call, even one that is never reached, would have the engine keep the registers of the guest in memory: hence none, but for a tail call behind
+ * everything else.
  */
 import { Access, Outcome, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_FOLLOWED, TLB_IDENTITY, WINDOWS, state } from '../layout.ts';
 import type { InstructionCosts } from '../isa/instruction.ts';
@@ -36,6 +37,7 @@ import {
   returns,
   select,
   sequence,
+  tailCallFor,
   unsigned,
   when,
 } from '../wasm/code.ts';
@@ -56,6 +58,8 @@ export interface EmitOptions {
   readonly costs: InstructionCosts;
   /** Whether followed lines are looked for in the first-level cache: a miss is the interpreter's. */
   readonly caches: boolean;
+  /** The function that goes on by pc (go-on.ts); null: that is for the interpreter. */
+  readonly goOn: number | null;
   /** What tells the code on a page from any other, for the pages of the region. */
   identity(page: number): number;
 }
@@ -171,6 +175,7 @@ export class RegionEmitter {
       i64.store(hart, this.#pc.get, state.pc),
       i32.store(hart, i32.add(i32.sub(left, fuel), i32.wrap(i64.shrS(acc, i64.const(20)))), state.left),
       i32.store(hart, i32.add(i32.load(hart, state.retired), i32.and(i32.wrap(acc), i32.const(CYCLE - 1))), state.retired),
+      this.#options.goOn === null ? [] : when(i32.eqz(this.#outcome.get), tailCallFor(this.#options.goOn, hart)),
       returns(this.#outcome.get),
     ];
     return sequence(...prologue, this.#out, ...epilogue);

@@ -13,6 +13,7 @@ import { ENTRY_BYTES, entry as field, JUMP_COUNTERS, Outcome, PAGE_SIZE, RECORD_
 import { engine, type FunctionTable, type Memory } from '../wasm/engine.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import { RegionEmitter, type Site } from './emit.ts';
+import { createGoOn, type DecodeCache } from './go-on.ts';
 import { CodePages } from './pages.ts';
 import { type CodeSource, findRegion, type Region } from './region.ts';
 
@@ -33,6 +34,7 @@ export interface CodeCache {
   readonly u8: Uint8Array;
   readonly u16: Uint16Array;
   readonly i32: Int32Array;
+  readonly decodeCache: DecodeCache;
   entryOf(physical: number): number;
   forgetEntry(physical: number): void;
   fetchedFrame(hart: number, va: number): number;
@@ -54,11 +56,11 @@ const THRESHOLD = 3000;
 const THRESHOLDS_AGAIN = 4;
 /** Regions that wait before they are compiled together. */
 const BATCH_MAX = 8;
-const FUNCTIONS_MAX = 8192;
+const FUNCTIONS_MAX = 2048;
 /** Bytes of WebAssembly. The engine makes about ten times as much of them, see README. */
 const CODE_BYTES_MAX = 2 << 20;
 const PAGES_BYTES_MAX = 4 << 20;
-const MODULES_MAX = 256;
+const MODULES_MAX = 128;
 
 interface Translated {
   readonly index: number;
@@ -89,6 +91,8 @@ export class Translator {
   readonly #caches: boolean;
   readonly #counters: number;
   readonly #table: FunctionTable;
+  /** Null: the engine has no tail calls. */
+  readonly #goOn: unknown;
   readonly #pages: CodePages;
   readonly #freeRecords: number[] = [];
   readonly #freeIndexes: number[] = [];
@@ -115,6 +119,7 @@ export class Translator {
     this.#threshold = threshold;
     this.#counters = base;
     this.#table = new engine.Table({ element: 'anyfunc', initial: FUNCTIONS_MAX });
+    this.#goOn = createGoOn(memory, this.#table, cache.decodeCache);
     this.#pages = new CodePages(cache.u8);
     const firstRecord = base + JUMP_COUNTERS * 4;
     for (let at = base + bytes - RECORD_BYTES; at >= firstRecord; at -= RECORD_BYTES) this.#freeRecords.push(at);
@@ -265,6 +270,7 @@ export class Translator {
     while (this.#modules.length > 0 && this.#isFull(pending.length)) this.#evict();
 
     const module = new ModuleBuilder(65536);
+    const goOn = this.#goOn === null ? null : module.importFunction('goOn', ['i32'], ['i32']);
     const regions = pending.map(({ region, pages }, i): Translated => {
       let sites: readonly Site[] = [];
       const identity = (page: number): number => pages.get(page) ?? 0;
@@ -272,7 +278,7 @@ export class Translator {
         ['i32'],
         ['i32'],
         locals => {
-          const emitter = new RegionEmitter(region, locals, { costs: this.#costs, caches: this.#caches, identity });
+          const emitter = new RegionEmitter(region, locals, { costs: this.#costs, caches: this.#caches, identity, goOn });
           const body = emitter.body();
           sites = emitter.sites;
           return body;
@@ -285,7 +291,7 @@ export class Translator {
     });
     const bytes = module.bytes();
     const { exports } = new engine.Instance(new engine.Module(bytes), {
-      env: { memory: this.#memory },
+      env: { memory: this.#memory, goOn: this.#goOn },
     });
     this.#modules.push({ bytes: bytes.length, regions });
     this.#bytes += bytes.length;

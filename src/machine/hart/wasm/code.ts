@@ -233,6 +233,11 @@ export const call = (index: number, ...values: Value[]): Code => joined(values, 
 /** Through the module's one table; `type` is the number of the callee's signature. */
 export const callIndirectFor = <R extends Value>(type: number, index: I32, ...values: Value[]): R =>
   joined([...values, index], 0x11, ...unsigned(type), 0);
+/** The same, as the last thing that a function does, in its place. Not every engine has it. */
+export const tailCallIndirect = (type: number, index: I32, ...values: Value[]): Code =>
+  joined([...values, index], 0x13, ...unsigned(type), 0);
+/** The last thing that a function does, in its place. Not every engine has it. */
+export const tailCallFor = (index: number, ...values: Value[]): Code => joined(values, 0x12, ...unsigned(index));
 export const callFor = <R extends Value>(index: number, ...values: Value[]): R => joined(values, 0x10, ...unsigned(index));
 
 /** A local variable of the function that is being built. */

@@ -1,0 +1,225 @@
+/**
+ * Orders to kernels, as words: what is written to /proc/popcorn/control and what the page sends. An order is carried out by the kernel that it
+ * concerns, whichever was told.
+ *
+ *     boot [K] [--cpus 8-15] [--mem 64M@2,16M@3]     boots kernel K from its share of the plan, or a kernel from free cores and memory
+ *     halt [K]                                      ends a kernel in order
+ *     panic [K]                                     ends it as a fault would
+ *     mv-cpu CORES K                                cores go to another kernel
+ *     online CORE, offline CORE                     a core is taken into use, or out of use
+ *     mv-mem SIZE FROM K                            memory goes to another kernel
+ *     fault K KIND …                                see faults.ts
+ *
+ * Always holds: an order that is refused changes nothing, and its refusal says why.
+ */
+import { E } from '../abi/errno.ts';
+import type { MemoryRange } from '../boot/parameters.ts';
+import { type Kernel, KernelState } from '../kernel.ts';
+import { M } from '../message/catalog.ts';
+import type { Blocking, CoreId, KernelId } from '../types.ts';
+import { inject } from './faults.ts';
+import { cut } from './map.ts';
+import { moveCores, moveMemory, setOnline } from './move.ts';
+import { Refusal } from './refusal.ts';
+
+type Words = readonly string[];
+interface Verb {
+  /** The kernel that has to do it. */
+  readonly where: (kernel: Kernel, words: Words) => KernelId;
+  readonly run: (kernel: Kernel, words: Words) => Blocking<unknown>;
+}
+
+const named = (kernel: Kernel, [word]: Words): KernelId => (word === undefined ? kernel.id : kernelNumber(word));
+
+const ownerOf = (kernel: Kernel, [cores = '']: Words): KernelId => {
+  const [core] = numbersOf(cores);
+  const owner = core === undefined ? null : kernel.map.ownerOfCore(core);
+  if (owner === null) throw new Refusal(E.INVAL, `core ${cores} belongs to no kernel`);
+  return owner;
+};
+
+const VERBS: Readonly<Record<string, Verb>> = {
+  boot: {
+    where: kernel => kernel.id,
+    run: (kernel, words) => bootFrom(kernel, words),
+  },
+  halt: {
+    where: named,
+    run: function* (kernel) {
+      // After the answer has gone.
+      kernel.at(kernel.now, () => kernel.spawn(kernel.lifecycle.halt()));
+    },
+  },
+  panic: {
+    where: named,
+    run: function* (kernel) {
+      kernel.at(kernel.now, () => {
+        kernel.log(0, 'Kernel panic - not syncing: as ordered');
+        kernel.lifecycle.stop(KernelState.Panicked);
+      });
+    },
+  },
+  fault: {
+    where: named,
+    run: (kernel, [, ...words]) => inject(kernel, words),
+  },
+  'mv-cpu': {
+    where: ownerOf,
+    run: (kernel, [cores = '', to = '']) => moveCores(kernel, numbersOf(cores), kernelNumber(to)),
+  },
+  online: { where: ownerOf, run: (kernel, [core = '']) => setOnline(kernel, numbersOf(core)[0] as number, true) },
+  offline: { where: ownerOf, run: (kernel, [core = '']) => setOnline(kernel, numbersOf(core)[0] as number, false) },
+  'mv-mem': {
+    where: (_kernel, [, from = '']) => kernelNumber(from),
+    run: (kernel, [size = '', , to = '']) => moveMemory(kernel, bytesOf(size), kernelNumber(to)),
+  },
+};
+
+export class Control {
+  readonly #kernel: Kernel;
+  /** Why the last order given here was refused; empty: it was not. */
+  lastRefusal = '';
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+    const { messages } = kernel;
+    messages.on(M.CONTROL_REQUEST, ({ request, order }, { from }) => {
+      let reason = '';
+      const run = function* (): Blocking<void> {
+        try {
+          yield* carryOut(kernel, order);
+        } catch (error) {
+          if (error instanceof Refusal) reason = error.reason;
+          throw error;
+        }
+      };
+      kernel.image.serve(from, request, run, errno => messages.send(from, M.CONTROL_RESPONSE, { request, errno, reason }));
+    });
+    messages.on(M.CONTROL_RESPONSE, ({ request, errno, reason }) =>
+      messages.answered(request, errno === 0 ? {} : new Refusal(errno, reason)),
+    );
+  }
+
+  /** @throws Errno (a Refusal where there is more to say) */
+  *order(text: string): Blocking<void> {
+    this.lastRefusal = '';
+    const kernel = this.#kernel;
+    try {
+      const { verb, words } = parsed(text);
+      const where = verb.where(kernel, words);
+      if (where === kernel.id) {
+        yield* verb.run(kernel, words);
+      } else {
+        if (!kernel.isPeer(where)) throw new Refusal(E.HOSTDOWN, `kernel ${where} is not up`);
+        yield* kernel.messages.call(where, M.CONTROL_REQUEST, { order: text.trim() }, M.CONTROL_RESPONSE);
+      }
+    } catch (error) {
+      if (error instanceof Refusal) {
+        this.lastRefusal = error.reason;
+        kernel.log(4, `popcorn: ${text.trim()}: ${error.reason}`);
+      }
+      throw error;
+    }
+  }
+}
+
+function* carryOut(kernel: Kernel, text: string): Blocking<void> {
+  const { verb, words } = parsed(text);
+  yield* verb.run(kernel, words);
+}
+
+function parsed(text: string): { verb: Verb; words: Words } {
+  const [name = '', ...words] = text.trim().split(/\s+/);
+  const verb = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
+  if (verb === undefined) throw new Refusal(E.INVAL, `there is no order ${name}; there are ${Object.keys(VERBS).join(', ')}`);
+  return { verb, words };
+}
+
+// --- boot ------------------------------------------------------------------------------------------------------------------------
+
+function* bootFrom(kernel: Kernel, words: Words): Blocking<KernelId> {
+  let wanted: KernelId | null = null;
+  let cores: CoreId[] = [];
+  let memory: MemoryRange[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as string;
+    if (word === '--cpus') cores = numbersOf(words[++i] ?? '');
+    else if (word === '--mem') memory = memoryOf(kernel, words[++i] ?? '');
+    else if (wanted === null) wanted = kernelNumber(word);
+    else throw new Refusal(E.INVAL, `${word} is neither --cpus nor --mem`);
+  }
+  if (wanted === null && cores.length === 0) throw new Refusal(E.INVAL, 'neither a kernel nor --cpus is named');
+  if (cores.length > 0 && memory.length === 0) throw new Refusal(E.INVAL, '--cpus without --mem');
+  for (const core of cores) {
+    if (!kernel.topology.cores.some(({ id }) => id === core)) throw new Refusal(E.INVAL, `the machine has no core ${core}`);
+    const owner = kernel.map.ownerOfCore(core);
+    if (owner !== null && kernel.ledger.isOn(owner)) throw new Refusal(E.BUSY, `core ${core} belongs to kernel ${owner}, which is up`);
+  }
+  if (wanted !== null && kernel.ledger.isOn(wanted)) throw new Refusal(E.EXIST, `kernel ${wanted} is up`);
+  if (wanted !== null && cores.length === 0 && kernel.map.of(wanted) === undefined)
+    throw new Refusal(E.INVAL, `the plan has no kernel ${wanted}: name its cores and memory`);
+  return yield* kernel.lifecycle.boot({ kernel: wanted, cores, memory });
+}
+
+const MEMORY_MIN = 4 << 20;
+
+/** `64M@2,16M@3`: pieces of the nodes' free memory, lowest addresses first. */
+function memoryOf(kernel: Kernel, text: string): MemoryRange[] {
+  const ranges = text.split(',').flatMap(piece => {
+    const match = /^(\d+)M@(\d+)$/.exec(piece);
+    if (match === null) throw new Refusal(E.INVAL, `“${piece}” is not memory as in 64M@2`);
+    const [bytes, id] = [Number(match[1]) << 20, Number(match[2])];
+    const node = kernel.topology.nodes.findIndex(each => each.id === id);
+    if (node < 0) throw new Refusal(E.INVAL, `the machine has no node ${id}`);
+    return taken(freeMemory(kernel, node), bytes, id);
+  });
+  if (ranges.reduce((sum, { bytes }) => sum + bytes, 0) < MEMORY_MIN) throw new Refusal(E.INVAL, 'a kernel needs 4M at least');
+  return ranges;
+}
+
+/** What of a node's memory belongs to no kernel that is up. */
+function freeMemory(kernel: Kernel, node: number): MemoryRange[] {
+  const own = kernel.map.partitions.filter(({ kernel: owner }) => kernel.ledger.isOn(owner)).flatMap(({ memory }) => memory);
+  return kernel.platform.nodes
+    .filter(range => range.node === node)
+    .flatMap(range => own.reduce((rest, gone) => rest.flatMap(each => cut(each, gone)), [range as MemoryRange]));
+}
+
+function taken(free: readonly MemoryRange[], bytes: number, node: number): MemoryRange[] {
+  const all = free.reduce((sum, range) => sum + range.bytes, 0);
+  if (all < bytes) throw new Refusal(E.BUSY, `node ${node} has ${all >>> 20}M free, not ${bytes >>> 20}M`);
+  const found: MemoryRange[] = [];
+  let left = bytes;
+  for (const range of [...free].sort((a, b) => b.bytes - a.bytes || a.base - b.base)) {
+    if (left === 0) break;
+    const part = Math.min(left, range.bytes);
+    found.push({ ...range, bytes: part });
+    left -= part;
+  }
+  return found;
+}
+
+// --- words -----------------------------------------------------------------------------------------------------------------------
+
+function kernelNumber(word: string): KernelId {
+  if (!/^\d{1,3}$/.test(word)) throw new Refusal(E.INVAL, word === '' ? 'a kernel is missing' : `${word} is no kernel`);
+  return Number(word);
+}
+
+/** `8-11,13` */
+function numbersOf(text: string): number[] {
+  const found = text.split(',').flatMap(piece => {
+    const match = /^(\d{1,4})(?:-(\d{1,4}))?$/.exec(piece);
+    if (match === null) throw new Refusal(E.INVAL, `“${piece}” is no core`);
+    const [first, last] = [Number(match[1]), Number(match[2] ?? match[1])];
+    return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
+  });
+  if (found.length === 0) throw new Refusal(E.INVAL, `${text} names no core`);
+  return found;
+}
+
+function bytesOf(text: string): number {
+  const match = /^(\d{1,4})M$/.exec(text);
+  if (match === null || Number(match[1]) === 0) throw new Refusal(E.INVAL, `“${text}” is no size as in 16M`);
+  return Number(match[1]) << 20;
+}

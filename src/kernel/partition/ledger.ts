@@ -1,0 +1,252 @@
+/**
+ * Agreeing on who owns what. One kernel keeps the ledger: the lowest that is up. Whoever wants a change asks it; it makes one change after the
+ * other, tells all kernels, and answers when they have all noted it. Should it go, the next lowest keeps the ledger: each kernel has all of it.
+ *
+ *     anyone                     keeper                         everyone else
+ *     LEDGER_REQUEST       →     checks, notes
+ *                                LEDGER_UPDATE            →     notes
+ *                          ←     LEDGER_RESPONSE          ←     LEDGER_NOTED
+ *
+ * The end of a kernel is told twice: first to be noted, by each by itself; then, when all have, what can only be done once all have.
+ *
+ * Always holds: what a kernel is given has been free, in every kernel's map, since before it was asked for.
+ */
+import { E, Errno } from '../abi/errno.ts';
+import type { MemoryRange, Partition } from '../boot/parameters.ts';
+import type { Kernel } from '../kernel.ts';
+import { M } from '../message/catalog.ts';
+import { type Blocking, type CoreId, type KernelId, sleep, WaitQueue } from '../types.ts';
+import { kernelsMax, MachineMap } from './map.ts';
+
+/** What may be asked of the keeper; the number stands in the message. */
+export const ASK = {
+  /** `kernel` (or, if that is ANY, some number that is free) is to be booted; with cores and memory: with these, else with its share. */
+  Boot: 1,
+  /** `kernel` is no more. */
+  Gone: 2,
+  /** `kernel` gets cores and memory that the asker has given up. */
+  Give: 3,
+} as const;
+export type Ask = (typeof ASK)[keyof typeof ASK];
+export const ANY = 255;
+
+export interface Change {
+  readonly ask: Ask;
+  readonly kernel: KernelId;
+  readonly cores: readonly CoreId[];
+  readonly memory: readonly MemoryRange[];
+}
+
+export class Ledger {
+  readonly #kernel: Kernel;
+  /** Kernels that have been given a share to boot with and have not checked in yet. */
+  readonly #starting = new Set<KernelId>();
+  #isBusy = false;
+  readonly #next = new WaitQueue();
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+    this.#listen();
+  }
+
+  /** Who keeps it, not counting `but`. */
+  keeper(but: KernelId = ANY): KernelId {
+    const { id } = this.#kernel;
+    return Math.min(id, this.#kernel.peers().find(peer => peer !== but) ?? id);
+  }
+
+  isOn(kernel: KernelId): boolean {
+    return kernel === this.#kernel.id || this.#kernel.isPeer(kernel) || this.#starting.has(kernel);
+  }
+
+  /**
+   * Has a change made, and returns when every kernel knows: the number of the kernel concerned.
+   * @throws Errno EBUSY it is not free, EEXIST that kernel is up, EINVAL no such core, memory or kernel, EHOSTDOWN
+   */
+  *change(change: Change): Blocking<KernelId> {
+    const kernel = this.#kernel;
+    for (;;) {
+      // The one that goes cannot tell the others.
+      const keeper = this.keeper(change.ask === ASK.Gone ? change.kernel : ANY);
+      if (keeper === kernel.id) return yield* this.#make(change, kernel.id);
+      try {
+        const { kernel: made } = yield* kernel.messages.call(
+          keeper,
+          M.LEDGER_REQUEST,
+          { ask: change.ask, kernel: change.kernel, cores: change.cores, memory: flattened(change.memory) },
+          M.LEDGER_RESPONSE,
+        );
+        return made;
+      } catch (error) {
+        // The keeper went meanwhile: there is another.
+        if (!(error instanceof Errno) || error.errno !== E.HOSTDOWN || kernel.isPeer(keeper)) throw error;
+      }
+    }
+  }
+
+  /** A kernel has checked in. */
+  arrived(kernel: KernelId): void {
+    this.#starting.delete(kernel);
+  }
+
+  // --- the keeper ----------------------------------------------------------------------------------------------------------------
+
+  *#make(change: Change, asker: KernelId): Blocking<KernelId> {
+    while (this.#isBusy) yield* sleep([this.#next], { interruptible: false });
+    this.#isBusy = true;
+    try {
+      switch (change.ask) {
+        case ASK.Boot:
+          return yield* this.#boot(change);
+        case ASK.Gone:
+          yield* this.#gone(change.kernel);
+          return change.kernel;
+        case ASK.Give:
+          yield* this.#give(change, asker);
+          return change.kernel;
+        default:
+          throw new Errno(E.INVAL);
+      }
+    } finally {
+      this.#isBusy = false;
+      this.#next.wakeAll();
+    }
+  }
+
+  *#boot({ kernel: wanted, cores, memory }: Change): Blocking<KernelId> {
+    const { map, topology } = this.#kernel;
+    const most = kernelsMax(topology.cores.length);
+    const numbers = Array.from({ length: most }, (_, i) => i);
+    const made = wanted === ANY ? (numbers.find(each => map.of(each) === undefined) ?? numbers.find(each => !this.isOn(each))) : wanted;
+    if (made === undefined || made >= most) throw new Errno(E.INVAL);
+    if (this.isOn(made)) throw new Errno(E.EXIST);
+    const own = map.of(made);
+    if (cores.length === 0 && memory.length === 0) {
+      if (own === undefined || own.cores.length === 0 || own.memory.length === 0) throw new Errno(E.INVAL);
+    } else {
+      yield* this.#tell(this.#taken({ kernel: made, cores, memory }));
+    }
+    this.#starting.add(made);
+    return made;
+  }
+
+  /** The shares that change when one is made of free cores and memory. @throws Errno EBUSY EINVAL */
+  #taken(share: Partition): Partition[] {
+    const { map, topology } = this.#kernel;
+    if (share.cores.length === 0 || share.memory.length === 0) throw new Errno(E.INVAL);
+    if (!share.cores.every(core => topology.cores.some(({ id }) => id === core))) throw new Errno(E.INVAL);
+    const changed = [share];
+    for (const other of map.partitions) {
+      if (other.kernel === share.kernel) continue;
+      const rest = MachineMap.without(other, share);
+      if (rest.cores.length === other.cores.length && bytesOf(rest) === bytesOf(other)) continue;
+      if (this.isOn(other.kernel)) throw new Errno(E.BUSY);
+      changed.push(rest);
+    }
+    return changed;
+  }
+
+  *#give({ kernel: to, cores, memory }: Change, asker: KernelId): Blocking<void> {
+    const { map } = this.#kernel;
+    const [from, old] = [map.of(asker), map.of(to)];
+    if (from === undefined || old === undefined || !this.isOn(to)) throw new Errno(E.HOSTDOWN);
+    const given = { kernel: to, cores, memory };
+    yield* this.#tell([MachineMap.without(from, given)]);
+    const all = [...old.cores, ...cores];
+    yield* this.#tell([{ kernel: to, cores: all, memory: [...old.memory, ...memory] }]);
+  }
+
+  *#gone(gone: KernelId): Blocking<void> {
+    if (!this.isOn(gone)) return;
+    this.#starting.delete(gone);
+    const { lifecycle } = this.#kernel;
+    lifecycle.fence(gone);
+    const everyone = this.#everyone(gone);
+    yield* lifecycle.forget(gone);
+    for (const settled of [0, 1]) yield* this.#inform(everyone.map(peer => ({ peer, shares: [], gone, settled })));
+    lifecycle.settle(gone);
+  }
+
+  /** Notes shares, here and everywhere. */
+  *#tell(shares: readonly Partition[]): Blocking<void> {
+    this.#kernel.lifecycle.note(shares);
+    yield* this.#inform(this.#everyone(ANY).map(peer => ({ peer, shares, gone: ANY, settled: 0 })));
+  }
+
+  #everyone(but: KernelId): KernelId[] {
+    return this.#kernel.peers().filter(peer => peer !== but);
+  }
+
+  /** To all at once, then waits for each. Who has gone meanwhile need not know. */
+  *#inform(letters: readonly { peer: KernelId; shares: readonly Partition[]; gone: KernelId; settled: number }[]): Blocking<void> {
+    const kernel = this.#kernel;
+    const queue = new WaitQueue();
+    let left = letters.length;
+    for (const { peer, shares, gone, settled } of letters) {
+      const fiber = kernel.spawn(
+        (function* () {
+          const call = kernel.messages.call(peer, M.LEDGER_UPDATE, { gone, settled, shares: shares.flatMap(packed) }, M.LEDGER_NOTED);
+          yield* call;
+        })(),
+        kernel.messages.cause,
+      );
+      fiber.onDone(() => {
+        left--;
+        queue.wakeAll();
+      });
+    }
+    while (left > 0) yield* sleep([queue], { interruptible: false });
+  }
+
+  // --- hearing -------------------------------------------------------------------------------------------------------------------
+
+  #listen(): void {
+    const kernel = this.#kernel;
+    const { messages } = kernel;
+    messages.on(M.LEDGER_REQUEST, ({ request, ask, kernel: subject, cores, memory }, { from }) => {
+      const change: Change = { ask: ask as Ask, kernel: subject, cores, memory: unflattened(memory) };
+      kernel.image.serve(
+        from,
+        request,
+        () => this.#make(change, from),
+        (errno, made) => messages.send(from, M.LEDGER_RESPONSE, { request, errno, kernel: made ?? 0 }),
+      );
+    });
+    messages.on(M.LEDGER_RESPONSE, answer => messages.answered(answer.request, answer.errno === 0 ? answer : new Errno(answer.errno)));
+    messages.on(M.LEDGER_UPDATE, function* ({ request, gone, settled, shares }, { from }) {
+      kernel.lifecycle.note(unpacked(shares));
+      if (gone !== ANY && settled === 0) yield* kernel.lifecycle.forget(gone);
+      if (settled !== 0) kernel.lifecycle.settle(gone);
+      messages.send(from, M.LEDGER_NOTED, { request });
+    });
+    messages.on(M.LEDGER_NOTED, answer => messages.answered(answer.request, answer));
+  }
+}
+
+const bytesOf = ({ memory }: Partition): number => memory.reduce((sum, { bytes }) => sum + bytes, 0);
+const flattened = (memory: readonly MemoryRange[]): number[] => memory.flatMap(({ node, base, bytes }) => [node, base, bytes]);
+const unflattened = (numbers: readonly number[]): MemoryRange[] =>
+  Array.from({ length: Math.floor(numbers.length / 3) }, (_, i) => {
+    const [node = 0, base = 0, bytes = 0] = numbers.slice(3 * i);
+    return { node, base, bytes };
+  });
+/** kernel, how many cores, the cores, how many numbers of memory, these */
+const packed = ({ kernel, cores, memory }: Partition): number[] => [
+  kernel,
+  cores.length,
+  ...cores,
+  memory.length * 3,
+  ...flattened(memory),
+];
+function unpacked(numbers: readonly number[]): Partition[] {
+  const shares: Partition[] = [];
+  for (let at = 0; at < numbers.length; ) {
+    const kernel = numbers[at++] as number;
+    const coresEnd = at + 1 + (numbers[at] as number);
+    const cores = numbers.slice(at + 1, coresEnd);
+    const memoryEnd = coresEnd + 1 + (numbers[coresEnd] as number);
+    shares.push({ kernel, cores, memory: unflattened(numbers.slice(coresEnd + 1, memoryEnd)) });
+    at = memoryEnd;
+  }
+  return shares;
+}

@@ -1,0 +1,311 @@
+/**
+ * Kernels come and go: booting another, checking in, keeping watch, halting, and what is done when one is no more.
+ *
+ * Each kernel sends a beat to the next one (in a ring, by number) every HEARTBEAT; who has heard nothing of its predecessor for SILENCE
+ * declares it dead, to the keeper of the ledger and so to all. So a kernel that stops answering is known to be dead everywhere within
+ * SILENCE and HEARTBEAT together, and a few messages.
+ *
+ * Always holds: a kernel whose end has been noted is a peer of nobody, whatever waited for it has got EHOSTDOWN, and nothing that it may
+ * have written later is read: its lane is cleared, and what arrives from it is dropped.
+ */
+import { E, Errno } from '../abi/errno.ts';
+import { SIG } from '../abi/signal.ts';
+import { type BootParameters, type MemoryRange, type Partition, rangesText } from '../boot/parameters.ts';
+import { type Kernel, KernelState, latin1 } from '../kernel.ts';
+import { M } from '../message/catalog.ts';
+import { exitProcess } from '../task/exit.ts';
+import { type Blocking, type CoreId, type Cycles, type KernelId, PAGE_SIZE, type Pfn, sleep, WaitQueue } from '../types.ts';
+import { Core } from '../sched/core.ts';
+import { coreOf } from '../../machine/topology/topology.ts';
+import { ANY, ASK } from './ledger.ts';
+import { cut, MachineMap } from './map.ts';
+
+const HEARTBEAT_MILLISECONDS = 100;
+const SILENCE_MILLISECONDS = 350;
+/** Milliseconds within which programs that are told to end have ended, or are ended. */
+const HALT_MILLISECONDS = 100;
+/** Frames that one FRAMES_HELD names at most. */
+const FRAMES_MAX = 1000;
+
+export interface BootRequest {
+  /** Null: any number that is free. */
+  readonly kernel: KernelId | null;
+  /** Both empty: the share that the kernel has in the plan. */
+  readonly cores: readonly CoreId[];
+  readonly memory: readonly MemoryRange[];
+}
+
+export class Lifecycle {
+  readonly #kernel: Kernel;
+  /** Kernels started by this one that have not checked in yet. */
+  readonly #starting = new Map<KernelId, () => void>();
+  readonly #arrived = new WaitQueue();
+  #beat = 0;
+  #watched: KernelId | null = null;
+  #heard: Cycles = 0;
+  /** Own frames that those hold who are left, by the kernel that is gone. */
+  readonly #held = new Map<KernelId, Map<Pfn, number>>();
+  /** It ends in order: what it does still is the last of it. */
+  isHalting = false;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+    const { messages } = kernel;
+    messages.on(M.CHECKIN, ({ cores, frames }, { from }) => {
+      this.#cameUp(from);
+      kernel.addPeer(from);
+      messages.send(from, M.CHECKIN_ANSWER, { cores: kernel.cores.length, frames: kernel.frames.own.total });
+      if (kernel.state === KernelState.Up) kernel.log(6, `popcorn: kernel ${from} has checked in: ${cores} cores, ${frames} frames`);
+    });
+    messages.on(M.FRAMES_HELD, ({ request, gone, frames }, { from }) => {
+      const held = this.#held.get(gone) ?? new Map<Pfn, number>();
+      this.#held.set(gone, held);
+      for (const pfn of frames) held.set(pfn, (held.get(pfn) ?? 0) + 1);
+      messages.send(from, M.FRAMES_NOTED, { request });
+    });
+    messages.on(M.FRAMES_NOTED, answer => messages.answered(answer.request, answer));
+    messages.on(M.CHECKIN_ANSWER, (_payload, { from }) => kernel.addPeer(from));
+    messages.on(M.HEARTBEAT, (_payload, { from }) => {
+      if (from === this.#watched) this.#heard = kernel.now;
+    });
+  }
+
+  // --- coming ------------------------------------------------------------------------------------------------------------------
+
+  /**
+   * Boots another kernel, from its share in the plan or from free cores and memory: its parameters are written into memory and its first core
+   * is started. Returns its number once it has been started.
+   * @throws Errno EEXIST it is up, EBUSY something is not free, EINVAL there is no such thing, ENOMEM
+   */
+  *boot(wanted: BootRequest): Blocking<KernelId> {
+    const kernel = this.#kernel;
+    if (wanted.kernel === kernel.id || (wanted.kernel !== null && this.#starting.has(wanted.kernel))) throw new Errno(E.EXIST);
+    const { cores, memory } = wanted;
+    const id = yield* kernel.ledger.change({ ask: ASK.Boot, kernel: wanted.kernel ?? ANY, cores, memory });
+    const parameters: BootParameters = {
+      ...kernel.parameters,
+      kernel: id,
+      by: kernel.id,
+      plan: { mode: kernel.plan.mode, partitions: kernel.map.partitions },
+      present: [kernel.id, ...kernel.peers(), ...this.#starting.keys()].sort((a, b) => a - b),
+    };
+    const bytes = latin1(JSON.stringify(parameters));
+    let order = 0;
+    while (PAGE_SIZE << order < bytes.length) order++;
+    const first = kernel.frames.own.allocate(order);
+    kernel.memory.u8.set(bytes, first * PAGE_SIZE);
+    this.#starting.set(id, () => {
+      for (let i = 0; i < 1 << order; i++) kernel.frames.release(first + i);
+    });
+    kernel.log(6, `smp: starting kernel ${id} on cpu ${rangesText(kernel.map.of(id)?.cores ?? [])}`);
+    kernel.charge(kernel.cost('messageSend'));
+    kernel.lowerBound(kernel.platform.start(id, first * PAGE_SIZE, bytes.length, kernel.now + kernel.latencyTo(id)));
+    return id;
+  }
+
+  #cameUp(other: KernelId): void {
+    this.#starting.get(other)?.();
+    this.#starting.delete(other);
+    this.#kernel.ledger.arrived(other);
+    this.#arrived.wakeAll();
+  }
+
+  /** Tells those present that this kernel is there; from now on they are peers. */
+  checkIn(present: readonly KernelId[]): void {
+    const kernel = this.#kernel;
+    for (const other of present) {
+      kernel.messages.send(other, M.CHECKIN, { cores: kernel.cores.length, frames: kernel.frames.own.total });
+      kernel.addPeer(other);
+    }
+  }
+
+  /** Waits until every kernel that this one started has checked in; a kernel that does not come is not waited for longer than a second. */
+  *allArrived(): Blocking<void> {
+    const kernel = this.#kernel;
+    const deadline = kernel.now + kernel.hertz;
+    while (this.#starting.size > 0) {
+      if ((yield* sleep([this.#arrived], { deadline, interruptible: false })) === 'timeout') return;
+    }
+  }
+
+  // --- keeping watch -------------------------------------------------------------------------------------------------------------
+
+  startHeartbeat(): void {
+    const kernel = this.#kernel;
+    const period = this.#cycles(HEARTBEAT_MILLISECONDS);
+    const beat = (): void => {
+      if (kernel.state !== KernelState.Up) return;
+      const peers = kernel.peers();
+      const next = peers.find(peer => peer > kernel.id) ?? peers[0];
+      if (next !== undefined) kernel.messages.send(next, M.HEARTBEAT, { beat: this.#beat++ });
+      this.#listenFor(peers.findLast(peer => peer < kernel.id) ?? peers.at(-1) ?? null);
+      kernel.at(kernel.now + period, beat);
+    };
+    kernel.at(kernel.now + period, beat);
+  }
+
+  #listenFor(predecessor: KernelId | null): void {
+    const kernel = this.#kernel;
+    if (predecessor !== this.#watched) {
+      this.#watched = predecessor;
+      this.#heard = kernel.now;
+    }
+    if (predecessor === null || kernel.now - this.#heard < this.#cycles(SILENCE_MILLISECONDS)) return;
+    kernel.log(1, `popcorn: kernel ${predecessor} does not answer: it is declared dead`);
+    this.#watched = null;
+    kernel.spawn(this.#report(predecessor));
+  }
+
+  *#report(dead: KernelId): Blocking<void> {
+    const { ledger } = this.#kernel;
+    yield* ledger.change({ ask: ASK.Gone, kernel: dead, cores: [], memory: [] });
+  }
+
+  #cycles(milliseconds: number): Cycles {
+    return Math.round((this.#kernel.hertz * milliseconds) / 1000);
+  }
+
+  // --- going -------------------------------------------------------------------------------------------------------------------
+
+  /** This kernel ends in order: its programs, then its part in the system. Its cores and memory are free afterwards. */
+  *halt(): Blocking<void> {
+    const kernel = this.#kernel;
+    if (kernel.state !== KernelState.Up || this.isHalting) return;
+    this.isHalting = true;
+    kernel.log(5, 'reboot: halting');
+    for (const process of [...kernel.processes.values()]) exitProcess(kernel, process, SIG.KILL);
+    const deadline = kernel.now + this.#cycles(HALT_MILLISECONDS);
+    while (kernel.messages.outstanding.calls > 0 && kernel.now < deadline)
+      yield* sleep([], { deadline: kernel.now + this.#cycles(1), interruptible: false });
+    kernel.log(5, 'reboot: System halted');
+    // Whoever keeps the ledger without this kernel tells all others, and stops this kernel's cores first (`fence`).
+    const [successor] = kernel.peers();
+    if (successor === undefined) this.stop(KernelState.Halted);
+    else kernel.messages.send(successor, M.LEDGER_REQUEST, { request: 0, ask: ASK.Gone, kernel: kernel.id, cores: [], memory: [] });
+  }
+
+  /** A kernel that is to be no more has its cores stopped (INIT): whatever it was about to do, it does not. */
+  fence(gone: KernelId): void {
+    const kernel = this.#kernel;
+    kernel.lowerBound(kernel.platform.start(gone, 0, 0, kernel.now + kernel.latencyTo(gone)));
+  }
+
+  /** Nothing happens in this kernel any more. */
+  stop(state: KernelState): void {
+    const kernel = this.#kernel;
+    for (const task of [...kernel.tasks.values()]) kernel.dropThread(task);
+    kernel.setState(state);
+    kernel.events.clear();
+  }
+
+  /** A kernel is no more. When this returns nothing of it can arrive here any more. */
+  *forget(gone: KernelId): Blocking<void> {
+    const kernel = this.#kernel;
+    if (!kernel.isPeer(gone) && !this.#starting.has(gone)) return;
+    this.#cameUp(gone);
+    kernel.removePeer(gone);
+    if (gone === this.#watched) this.#watched = null;
+    kernel.log(4, `popcorn: kernel ${gone} is gone`);
+    yield* sleep([], { deadline: kernel.now + 4 * kernel.cost('ipiDelivery'), interruptible: false });
+    kernel.messages.forgetLane(gone);
+    this.#rescue(gone);
+    yield* this.#reportHeld(gone);
+  }
+
+  /** Pages of programs here that lie in the memory of a kernel that is gone are copied: that memory may become another's. */
+  #rescue(gone: KernelId): void {
+    const kernel = this.#kernel;
+    const memory = kernel.map.of(gone)?.memory ?? [];
+    const isTheirs = (pfn: Pfn): boolean => memory.some(({ base, bytes }) => pfn * PAGE_SIZE >= base && pfn * PAGE_SIZE < base + bytes);
+    let copied = 0;
+    for (const process of [...kernel.processes.values()]) {
+      const { mm } = process;
+      try {
+        for (const { start, end } of mm.areas.list) {
+          mm.table.forEach(start, end, (address, pfn, flags) => {
+            if (!isTheirs(pfn)) return;
+            const own = kernel.frames.allocate();
+            kernel.memory.u8.copyWithin(own * PAGE_SIZE, pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
+            kernel.processor.invalidateFrame(own);
+            kernel.charge(kernel.cost('pageCopy'));
+            mm.table.set(address, own, flags);
+            copied++;
+          });
+        }
+      } catch (error) {
+        if (!(error instanceof Errno)) throw error;
+        kernel.log(3, `out of memory: ${process.name} (${process.pid}) is killed`);
+        for (const { start, end } of mm.areas.list)
+          mm.table.forEach(start, end, (address, pfn) => {
+            if (isTheirs(pfn)) mm.table.clear(address);
+          });
+        exitProcess(kernel, process, SIG.KILL);
+      }
+      kernel.mm.tableChanged(mm.table.root);
+    }
+    kernel.image.files.forgetPages(gone);
+    kernel.frames.forgive(isTheirs);
+    if (copied > 0) kernel.log(6, `popcorn: ${copied} pages of kernel ${gone}'s memory copied`);
+  }
+
+  /** Tells the owners among those that are left what this kernel has of theirs. */
+  *#reportHeld(gone: KernelId): Blocking<void> {
+    const kernel = this.#kernel;
+    for (const owner of kernel.peers()) {
+      const frames = kernel.frames.held(pfn => kernel.map.ownerOfFrame(pfn) === owner);
+      for (let at = 0; at < frames.length; at += FRAMES_MAX) {
+        const piece = frames.slice(at, at + FRAMES_MAX);
+        yield* kernel.messages.call(owner, M.FRAMES_HELD, { gone, frames: piece }, M.FRAMES_NOTED);
+      }
+    }
+  }
+
+  /** All know that a kernel is gone, and what it had: its processes have ended, and what it had of this kernel's memory is free again. */
+  settle(gone: KernelId): void {
+    const kernel = this.#kernel;
+    const lost = kernel.frames.reclaim(this.#held.get(gone) ?? new Map());
+    this.#held.delete(gone);
+    if (lost > 0) kernel.log(6, `popcorn: ${lost} pages that kernel ${gone} had are free again`);
+    for (const record of [...kernel.records.all.values()]) {
+      if (record.location !== gone || record.state === 'zombie') continue;
+      kernel.records.exited(record, SIG.KILL, 0, 0);
+      kernel.recordEnded(record, SIG.KILL);
+    }
+  }
+
+  /** These cores are this kernel's from now on. */
+  takeOnline(ids: readonly CoreId[]): void {
+    const kernel = this.#kernel;
+    const before = kernel.cores.map(({ id }) => id);
+    for (const id of ids) {
+      const hart = kernel.platform.hart(id);
+      hart.reset();
+      kernel.cores.push(new Core(id, hart, coreOf(kernel.topology, id).node, kernel.now));
+      kernel.traceCore(id, true);
+    }
+    // Who may run on every core may run on these.
+    for (const task of kernel.tasks.values())
+      if (before.every(id => task.affinity.includes(id))) task.affinity = [...task.affinity, ...ids];
+  }
+
+  /** Shares are these now; what concerns this kernel's own is done. */
+  note(shares: readonly Partition[]): void {
+    const kernel = this.#kernel;
+    for (const share of shares) {
+      const before = kernel.map.of(share.kernel);
+      kernel.map.set(share);
+      if (share.kernel !== kernel.id || before === undefined) continue;
+      this.takeOnline(share.cores.filter(id => !kernel.cores.some(core => core.id === id)));
+      for (const range of share.memory.flatMap(each =>
+        before.memory.reduce((rest, old) => rest.flatMap(piece => cut(piece, old)), [each]),
+      )) {
+        kernel.frames.own.add(range);
+        kernel.traceMemory(range, true);
+      }
+      const { cores, memory } = MachineMap.without(share, before);
+      if (cores.length > 0 || memory.length > 0)
+        kernel.log(6, `popcorn: cores ${rangesText(share.cores)} and ${kernel.frames.own.total >>> 8}M are this kernel's`);
+    }
+    kernel.sharesChanged();
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Cores and memory change hands while programs run. The kernel that gives makes them free, has the ledger note whose they are now, and the one
+ * that gets them takes them into use when it notes that.
+ *
+ * Always holds: what a kernel gives, nothing in it refers to any more; a kernel keeps a core, and the memory that it was booted with holds
+ * its window.
+ */
+import { E, Errno } from '../abi/errno.ts';
+import type { MemoryRange } from '../boot/parameters.ts';
+import type { Kernel } from '../kernel.ts';
+import type { AddressSpace } from '../mm/address-space.ts';
+import type { Core } from '../sched/core.ts';
+import { StopReason } from '../sched/scheduler.ts';
+import { type Blocking, type CoreId, type KernelId, PAGE_SIZE, type Pfn, sleep, type VirtAddr, WaitQueue } from '../types.ts';
+import { Refusal } from './refusal.ts';
+import { ASK } from './ledger.ts';
+
+/** @throws Refusal */
+export function* moveCores(kernel: Kernel, wanted: readonly CoreId[], to: KernelId): Blocking<void> {
+  check(kernel, to);
+  for (const id of wanted) {
+    if (!kernel.cores.some(core => core.id === id)) throw new Refusal(E.INVAL, `core ${id} is not kernel ${kernel.id}'s`);
+  }
+  if (kernel.cores.length <= wanted.length) throw new Refusal(E.BUSY, `kernel ${kernel.id} would have no core left: halt it instead`);
+  const leaving = kernel.cores.filter(core => wanted.includes(core.id));
+  yield* apart(kernel, () => {
+    for (const core of leaving) takeOffline(kernel, core);
+  });
+  try {
+    yield* kernel.ledger.change({ ask: ASK.Give, kernel: to, cores: leaving.map(core => core.id), memory: [] });
+  } catch (error) {
+    kernel.lifecycle.takeOnline(leaving.map(core => core.id));
+    throw refusedBy(error, to);
+  }
+  kernel.log(6, `popcorn: core ${wanted.join(',')} is kernel ${to}'s now`);
+}
+
+function check(kernel: Kernel, to: KernelId): void {
+  if (to === kernel.id) throw new Refusal(E.INVAL, `kernel ${to} has it`);
+  if (!kernel.isPeer(to)) throw new Refusal(E.HOSTDOWN, `kernel ${to} is not up`);
+}
+
+const refusedBy = (error: unknown, to: KernelId): unknown =>
+  error instanceof Errno && !(error instanceof Refusal)
+    ? new Refusal(error.errno, `kernel ${to} can't take it: errno ${error.errno}`)
+    : error;
+
+/** A core of this kernel is taken out of use, or into use again. @throws Refusal */
+export function* setOnline(kernel: Kernel, id: CoreId, online: boolean): Blocking<void> {
+  const core = [...kernel.cores, ...kernel.offline].find(each => each.id === id);
+  if (core === undefined) throw new Refusal(E.INVAL, `core ${id} is not kernel ${kernel.id}'s`);
+  if (kernel.cores.includes(core) === online) return;
+  if (!online && kernel.cores.length === 1) throw new Refusal(E.BUSY, `core ${id} is the last one of kernel ${kernel.id}`);
+  yield* apart(kernel, () => {
+    if (online) {
+      kernel.offline.splice(kernel.offline.indexOf(core), 1);
+      kernel.lifecycle.takeOnline([id]);
+    } else {
+      takeOffline(kernel, core);
+      kernel.offline.push(core);
+    }
+  });
+  kernel.log(6, `smp: CPU ${id} is now ${online ? 'online' : 'offline'}`);
+}
+
+/** Does `work` while no core of this kernel is in the middle of anything. */
+export function* apart(kernel: Kernel, work: () => void): Blocking<void> {
+  const queue = new WaitQueue();
+  let problem: unknown = null;
+  let done = false;
+  kernel.at(kernel.now, () => {
+    try {
+      work();
+    } catch (error) {
+      problem = error;
+    }
+    done = true;
+    queue.wakeAll();
+  });
+  while (!done) yield* sleep([queue], { interruptible: false });
+  if (problem !== null) throw problem;
+}
+
+/** The core's tasks go to the others; one that may run on this core alone may from now on run on any, as Linux has it. */
+export function takeOffline(kernel: Kernel, core: Core): void {
+  const tasks = [...core.queue.splice(0)];
+  // What was in the registers of a core that has stopped is lost, and the task with it.
+  if (core.current !== null && !core.isStopped) tasks.push(core.current);
+  if (core.current !== null) kernel.scheduler.leave(core, StopReason.Preempted);
+  core.hart.setAddressSpace(-1);
+  kernel.cores.splice(kernel.cores.indexOf(core), 1);
+  if (kernel.core === core) {
+    kernel.core = kernel.serviceCore;
+    kernel.core.advanceIdle(core.clock);
+  }
+  const left = kernel.cores.map(({ id }) => id);
+  for (const task of kernel.tasks.values()) {
+    const allowed = task.affinity.filter(id => id !== core.id);
+    task.affinity = allowed.length > 0 ? allowed : left;
+    if (task.core === core.id) task.core = task.affinity[0] as CoreId;
+  }
+  for (const task of tasks) kernel.scheduler.enqueue(task);
+  kernel.traceCore(core.id, false);
+}
+
+// --- memory ----------------------------------------------------------------------------------------------------------------------
+
+/** @throws Refusal */
+export function* moveMemory(kernel: Kernel, bytes: number, to: KernelId): Blocking<void> {
+  check(kernel, to);
+  let given: MemoryRange | null = null;
+  yield* apart(kernel, () => {
+    given = vacate(kernel, bytes);
+  });
+  const range = given as unknown as MemoryRange;
+  try {
+    yield* kernel.ledger.change({ ask: ASK.Give, kernel: to, cores: [], memory: [range] });
+  } catch (error) {
+    kernel.frames.own.add(range);
+    throw refusedBy(error, to);
+  }
+  kernel.traceMemory(range, false);
+  kernel.log(6, `popcorn: ${bytes >>> 20}M of node ${range.node} are kernel ${to}'s now`);
+}
+
+interface Mapping {
+  readonly space: AddressSpace;
+  readonly address: VirtAddr;
+  readonly flags: number;
+}
+
+/** Frees a block: pages of programs that lie there are moved. The block is then nobody's. @throws Refusal */
+function vacate(kernel: Kernel, bytes: number): MemoryRange {
+  const own = kernel.frames.own;
+  const block = own.leastUsed(bytes);
+  if (block === null) throw new Refusal(E.INVAL, `kernel ${kernel.id} has no ${bytes >>> 20}M of memory in one piece`);
+  const used = own.usedIn(block);
+  if (own.free - (bytes / PAGE_SIZE - used.length) < used.length + kernel.frames.own.total / 16)
+    throw new Refusal(E.NOMEM, `kernel ${kernel.id} has too little memory left to move ${used.length} pages`);
+  const mappings = mappingsOf(kernel, new Set(used));
+  const stuck = used.filter(pfn => (mappings.get(pfn)?.length ?? 0) !== own.references(pfn));
+  if (stuck.length > 0)
+    throw new Refusal(E.BUSY, `${stuck.length} pages of the block can't be moved: page tables, files, or in use by other kernels`);
+  own.remove(block, () => {
+    for (const pfn of used) movePage(kernel, pfn, mappings.get(pfn) ?? []);
+  });
+  return block;
+}
+
+/** Where the private pages of programs are mapped. */
+function mappingsOf(kernel: Kernel, frames: ReadonlySet<Pfn>): Map<Pfn, Mapping[]> {
+  const found = new Map<Pfn, Mapping[]>();
+  for (const space of new Set([...kernel.processes.values()].map(({ mm }) => mm))) {
+    if (kernel.migration.isLeaving(space)) continue;
+    for (const area of space.areas.list) {
+      if (area.shared) continue;
+      space.table.forEach(area.start, area.end, (address, pfn, flags) => {
+        if (!frames.has(pfn)) return;
+        const list = found.get(pfn) ?? [];
+        list.push({ space, address, flags });
+        found.set(pfn, list);
+      });
+    }
+  }
+  return found;
+}
+
+function movePage(kernel: Kernel, from: Pfn, mappings: readonly Mapping[]): void {
+  const { frames, memory, processor } = kernel;
+  const to = frames.own.allocate();
+  for (let i = 1; i < mappings.length; i++) frames.own.retain(to);
+  memory.u8.copyWithin(to * PAGE_SIZE, from * PAGE_SIZE, (from + 1) * PAGE_SIZE);
+  processor.invalidateFrame(to);
+  kernel.charge(kernel.cost('pageCopy'));
+  for (const { space, address, flags } of mappings) {
+    space.table.set(address, to, flags);
+    kernel.mm.tableChanged(space.table.root);
+  }
+}

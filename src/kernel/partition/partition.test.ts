@@ -1,0 +1,157 @@
+/** Kernels that come and go, and what they own changing hands, as an operator has it done while programs run. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { inflate, KernelLab } from '../testing.ts';
+import { TraceKind } from '../trace.ts';
+
+const archive = inflate(new Uint8Array(readFileSync(new URL('../../../public/initramfs.cpio.gz', import.meta.url))));
+const SECOND = 2.2e9;
+
+/** Four cores, two nodes, two kernels, both up; a script runs on kernel 0. */
+function run(script: string, { cores = 4, kernels = 2, boot = [1] } = {}): KernelLab {
+  const lab = new KernelLab({ archive, cores, kernels, exec: ['sh', '-c', script] });
+  for (const kernel of boot) lab.input(0, { kind: 'boot', kernel });
+  lab.run(20 * SECOND);
+  return lab;
+}
+
+describe('cores', () => {
+  it('change kernels under the programs that run on them', () => {
+    const lab = run(`
+      (primes 3000 | tail -1) & (primes 3000 | tail -1) & sleep 0.001
+      mv-cpu 1 1
+      wait
+      cat /proc/popcorn/plan | cut -d' ' -f1-3; grep -c ^processor /proc/cpuinfo`);
+    expect(lab.stdout).toBe('430 primes up to 3000\n430 primes up to 3000\n0: cores 0\n1: cores 2,3,1\n4\n');
+    expect(lab.log(1)).toContain('cores 2-3,1 and');
+  });
+  it('serve the kernel that has got them', () => {
+    const lab = run(`mv-cpu 1 1; taskset -c 1 sh -c 'cat /proc/self/kernel; cut -d" " -f39 /proc/self/stat'`);
+    expect(lab.stdout).toBe('1\n1\n');
+  });
+  it('are taken out of use and into use', () => {
+    const lab = run(`cd /sys/devices/system/cpu; echo 0 > cpu1/online; cat online offline cpu1/online; taskset -p 1 >/dev/null
+      echo 1 > cpu1/online; cat online offline`);
+    expect(lab.stdout).toBe('0,2-3\n1\n0\n0-3\n\n');
+  });
+  it('stay where they are when that makes no sense, and the reason is told', () => {
+    const lab = run('mv-cpu 0,1 1; mv-cpu 1 7; mv-cpu 9 1; mv-cpu 1 0; echo fly 1 > /proc/popcorn/control');
+    expect(lab.stderr.split('\n')).toEqual([
+      'mv-cpu: kernel 0 would have no core left: halt it instead',
+      'mv-cpu: kernel 7 is not up',
+      'mv-cpu: core 9 belongs to no kernel',
+      'mv-cpu: kernel 0 has it',
+      'echo: write error: Invalid argument',
+      '',
+    ]);
+  });
+});
+
+describe('memory', () => {
+  it('changes kernels, pages of programs and all', () => {
+    const lab = run(`
+      (primes 5000 | tail -1) & sleep 0.001
+      for i in 1 2 3; do mv-mem 16M 0 1; done; wait
+      cat /proc/popcorn/plan | sed 's/cores.*memory//'
+      grep -c . /proc/meminfo > /dev/null && echo books`);
+    expect(lab.stdout).toContain('669 primes up to 5000\n');
+    expect(lab.stdout).toMatch(/1: {2}\d+M@1,16M@0,16M@0,16M@0\n/);
+  });
+  it('stays where it is when there is too little', () => {
+    const lab = run('mv-mem 4000M 0 1');
+    expect(lab.stderr).toBe('mv-mem: kernel 0 has no 4000M of memory in one piece\n');
+  });
+});
+
+describe('kernels', () => {
+  it('are booted from what is free, and halted; what they had is free again', () => {
+    const lab = run(
+      `
+      boot --cpus 5 --mem 8M@2; sleep 0.05; sed 1d /proc/popcorn/kernels | cut -c1-13
+      halt 3; sleep 0.05; sed 1d /proc/popcorn/kernels | cut -c1-13
+      boot --cpus 4,5 --mem 16M@2; sleep 0.05; sed 1d /proc/popcorn/kernels
+      boot --cpus 4 --mem 8M@2`,
+      { cores: 6, kernels: 3, boot: [1] },
+    );
+    expect(lab.stdout).toContain('     3  up ');
+    expect(lab.stdout).toContain('     3  off');
+    expect(lab.stdout).toMatch(/ {5}4 {2}up {3}4-5 +16M {2}0\n/);
+    expect(lab.stderr).toBe('boot: core 4 belongs to kernel 4, which is up\n');
+  });
+  it('go on when the first one is halted', () => {
+    const lab = new KernelLab({ archive, cores: 4, kernels: 2 });
+    lab.input(0, { kind: 'boot', kernel: 1 });
+    lab.run(0.2 * SECOND);
+    lab.input(0, { kind: 'order', text: 'halt' });
+    lab.run(0.5 * SECOND);
+    lab.input(1, { kind: 'console', bytes: new TextEncoder().encode('echo still $((40+2))\n') });
+    lab.run(1 * SECOND);
+    expect(lab.log(0)).toContain('reboot: System halted');
+    expect(lab.console(1)).toContain('still 42');
+  });
+  it('that stop answering are declared dead, and whoever waited is told', () => {
+    const lab = run(`panic 1; sleep 1; sed 1d /proc/popcorn/kernels; dmesg | grep -c 'declared dead'`);
+    expect(lab.stdout).toMatch(/ {5}1 {2}off .*\n1\n$/);
+  });
+
+  it('leave the processes that moved away from them, on pages that are now their own', () => {
+    // Born on kernel 1, where its memory is; kernel 0 then runs it.
+    const lab = new KernelLab({ archive, cores: 4, kernels: 2 });
+    lab.input(0, { kind: 'boot', kernel: 1 });
+    lab.run(0.2 * SECOND);
+    lab.input(1, {
+      kind: 'console',
+      bytes: new TextEncoder().encode('(primes 60000 | tail -1 > /tmp/out) & sleep 0.001; migrate $! 0; kill -9 0\n'),
+    });
+    lab.run(0.3 * SECOND);
+    lab.input(1, { kind: 'order', text: 'panic' });
+    lab.run(3 * SECOND);
+    expect(lab.log(0)).toContain('kernel 1 is gone');
+  });
+  it('take their programs along: whoever waits for them is told', () => {
+    const lab = run('taskset -c 2 sh -c "echo there; sleep 100"& sleep 0.01; panic 1; wait $!; echo $?');
+    expect(lab.stdout).toBe('there\n137\n');
+  });
+  it('end pipes that they held, and what is asked of them', () => {
+    const lab = run('(taskset -c 2 sh -c "echo one; sleep 100" | cat; echo over) & sleep 0.01; panic 1; wait; echo done');
+    expect(lab.stdout).toBe('one\nover\ndone\n');
+  });
+  it('give back what they had: the books balance', () => {
+    const lab = run(
+      'free -k | sed -n 2p > /tmp/a; for i in 1 2 3; do taskset -c 2 sh -c "sleep 100" & done; sleep 0.01; panic 1; wait; cat /proc/popcorn/plan > /dev/null; echo ok',
+    );
+    expect(lab.stdout).toBe('ok\n');
+    expect(lab.log(0)).toMatch(/\d+ pages that kernel 1 had are free again/);
+  });
+});
+
+describe('faults', () => {
+  it('of messages are noticed and mended', () => {
+    const lab = run(`
+      for i in 1 2 3 4 5 6; do
+        echo fault 0 lose 1 2 > /proc/popcorn/control; echo fault 1 corrupt 0 3 > /proc/popcorn/control
+        taskset -c 2 sh -c 'echo there $(cat /etc/hostname)'
+      done
+      grep -E 'resent|bad' /proc/popcorn/pcnmsg`);
+    expect(lab.stdout).toMatch(/^(there popcorn\n){6}/);
+    expect(lab.stdout).toMatch(/resent [1-9]/);
+    expect(lab.trace.filter(([, , kind]) => kind === TraceKind.MessageBad).length).toBeGreaterThan(5);
+  });
+  it('a kernel that is deaf for a while is waited for', () => {
+    const lab = run(
+      'echo fault 1 deaf 20 > /proc/popcorn/control; for i in 1 2 3; do taskset -c 2 echo there & done; wait; sed 1d /proc/popcorn/kernels | grep -c up',
+    );
+    expect(lab.stdout).toBe('there\nthere\nthere\n2\n');
+  });
+  it('a kernel without memory refuses, and goes on when it has some again', () => {
+    const lab = run('echo fault 1 memory 50 > /proc/popcorn/control; taskset -c 2 echo no; sleep 0.1; taskset -c 2 echo yes', { cores: 4 });
+    expect(lab.stdout).toMatch(/yes\n$/);
+  });
+  it('a core that stops takes its task along, and nothing else', () => {
+    const lab = run(
+      'taskset -c 1 sh -c "while :; do :; done" & sleep 0.01; echo fault 0 core 1 > /proc/popcorn/control; sleep 0.1; wait $!; echo $?; cat /sys/devices/system/cpu/online',
+    );
+    expect(lab.stdout).toBe('137\n0,2-3\n');
+    expect(lab.log(0)).toContain('watchdog: CPU 1 does not answer');
+  });
+});
