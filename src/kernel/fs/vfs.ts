@@ -146,6 +146,12 @@ export class Vfs {
     return root.root;
   }
 
+  /** For the kernel's own work: user 0, at the root of all. */
+  kernelCaller(): Caller {
+    const { root } = this;
+    return { fs: { root, cwd: root, umask: 0o022 }, credentials: SUPERUSER, io: { pid: 0, tid: 0, uid: 0, gid: 0, shield: 0 } };
+  }
+
   /** A device number for a file system that has no device. */
   newDevice(): number {
     return this.#nextDevice++;

@@ -201,12 +201,26 @@ export function* deliverEnclosed(
   if (credentials !== null) put(SCM.CREDENTIALS, credentialBytes(credentials));
   if (files.length > 0) {
     const room = control === 0 ? 0 : Math.max(0, Math.floor((controlBytes - used - CMSGHDR_BYTES) / 4));
+    yield* findPlaces(ctx, files);
     const fds = takeIn(ctx, files.slice(0, room), (flags & MSG.CMSG_CLOEXEC) !== 0);
     if (fds.length > 0) put(SCM.RIGHTS, new Uint8Array(Uint32Array.from(fds).buffer));
     if (fds.length < files.length) truncated = MSG.CTRUNC;
     yield* settle(releaseAll(files.slice(fds.length)));
   }
   return { used, flags: truncated };
+}
+
+/** A directory of another kernel is to be found in this one's tree, for openat and fchdir. */
+function* findPlaces({ vfs }: SyscallContext, files: readonly OpenFile[]): Blocking<void> {
+  for (const file of files) {
+    if (file.kind !== 'directory' || file.dentry !== null) continue;
+    try {
+      file.dentry = yield* settle(vfs.walk(vfs.kernelCaller(), vfs.root, file.label));
+    } catch (error) {
+      // It has no name any more.
+      if (!(error instanceof Errno)) throw error;
+    }
+  }
 }
 
 /** Descriptors for as many of the files as the table has room for. */

@@ -49,7 +49,7 @@ function addressAt(ctx: SyscallContext, address: number, bytes: number): Address
 /** The data of an address of the socket's own family. */
 function ownAddress(ctx: SyscallContext, socket: Socket, address: number, bytes: number): string {
   const { family, data } = addressAt(ctx, address, bytes);
-  if (family !== socket.socket.family) throw new Errno(socket.socket.family === AF.UNIX ? E.INVAL : E.AFNOSUPPORT);
+  if (family !== socket.socket.family) throw new Errno(familyOf(socket.socket.family).wrongFamily);
   return data;
 }
 

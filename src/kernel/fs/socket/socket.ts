@@ -104,6 +104,8 @@ export interface NameSpace {
 
 /** A row of the table of families. */
 export interface SocketFamily {
+  /** What an address of another family gets. */
+  readonly wrongFamily: number;
   /** A new socket; `flags` are its status flags. Throws ESOCKTNOSUPPORT, EPROTONOSUPPORT. */
   create(vfs: Vfs, type: number, protocol: number, flags: number): Socket;
   /** Two that are connected to each other. Null: the family has no pairs. */

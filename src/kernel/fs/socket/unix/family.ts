@@ -16,6 +16,7 @@ function check(type: number, protocol: number): void {
 const isDatagram = (type: number): boolean => type === SOCK.DGRAM || type === SOCK.RAW;
 
 export const UNIX: SocketFamily = {
+  wrongFamily: E.INVAL,
   create: ({ unix }: Vfs, type, protocol, flags) => {
     check(type, protocol);
     return isDatagram(type) ? new UnixDatagram(unix, flags) : new UnixConnection(unix, type, flags);
