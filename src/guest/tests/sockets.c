@@ -363,12 +363,12 @@ static void passing(void)
 	pipe(pipes);
 	if (fork() == 0) {
 		/* The child's own pipe and a file come over, and nothing else of it is left. */
-		int mine[2], file = open(PATH "-file", O_CREAT | O_RDWR | O_TRUNC, 0600);
+		int mine[2], file = open(PATH "-file", O_CREAT | O_RDWR | O_TRUNC, 0600), directory = open("/tmp", O_RDONLY);
 		pipe(mine);
 		write(file, "written by the child", 20);
 		lseek(file, 8, SEEK_SET);
-		int both[] = { mine[0], file };
-		send_fds(pair[1], both, 2, "two");
+		int all[] = { mine[0], file, directory };
+		send_fds(pair[1], all, 3, "three");
 		write(mine[1], "from the child", 14);
 		_exit(0);
 	}
@@ -382,6 +382,10 @@ static void passing(void)
 	printf("at the same place: %ld %s\n", read(fds[1], text, 99), text);
 	close(fds[0]);
 	close(fds[1]);
+	fds[0] = openat(fds[2], "popcorn-sockets-file", O_RDONLY);
+	printf("by the directory: %s\n", outcome(read(fds[0], text, 7)));
+	close(fds[0]);
+	close(fds[2]);
 	unlink(PATH "-file");
 
 	/* A message that nobody takes keeps what it holds open, until it goes. */
@@ -531,6 +535,13 @@ static int serve(const char *path)
 	return 0;
 }
 
+/* A client that says nothing. */
+static int hold(const char *path)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	return connect_to(fd, path) < 0 || pause();
+}
+
 static int ask(const char *path)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0), fds[4], told;
@@ -547,7 +558,7 @@ int main(int count, char **words)
 {
 	setvbuf(stdout, 0, _IONBF, 0);
 	if (count == 3)
-		return *words[1] == 's' ? serve(words[2]) : ask(words[2]);
+		return (*words[1] == 's' ? serve : *words[1] == 'h' ? hold : ask)(words[2]);
 	unlink(PATH);
 	unlink(PATH "-2");
 	refusals();

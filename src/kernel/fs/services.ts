@@ -36,6 +36,8 @@ export interface FsServices {
   readonly proc: ProcSource;
   /** Opens the controlling terminal of a process when it isn't one of this kernel's; null when it has none. */
   openRemoteTerminal(flags: number, io: IoContext): Maybe<OpenFile | null>;
+  /** Whether it is another kernel that is up. */
+  isPeer(kernel: KernelId): boolean;
   /** A socket of another kernel. */
   farPort(link: SocketLink): UnixPort;
   /** The directory of abstract socket names, when another kernel owns the tree and so keeps it. */

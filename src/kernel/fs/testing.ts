@@ -140,6 +140,9 @@ export class FsLab implements FsServices {
   openRemoteTerminal(): null {
     return null;
   }
+  isPeer(): boolean {
+    return false;
+  }
   farPort(): never {
     throw new Errno(E.HOSTDOWN);
   }

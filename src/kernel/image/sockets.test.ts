@@ -53,6 +53,26 @@ describe('a socket of another kernel', () => {
     }
   });
 
+  it('is refused when its kernel is dead, and its abstract name can be had again', () => {
+    const { lab, type } = labOf(3);
+    type(1, '/usr/lib/tests/sockets serve @name &\n');
+    type(0, 'panic 1; sleep 1\n', 1.5);
+    type(2, '/usr/lib/tests/sockets ask @name\n');
+    expect(lab.console(2)).toContain('no answer: Connection refused');
+    type(2, '/usr/lib/tests/sockets serve @name &\n');
+    type(0, '/usr/lib/tests/sockets ask @name\n');
+    expect(lab.console(0)).toContain('here by a pipe: hello, process');
+  });
+
+  it('ends for the one when the kernel of the other dies', () => {
+    const { lab, type } = labOf(3);
+    type(2, '/usr/lib/tests/sockets serve /tmp/name; echo "over: $?"\n');
+    type(1, '{ /usr/lib/tests/sockets hold /tmp/name; } &\n');
+    expect(lab.console(2)).not.toContain('over: 0');
+    type(0, 'panic 1; sleep 1\n', 1.5);
+    expect(lab.console(2)).toContain('over: 0');
+  });
+
   it('goes along with either process', () => {
     const { lab, type } = labOf(3);
     const before = sides.map(side => side.counts);

@@ -13,7 +13,7 @@ const RECEIVE_MIN = 2304;
 interface Row {
   readonly bytes: number;
   readonly initial: Uint8Array;
-  /** What is stored for what a program gave. Throws EINVAL, EDOM. */
+  /** What counts when a program gives this. Throws EDOM. */
   readonly limit: (value: Uint8Array) => Uint8Array;
 }
 
@@ -57,13 +57,15 @@ const ROWS: ReadonlyMap<number, Row> = new Map([
 ]);
 
 export class SocketOptions {
-  readonly #values = new Map<number, Uint8Array>();
+  /** As programs gave them. */
+  readonly #given = new Map<number, Uint8Array>();
 
   /** Throws ENOPROTOOPT. */
   get(level: number, name: number): Uint8Array {
     const row = level === SOL_SOCKET ? ROWS.get(name) : undefined;
     if (row === undefined) throw new Errno(level === SOL_SOCKET ? E.NOPROTOOPT : E.OPNOTSUPP);
-    return this.#values.get(name) ?? row.initial;
+    const given = this.#given.get(name);
+    return given === undefined ? row.initial : row.limit(given);
   }
 
   /** Throws ENOPROTOOPT, EINVAL for too few bytes. */
@@ -71,7 +73,14 @@ export class SocketOptions {
     const row = level === SOL_SOCKET ? ROWS.get(name) : undefined;
     if (row === undefined) throw new Errno(level === SOL_SOCKET ? E.NOPROTOOPT : E.OPNOTSUPP);
     if (value.length < row.bytes) throw new Errno(E.INVAL);
-    this.#values.set(name, row.limit(value.slice(0, row.bytes)));
+    const given = value.slice(0, row.bytes);
+    row.limit(given);
+    this.#given.set(name, given);
+  }
+
+  /** What a program has set; null if none has. */
+  given(name: number): Uint8Array | null {
+    return this.#given.get(name) ?? null;
   }
 
   number(name: number): number {

@@ -15,7 +15,7 @@ import type { IoContext } from '../../file.ts';
 import { eager } from '../../maybe.ts';
 import type { FsServices } from '../../services.ts';
 import { Flow, type Taken } from '../flow.ts';
-import { credentialBytes, u32Bytes } from '../options.ts';
+import { credentialBytes, SocketOptions, u32Bytes } from '../options.ts';
 import type { Manner, Message, Received, Socket, SocketCredentials } from '../socket.ts';
 
 /** What a socket needs of its end of a connection, be that here or a socket of another kernel. */
@@ -41,6 +41,7 @@ export class ChannelEnd implements Conduit {
   readonly changed = new WaitQueue();
   readonly queues: readonly WaitQueue[] = [this.changed];
   other!: ChannelEnd;
+  readonly #options = new SocketOptions();
   #error = 0;
 
   constructor(
@@ -198,8 +199,9 @@ export class ChannelEnd implements Conduit {
     return name === SO.PEERCRED ? credentialBytes(this.peer.credentials) : u32Bytes(this.#takeError());
   }
   /** Only the room for what is sent matters here. */
-  setOption(_level: number, name: number, value: Uint8Array): void {
-    if (name === SO.SNDBUF) this.into.limit = new DataView(value.buffer, value.byteOffset).getUint32(0, true);
+  setOption(level: number, name: number, value: Uint8Array): void {
+    this.#options.set(level, name, value);
+    this.into.limit = this.#options.number(SO.SNDBUF);
   }
   ioctl(command: number, _argument: number, data: Uint8Array): number {
     if (command === IOCTL.FIONREAD) setU32(data, this.from.waiting(!this.#streams));

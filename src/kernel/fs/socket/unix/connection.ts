@@ -144,7 +144,8 @@ export class UnixConnection extends UnixSocket {
         });
       }
       this.#attach(end);
-      return end.setOption(SOL_SOCKET, SO.SNDBUF, this.options.get(SOL_SOCKET, SO.SNDBUF));
+      const room = this.options.given(SO.SNDBUF);
+      return room === null ? undefined : end.setOption(SOL_SOCKET, SO.SNDBUF, room);
     });
   }
 
@@ -206,7 +207,7 @@ export class UnixConnection extends UnixSocket {
 
   override setOption(level: number, name: number, value: Uint8Array): Maybe<void> {
     this.options.set(level, name, value);
-    return name === SO.SNDBUF ? this.#end?.setOption(level, name, this.options.get(level, name)) : undefined;
+    return name === SO.SNDBUF ? this.#end?.setOption(level, name, value) : undefined;
   }
 
   override ioctl(command: number, argument: number, data: Uint8Array, io: IoContext): Maybe<number> {

@@ -72,10 +72,16 @@ export class UnixDomain {
     return this.services.farNames() ?? this.#names;
   }
 
+  /** Whether the kernel that a link leads to is there. */
+  isUp({ kernel }: SocketLink): boolean {
+    return kernel === this.services.kernel || this.services.isPeer(kernel);
+  }
+
   /** Throws ECONNREFUSED when there is no such socket any more. */
   port(link: SocketLink): UnixPort {
-    if (link.kernel !== this.services.kernel) return this.services.farPort(link);
-    const port = this.living.get(link.ino);
+    const here = link.kernel === this.services.kernel;
+    if (!here && this.isUp(link)) return this.services.farPort(link);
+    const port = here ? this.living.get(link.ino) : undefined;
     if (port === undefined) throw new Errno(E.CONNREFUSED);
     return port;
   }

@@ -48,7 +48,7 @@ export function* bindUnix(domain: UnixDomain, space: NameSpace, socket: Socket, 
   const mode = S.IFSOCK | (0o777 & ~caller.fs.umask);
   try {
     if (key === null) yield* settle(vfs.create(caller, caller.fs.cwd, path, { mode, socket: at }));
-    else yield* settle(domain.names.create(key, { ...NAMELESS, mode: S.IFSOCK | 0o777, socket: at }));
+    else yield* claim(domain, key, { ...NAMELESS, mode: S.IFSOCK | 0o777, socket: at });
   } catch (error) {
     throw error instanceof Errno && error.errno === E.EXIST ? new Errno(E.ADDRINUSE) : error;
   }
@@ -58,6 +58,21 @@ export function* bindUnix(domain: UnixDomain, space: NameSpace, socket: Socket, 
     yield* settle(key === null ? vfs.remove(caller, caller.fs.cwd, path, false) : domain.names.unlink(key));
     throw error;
   }
+}
+
+/** Makes the entry of an abstract name. One that a dead kernel left is taken over. Throws EEXIST. */
+function* claim(domain: UnixDomain, key: string, made: NewInode): Blocking<void> {
+  const { names } = domain;
+  try {
+    yield* settle(names.create(key, made));
+    return;
+  } catch (error) {
+    if (!(error instanceof Errno) || error.errno !== E.EXIST) throw error;
+    const at = yield* settle((yield* settle(names.lookup(key))).socket());
+    if (at === null || domain.isUp(at)) throw error;
+  }
+  yield* settle(names.unlink(key));
+  yield* settle(names.create(key, made));
 }
 
 const NAMELESS: Omit<NewInode, 'mode'> = { uid: 0, gid: 0, rdev: 0, target: '' };
