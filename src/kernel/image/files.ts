@@ -11,6 +11,7 @@
  * The lent frame is touched by one side at a time: by the owner between request and response, else by the asker.
  */
 import { E, Errno } from '../abi/errno.ts';
+import { joined } from '../fs/bytes.ts';
 import type { FileKind, IoContext, OpenFile } from '../fs/file.ts';
 import {
   type AttributeChange,
@@ -529,16 +530,6 @@ function pack(json: Json | readonly Json[], bytes: Uint8Array): Uint8Array {
   for (let i = 0; i < text.length; i++) payload[HEAD + i] = text.charCodeAt(i);
   payload.set(bytes, HEAD + text.length);
   return payload;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 function unpack(frame: Uint8Array): { json: Json; bytes: Uint8Array } {

@@ -153,9 +153,10 @@ const name =
 // ── Options ──
 
 const getsockopt: SyscallHandler = (ctx, fd, level, option, address, lengthAt) => {
+  const own = socketOf(ctx, fd);
   const room = ctx.user.getU32(lengthAt) | 0;
   if (room < 0) throw new Errno(E.INVAL);
-  return after(socketOf(ctx, fd).option(int(level), int(option)), value => {
+  return after(own.option(int(level), int(option)), value => {
     const bytes = value.subarray(0, room);
     ctx.user.write(address, bytes);
     ctx.user.setU32(lengthAt, bytes.length);

@@ -6,6 +6,7 @@
  */
 import type { Blocking, Maybe } from '../../types.ts';
 import { settle } from '../../types.ts';
+import { joined } from '../bytes.ts';
 import type { OpenFile } from '../file.ts';
 import type { SocketCredentials } from './socket.ts';
 
@@ -105,7 +106,7 @@ export class Flow {
       }
       if (files.length > 0) break;
     }
-    return { bytes: joined(parts, length), length, files, credentials, from };
+    return { bytes: joined(parts), length, files, credentials, from };
   }
 
   /** What waits is not wanted any more. Returns whether there was anything. */
@@ -136,14 +137,3 @@ function retained(files: readonly OpenFile[]): readonly OpenFile[] {
 }
 
 const same = (a: SocketCredentials, b: SocketCredentials): boolean => a.pid === b.pid && a.uid === b.uid && a.gid === b.gid;
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  if (parts.length === 1 && parts[0] !== undefined) return parts[0];
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}

@@ -8,13 +8,13 @@ import { E, Errno } from '../../../abi/errno.ts';
 import { IOCTL } from '../../../abi/ioctl.ts';
 import { POLL } from '../../../abi/poll.ts';
 import { MSG, SHUT, SO, SOCK } from '../../../abi/socket.ts';
-import { type Blocking, type Maybe, sleep, WaitQueue, type WakeReason } from '../../../types.ts';
-import { setU32 } from '../../bytes.ts';
+import { type Blocking, type Maybe, settle, sleep, WaitQueue, type WakeReason } from '../../../types.ts';
+import { joined, setU32 } from '../../bytes.ts';
 import { transferCost } from '../../costs.ts';
 import type { IoContext } from '../../file.ts';
 import { eager } from '../../maybe.ts';
 import type { FsServices } from '../../services.ts';
-import { Flow, type Taken } from '../flow.ts';
+import { Flow, releaseAll, type Taken } from '../flow.ts';
 import { credentialBytes, SocketOptions, u32Bytes } from '../options.ts';
 import type { Manner, Message, Received, Socket, SocketCredentials } from '../socket.ts';
 
@@ -72,7 +72,11 @@ export class ChannelEnd implements Conduit {
 
   *#send({ bytes, files, credentials }: Message, { flags, deadline }: Manner): Blocking<number> {
     const { into, self } = this;
-    if (this.#streams && bytes.length === 0) return 0;
+    if (this.#streams && bytes.length === 0) {
+      // There is no packet to carry anything along.
+      yield* settle(releaseAll(files));
+      return 0;
+    }
     const step = this.#streams ? STREAM_PACKET : bytes.length;
     let done = 0;
     do {
@@ -127,7 +131,7 @@ export class ChannelEnd implements Conduit {
         if (this.from.ended) return NOTHING;
         throw new Errno(E.AGAIN);
       }
-      got = got === null ? taken : { ...taken, bytes: Uint8Array.from([...got.bytes, ...taken.bytes]), length: got.length + taken.length };
+      got = got === null ? taken : { ...taken, bytes: joined([got.bytes, taken.bytes]), length: got.length + taken.length };
       if (!all || got.length >= count || got.files.length > 0 || reason !== 'woken') return got;
     }
   }

@@ -131,7 +131,6 @@ export class UnixDatagram extends UnixSocket {
   }
 
   override shutdown(how: number): void {
-    if (this.#peer === null) throw new Errno(E.NOTCONN);
     this.#shut |= how === SHUT.RDWR ? READS | WRITES : how === SHUT.RD ? READS : WRITES;
     this.changed.wakeAll();
     this.#room.wakeAll();

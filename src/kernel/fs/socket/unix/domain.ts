@@ -18,6 +18,9 @@ import type { Conduit } from './channel.ts';
 /** st_dev of sockets, and of the directory of abstract names. */
 export const SOCKET_DEVICE = 12;
 
+/** Sockets of one kernel; those that messages hold in a circle stay for good, and count. */
+const SOCKETS_MAX = 1 << 16;
+
 export interface Caller {
   readonly type: number;
   /** The name of the socket that connects. */
@@ -55,7 +58,9 @@ export class UnixDomain {
     this.#names = new TmpFs(services, SOCKET_DEVICE, 'sockfs').root;
   }
 
+  /** Throws ENFILE. */
   newIno(): number {
+    if (this.living.size >= SOCKETS_MAX) throw new Errno(E.NFILE);
     return this.#next++;
   }
   /** A name that nobody chose: five hexadecimal digits. */
