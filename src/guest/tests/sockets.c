@@ -17,6 +17,8 @@
 #define PATH "/tmp/popcorn-sockets"
 #define ALL_EVENTS (POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP)
 
+#define FDS_MAX 200
+
 static char text[300];
 
 /* What a call returned, and why if it failed. */
@@ -109,13 +111,14 @@ static int option(int fd, int which)
 
 static void refusals(void)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0), other;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), other = open("/dev/null", O_RDONLY);
 	struct stat status;
 
 	printf("a strange family: %s\n", outcome(socket(200, SOCK_STREAM, 0)));
 	printf("a strange type: %s\n", outcome(socket(AF_UNIX, 9, 0)));
 	printf("a strange protocol: %s\n", outcome(socket(AF_UNIX, SOCK_STREAM, 99)));
-	printf("no socket: %s\n", outcome(listen(1, 1)));
+	printf("no socket: %s\n", outcome(listen(other, 1)));
+	close(other);
 	printf("no descriptor: %s\n", outcome(listen(99, 1)));
 	printf("listening without a name: %s\n", outcome(listen(fd, 1)));
 	printf("accepting without listening: %s\n", outcome(accept(fd, 0, 0)));
@@ -323,7 +326,7 @@ static ssize_t send_fds(int socket, const int *fds, int count, const char *bytes
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(4 * sizeof(int))];
+		char space[CMSG_SPACE(FDS_MAX * sizeof(int))];
 	} control;
 	struct iovec piece = { (char *)bytes, strlen(bytes) };
 	struct msghdr header = { .msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(count * sizeof(int)) };
@@ -340,7 +343,7 @@ static int receive_fds(int socket, int *fds, int room, int flags, int *told)
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(4 * sizeof(int))];
+		char space[CMSG_SPACE(FDS_MAX * sizeof(int))];
 	} control;
 	struct iovec piece = { text, sizeof text - 1 };
 	struct msghdr header = { .msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_LEN(room * sizeof(int)) };
@@ -410,9 +413,18 @@ static void passing(void)
 	count = receive_fds(pair[1], fds, 1, 0, &told);
 	write(fds[0], "through itself", 14);
 	printf("%s\n", receive(pair[1], 99, 0));
+	close(fds[0]);
+	static int many[FDS_MAX];
+	for (int i = 0; i < FDS_MAX; i++)
+		many[i] = i % 2 ? pipes[1] : pair[0];
+	send_fds(pair[0], many, FDS_MAX, "many");
+	count = receive_fds(pair[1], many, FDS_MAX, 0, &told);
+	write(many[count - 1], "the last", 8);
+	printf("%d came, by %s\n", count, read(pipes[0], text, 8) == 8 && !memcmp(text, "the last", 8) ? "the last" : "none");
+	for (int i = 0; i < count; i++)
+		close(many[i]);
 	fds[1] = 77;
 	printf("none to pass: %s\n", outcome(send_fds(pair[0], fds + 1, 1, "x")));
-	close(fds[0]);
 	close(pair[0]);
 	printf("everything closed: %s\n", outcome(recv(pair[1], text, 1, 0)));
 	close(pair[1]);

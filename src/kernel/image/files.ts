@@ -4,14 +4,14 @@
  *     FILE_REQUEST   operation, handle, and a frame in which the arguments stand     the frame is the asker's, lent until the answer
  *     FILE_RESPONSE  errno, or the result in the same frame
  *
- * What stands in the frame: u16 length of a JSON text, the text, then bytes (what is written, what was read). More than a frame holds is
+ * What stands in the frame: u32 length of a JSON text, the text, then bytes (what is written, what was read). More than a frame holds is
  * a parcel: its parts go by operations of their own, before the request or after the answer, which only gives its number.
  *
  * Always holds: for each reference that another kernel holds on an open file, the file counts one; FILE_RELEASE gives references back.
  * The lent frame is touched by one side at a time: by the owner between request and response, else by the asker.
  */
 import { E, Errno } from '../abi/errno.ts';
-import { joined } from '../fs/bytes.ts';
+import { joined, setU32, u32At } from '../fs/bytes.ts';
 import type { FileKind, IoContext, OpenFile } from '../fs/file.ts';
 import {
   type AttributeChange,
@@ -60,7 +60,7 @@ export interface FileRef {
 const ROOT_HANDLE = 0;
 /** And its directory of abstract socket names this one. */
 const NAMES_HANDLE = 1;
-const HEAD = 2;
+const HEAD = 4;
 const ENTRIES_MAX = 32;
 const PIN_MAX = 400;
 
@@ -523,17 +523,15 @@ const EMPTY = new Uint8Array(0);
 
 function pack(json: Json | readonly Json[], bytes: Uint8Array): Uint8Array {
   const text = JSON.stringify(json);
-  if (text.length > 0xffff) throw new Errno(E.NAMETOOLONG);
   const payload = new Uint8Array(HEAD + text.length + bytes.length);
-  payload[0] = text.length & 0xff;
-  payload[1] = text.length >> 8;
+  setU32(payload, text.length);
   for (let i = 0; i < text.length; i++) payload[HEAD + i] = text.charCodeAt(i);
   payload.set(bytes, HEAD + text.length);
   return payload;
 }
 
 function unpack(frame: Uint8Array): { json: Json; bytes: Uint8Array } {
-  const length = (frame[0] ?? 0) | ((frame[1] ?? 0) << 8);
+  const length = u32At(frame);
   let text = '';
   for (let i = 0; i < length; i++) text += String.fromCharCode(frame[HEAD + i] as number);
   return { json: length === 0 ? null : (JSON.parse(text) as Json), bytes: frame.subarray(HEAD + length) };
