@@ -65,6 +65,8 @@ const TRAVELLERS = [
   'static_pie',
   'wild_pointers',
   'clocks',
+  'locks',
+  'sockets',
 ];
 
 describe('a program on its way', () => {

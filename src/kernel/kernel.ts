@@ -453,7 +453,7 @@ export class Kernel {
   releaseFiles(process: Process): Blocking<void>[] {
     return process.files
       .closeAll()
-      .map(file => file.release())
+      .map(file => process.files.release(file))
       .filter(release => isBlocking(release));
   }
   shareFiles(files: Process['files']): void {
@@ -461,7 +461,9 @@ export class Kernel {
   }
   ioOf(task: Task): IoContext {
     const shields = (signal: number): boolean => isBlocked(task.blocked, signal) || task.process.actions[signal]?.handler === SIG_IGN;
-    return { pid: task.process.pid, tid: task.tid, shield: (shields(SIG.TTIN) ? SHIELD_TTIN : 0) | (shields(SIG.TTOU) ? SHIELD_TTOU : 0) };
+    const { pid, credentials } = task.process;
+    const shield = (shields(SIG.TTIN) ? SHIELD_TTIN : 0) | (shields(SIG.TTOU) ? SHIELD_TTOU : 0);
+    return { pid, tid: task.tid, uid: credentials.uid, gid: credentials.gid, shield };
   }
 
   /** Sets the real interval timer to ring after `rest` cycles (0: not at all), and then at its interval. */

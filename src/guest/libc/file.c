@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/select.h>
@@ -29,6 +30,7 @@ int dup3(int fd, int to, int flags) { return call(SYS_dup3, fd, to, flags); }
 int dup2(int fd, int to) { return fd == to ? (fcntl(fd, F_GETFD) < 0 ? -1 : to) : dup3(fd, to, 0); }
 int pipe2(int fds[2], int flags) { return call(SYS_pipe2, fds, flags); }
 int pipe(int fds[2]) { return pipe2(fds, 0); }
+int flock(int fd, int operation) { return call(SYS_flock, fd, operation); }
 int fsync(int fd) { return call(SYS_fsync, fd); }
 void sync(void) { raw(SYS_sync); }
 int ftruncate(int fd, off_t size) { return call(SYS_ftruncate, fd, size); }

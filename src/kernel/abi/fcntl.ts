@@ -61,7 +61,11 @@ export const F = {
   GET_SEALS: 1034,
 } as const;
 export const FD_CLOEXEC = 1;
-export const F_UNLCK = 2;
+/** Types of locks, and the size of a struct flock. */
+export const F_LOCK = { RD: 0, WR: 1, UN: 2 } as const;
+export const FLOCK_BYTES = 32;
+/** Of flock(2). */
+export const LOCK = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;
 
 export const RENAME = { NOREPLACE: 1, EXCHANGE: 2, WHITEOUT: 4 } as const;
 export const SEEK = { SET: 0, CUR: 1, END: 2, DATA: 3, HOLE: 4 } as const;

@@ -37,5 +37,8 @@ export function fsServices(kernel: Kernel): FsServices {
     jobs,
     proc: kernel.image.proc,
     openRemoteTerminal: () => null,
+    isPeer: other => kernel.isPeer(other),
+    farPort: link => kernel.image.files.port(link),
+    farNames: () => kernel.image.files.names(),
   };
 }

@@ -19,6 +19,18 @@ export function setU32(bytes: Uint8Array, value: number, at = 0): void {
   for (let i = 0; i < 4; i++) bytes[at + i] = (value >>> (8 * i)) & 0xff;
 }
 
+/** The parts one after the other; a single one as it is. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1 && parts[0] !== undefined) return parts[0];
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
 /** Little-endian 64-bit number; exact up to 2^53. */
 export const u64At = (bytes: Uint8Array, at = 0): number => u32At(bytes, at) + u32At(bytes, at + 4) * 2 ** 32;
 

@@ -23,7 +23,7 @@ import { TmpFs } from './tmpfs/tmpfs.ts';
 import { PseudoTerminals, PTS_MAJOR } from './tty/pty.ts';
 import { Terminal } from './tty/terminal.ts';
 import { Terminals } from './tty/tty-file.ts';
-import { SUPERUSER, Vfs, type Caller } from './vfs.ts';
+import { Vfs, type Caller } from './vfs.ts';
 
 interface DeviceRow {
   readonly name: string;
@@ -128,7 +128,7 @@ export class FileSystems {
 
   /** A place for the kernel's own work at the root, as user 0. */
   kernelCaller(): Caller {
-    return { fs: this.rootContext(), credentials: SUPERUSER, io: { pid: 0, tid: 0, shield: 0 } };
+    return this.vfs.kernelCaller();
   }
 
   rootContext(): FsContext {

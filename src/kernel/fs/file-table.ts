@@ -6,6 +6,8 @@
 import { E, Errno } from '../abi/errno.ts';
 import type { Maybe } from '../types.ts';
 import type { OpenFile } from './file.ts';
+import { unlockAll } from './lock.ts';
+import { after } from './maybe.ts';
 
 export interface Descriptor {
   readonly file: OpenFile;
@@ -15,6 +17,8 @@ export interface Descriptor {
 export class FileTable {
   /** Threads and vfork children that use this very table. */
   users = 1;
+  /** The name by which its process holds record locks, once it has had any: closing a file gives up those on it. */
+  locker: string | null = null;
   readonly #descriptors: (Descriptor | undefined)[] = [];
 
   /** Throws EBADF. */
@@ -50,7 +54,7 @@ export class FileTable {
     if (fd >= limit) throw new Errno(E.MFILE);
   }
 
-  /** Puts `file` at `fd`; returns what was there, to be released by the caller. */
+  /** Puts `file` at `fd`; returns what was there, to be released (`release`). */
   set(fd: number, file: OpenFile, closeOnExec: boolean): OpenFile | null {
     const before = this.#descriptors[fd]?.file ?? null;
     this.#descriptors[fd] = { file, closeOnExec };
@@ -65,7 +69,13 @@ export class FileTable {
   }
 
   close(fd: number): Maybe<void> {
-    return this.take(fd).release();
+    return this.release(this.take(fd));
+  }
+
+  /** Releases a file that was taken out. */
+  release(file: OpenFile): Maybe<void> {
+    if (this.locker === null || file.kind !== 'file') return file.release();
+    return after(file.lock(unlockAll('record', this.locker)), () => file.release());
   }
 
   /** Used numbers with what they stand for, ascending. */
@@ -86,12 +96,12 @@ export class FileTable {
     return copy;
   }
 
-  /** Takes out the descriptors that exec closes; their references are the caller's to release. */
+  /** Takes out the descriptors that exec closes; they are to be released (`release`). */
   closeOnExec(): OpenFile[] {
     return this.#takeAll(descriptor => descriptor.closeOnExec);
   }
 
-  /** At exit: takes everything out once the last user is gone; the references are the caller's to release. */
+  /** At exit: takes everything out once the last user is gone; they are to be released (`release`). */
   closeAll(): OpenFile[] {
     this.users--;
     return this.users > 0 ? [] : this.#takeAll(() => true);

@@ -9,12 +9,17 @@ import { O } from '../abi/fcntl.ts';
 import { ALWAYS_READY } from '../abi/poll.ts';
 import type { KernelId, Maybe, Pfn, Pid, WaitQueue } from '../types.ts';
 import type { AttributeChange, Attributes, DirectoryEntry, FileSystemStatus, Inode } from './inode.ts';
+import { type Lock, type LockRequest, LockTable, unlockAll } from './lock.ts';
+import { after } from './maybe.ts';
 import type { Dentry } from './vfs.ts';
 
 /** On whose behalf a file works. Plain data: it travels with a remote call. */
 export interface IoContext {
   readonly pid: Pid;
   readonly tid: Pid;
+  /** Real user and group, as a message's credentials show them. */
+  readonly uid: number;
+  readonly gid: number;
   /** Which of the terminal's stop signals the caller blocks or ignores: SHIELD_TTIN | SHIELD_TTOU. */
   readonly shield: number;
 }
@@ -66,6 +71,8 @@ export interface OpenFile {
   status(): Maybe<FileSystemStatus>;
   /** The frame of the page, with a reference for the caller. Throws EFAULT beyond the end (SIGBUS), ENODEV if it can't be mapped. */
   mapPage(index: number, forWrite: boolean): Maybe<Pfn>;
+  /** A lock on the inode behind it. Throws EAGAIN, EDEADLK. */
+  lock(request: LockRequest): Maybe<Lock | null>;
 }
 
 /** Reference counting, flags, and an error for everything that a kind of file doesn't do. */
@@ -75,6 +82,9 @@ export abstract class BaseFile implements OpenFile {
   references = 1;
   dentry: Dentry | null = null;
   flags: number;
+  /** The name by which it holds locks, once it has had any. */
+  #lockHolder: string | null = null;
+  #ownLocks: LockTable | null = null;
 
   constructor(flags: number) {
     this.flags = flags & ~(O.CREAT | O.EXCL | O.NOCTTY | O.TRUNC | O.CLOEXEC);
@@ -105,7 +115,12 @@ export abstract class BaseFile implements OpenFile {
 
   release(): Maybe<void> {
     this.references--;
-    if (this.references === 0) return this.closed();
+    if (this.references > 0) return;
+    const holder = this.#lockHolder;
+    if (holder === null) return this.closed();
+    return after(this.#locked.lock(unlockAll('flock', holder)), () =>
+      after(this.#locked.lock(unlockAll('record', holder)), () => this.closed()),
+    );
   }
 
   /** The last reference is gone. */
@@ -153,6 +168,20 @@ export abstract class BaseFile implements OpenFile {
   }
   mapPage(_index: number, _forWrite: boolean): Maybe<Pfn> {
     throw new Errno(E.NODEV);
+  }
+
+  lock(request: LockRequest): Maybe<Lock | null> {
+    if (!request.byFile) return this.#locked.lock(request);
+    this.#lockHolder ??= request.holder;
+    return this.#locked.lock({ ...request, holder: this.#lockHolder });
+  }
+  /** Where locks are kept: with the inode, or here for a file that has none. */
+  get #locked(): Pick<Inode, 'lock'> {
+    const inode = this.inode ?? this.dentry?.inode ?? null;
+    if (inode !== null) return inode;
+    this.#ownLocks ??= new LockTable(new Map());
+    const locks = this.#ownLocks;
+    return { lock: request => locks.apply(request) };
   }
 }
 

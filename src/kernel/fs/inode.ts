@@ -9,6 +9,8 @@ import { S } from '../abi/stat.ts';
 import type { KernelId, Maybe } from '../types.ts';
 import type { Timestamp } from './clock.ts';
 import type { IoContext, OpenFile } from './file.ts';
+import { type Lock, type LockRequest, LockTable, type LockWaits } from './lock.ts';
+import type { SocketLink } from './socket/socket.ts';
 
 export type InodeKind = 'file' | 'directory' | 'symlink' | 'pipe' | 'socket' | 'character' | 'block';
 
@@ -50,6 +52,8 @@ export interface NewInode {
   readonly rdev: number;
   /** Where a symbolic link points. */
   readonly target: string;
+  /** The socket that a socket's inode is the name of. */
+  readonly socket?: SocketLink;
 }
 
 export interface DirectoryEntry {
@@ -113,6 +117,12 @@ export interface Inode {
   open(flags: number, io: IoContext): Maybe<OpenFile>;
   /** A nameless regular file in this directory (O_TMPFILE). */
   createNameless(made: NewInode): Maybe<Inode>;
+
+  /** The socket that it is, or was, the name of; null when it never was. */
+  socket(): Maybe<SocketLink | null>;
+
+  /** Throws EAGAIN, EDEADLK. */
+  lock(request: LockRequest): Maybe<Lock | null>;
 }
 
 const KINDS: Readonly<Record<number, InodeKind>> = {
@@ -138,6 +148,7 @@ export abstract class BaseInode implements Inode {
   abstract readonly ino: number;
   abstract readonly kind: InodeKind;
   readonly volatile: boolean = false;
+  #locks: LockTable | null = null;
 
   abstract attributes(): Maybe<Attributes>;
   abstract status(): Maybe<FileSystemStatus>;
@@ -179,6 +190,17 @@ export abstract class BaseInode implements Inode {
   }
   createNameless(_made: NewInode): Maybe<Inode> {
     throw this.#notHere(E.OPNOTSUPP);
+  }
+  socket(): Maybe<SocketLink | null> {
+    return null;
+  }
+  lock(request: LockRequest): Maybe<Lock | null> {
+    this.#locks ??= new LockTable(this.lockWaits());
+    return this.#locks.apply(request);
+  }
+  /** Those that wait for locks of inodes among which circles are looked for. */
+  protected lockWaits(): LockWaits {
+    return new Map();
   }
 
   #notHere(errno: number): Errno {

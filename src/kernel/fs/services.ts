@@ -3,7 +3,10 @@
  */
 import type { Cycles, KernelId, Maybe, Pfn, Pid } from '../types.ts';
 import type { IoContext, OpenFile } from './file.ts';
+import type { Inode } from './inode.ts';
 import type { ProcSource } from './proc/source.ts';
+import type { SocketLink } from './socket/socket.ts';
+import type { UnixPort } from './socket/unix/domain.ts';
 
 export interface FsServices {
   readonly kernel: KernelId;
@@ -33,6 +36,12 @@ export interface FsServices {
   readonly proc: ProcSource;
   /** Opens the controlling terminal of a process when it isn't one of this kernel's; null when it has none. */
   openRemoteTerminal(flags: number, io: IoContext): Maybe<OpenFile | null>;
+  /** Whether it is another kernel that is up. */
+  isPeer(kernel: KernelId): boolean;
+  /** A socket of another kernel. */
+  farPort(link: SocketLink): UnixPort;
+  /** The directory of abstract socket names, when another kernel owns the tree and so keeps it. */
+  farNames(): Inode | null;
 }
 
 /** Groups and sessions of the processes that use a terminal of this kernel, wherever they run. */

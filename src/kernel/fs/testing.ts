@@ -140,6 +140,15 @@ export class FsLab implements FsServices {
   openRemoteTerminal(): null {
     return null;
   }
+  isPeer(): boolean {
+    return false;
+  }
+  farPort(): never {
+    throw new Errno(E.HOSTDOWN);
+  }
+  farNames(): null {
+    return null;
+  }
 
   readonly jobs = {
     groupOf: (pid: number): number => this.sessions.get(pid)?.group ?? 0,

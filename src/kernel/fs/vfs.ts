@@ -23,6 +23,7 @@ import type { AttributeChange, FileSystem, Inode, NewInode } from './inode.ts';
 import { after, eager } from './maybe.ts';
 import { checkAccess, effective } from './permission.ts';
 import type { FsServices } from './services.ts';
+import { UnixDomain } from './socket/unix/domain.ts';
 import type { TmpFs } from './tmpfs/tmpfs.ts';
 
 export interface Mount {
@@ -110,6 +111,9 @@ export interface Place {
   readonly slash: boolean;
 }
 
+/** A name to be made: `mode` has the type. */
+export type NewNode = Pick<NewInode, 'mode'> & Partial<Pick<NewInode, 'rdev' | 'target' | 'socket'>>;
+
 interface Walked extends Place {
   /** Set when the walk ended at a magic link to a file without a place (a pipe). */
   readonly opened: OpenFile | null;
@@ -125,11 +129,15 @@ export class Vfs {
   readonly mounts: Mount[] = [];
   /** Where files without a name live (memfd_create, shared anonymous memory). */
   nameless: TmpFs | null = null;
+  readonly unix: UnixDomain;
   #nextMount = 1;
   #nextDevice = 16;
   #nextAnonymous = 1;
+  #nextLockHolder = 1;
 
-  constructor(readonly services: FsServices) {}
+  constructor(readonly services: FsServices) {
+    this.unix = new UnixDomain(services);
+  }
 
   /** The root of all. */
   get root(): Dentry {
@@ -138,9 +146,20 @@ export class Vfs {
     return root.root;
   }
 
+  /** For the kernel's own work: user 0, at the root of all. */
+  kernelCaller(): Caller {
+    const { root } = this;
+    return { fs: { root, cwd: root, umask: 0o022 }, credentials: SUPERUSER, io: { pid: 0, tid: 0, uid: 0, gid: 0, shield: 0 } };
+  }
+
   /** A device number for a file system that has no device. */
   newDevice(): number {
     return this.#nextDevice++;
+  }
+
+  /** A name for an open file that holds locks, unlike that of any other in the image. */
+  newLockHolder(): string {
+    return `file ${this.services.kernel}/${this.#nextLockHolder++}`;
   }
 
   /** An inode number for a pipe or another file without a name. */
@@ -402,20 +421,18 @@ export class Vfs {
 
   // ── Changing names ──
 
-  /** mkdir, mknod, symlink: `mode` has the type. */
-  create(caller: Caller, start: Dentry, path: string, node: { mode: number; rdev?: number; target?: string }): Maybe<void> {
+  /** mkdir, mknod, symlink, and bind of a socket. */
+  create(caller: Caller, start: Dentry, path: string, node: NewNode): Maybe<void> {
     return eager(this.#create(caller, start, path, node));
   }
 
-  *#create(caller: Caller, start: Dentry, path: string, node: { mode: number; rdev?: number; target?: string }): Blocking<void> {
+  *#create(caller: Caller, start: Dentry, path: string, node: NewNode): Blocking<void> {
     const { directory, name, slash } = yield* this.#walk(caller, start, path, 'parent');
     if (name === '' || name === '.' || name === '..') throw new Errno(E.EXIST);
     if (yield* this.#find(directory, name)) throw new Errno(E.EXIST);
     if (slash && (node.mode & S.IFMT) !== S.IFDIR) throw new Errno(E.NOENT);
     yield* this.#checkChange(caller, directory);
-    const inode = yield* settle(
-      directory.inode.create(name, { ...made(caller, node.mode), rdev: node.rdev ?? 0, target: node.target ?? '' }),
-    );
+    const inode = yield* settle(directory.inode.create(name, { ...made(caller, 0), ...node }));
     directory.child(name, inode);
   }
 

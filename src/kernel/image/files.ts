@@ -4,15 +4,15 @@
  *     FILE_REQUEST   operation, handle, and a frame in which the arguments stand     the frame is the asker's, lent until the answer
  *     FILE_RESPONSE  errno, or the result in the same frame
  *
- * What stands in the frame: u16 length of a JSON text, the text, then bytes (what is written, what was read).
+ * What stands in the frame: u32 length of a JSON text, the text, then bytes (what is written, what was read). More than a frame holds is
+ * a parcel: its parts go by operations of their own, before the request or after the answer, which only gives its number.
  *
  * Always holds: for each reference that another kernel holds on an open file, the file counts one; FILE_RELEASE gives references back.
  * The lent frame is touched by one side at a time: by the owner between request and response, else by the asker.
  */
 import { E, Errno } from '../abi/errno.ts';
-import { POLL } from '../abi/poll.ts';
-import { O } from '../abi/fcntl.ts';
-import { BaseFile, type FileKind, type IoContext, type OpenFile } from '../fs/file.ts';
+import { joined, setU32, u32At } from '../fs/bytes.ts';
+import type { FileKind, IoContext, OpenFile } from '../fs/file.ts';
 import {
   type AttributeChange,
   type Attributes,
@@ -24,12 +24,18 @@ import {
   type InodeKind,
   type NewInode,
 } from '../fs/inode.ts';
+import type { Lock, LockRequest } from '../fs/lock.ts';
+import { isSocket, type SocketKind, type SocketLink } from '../fs/socket/socket.ts';
+import type { UnixPort } from '../fs/socket/unix/domain.ts';
+import type { Vfs } from '../fs/vfs.ts';
 import type { Kernel } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
-import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pfn, settle, type Sleeper, WaitQueue } from '../types.ts';
+import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pfn, settle, type Sleeper } from '../types.ts';
+import { CHUNK, RemoteFile } from './remote-file.ts';
+import { RemotePort, RemoteSocket, SOCKET_OPERATIONS } from './remote-socket.ts';
 
 /** Plain data of JSON. */
-type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
 /** A reference to an inode or open file, as it travels. */
 export interface InodeRef {
@@ -46,33 +52,35 @@ export interface FileRef {
   readonly flags: number;
   readonly seekable: boolean;
   readonly label: string;
+  /** Of a socket. */
+  readonly socket?: SocketKind;
 }
 
 /** The root directory of a kernel's tree has this handle. */
 const ROOT_HANDLE = 0;
-const HEAD = 2;
-/** Bytes of data that fit beside the arguments. */
-const CHUNK = PAGE_SIZE - 512;
+/** And its directory of abstract socket names this one. */
+const NAMES_HANDLE = 1;
+const HEAD = 4;
 const ENTRIES_MAX = 32;
 const PIN_MAX = 400;
 
-interface Result {
+export interface Result {
   readonly value: Json;
   readonly bytes?: Uint8Array;
 }
-type Serve = (files: RemoteFiles, object: unknown, args: readonly Json[], bytes: Uint8Array, from: KernelId) => Maybe<Result>;
+export type Serve = (files: RemoteFiles, object: unknown, args: readonly Json[], bytes: Uint8Array, from: KernelId) => Maybe<Result>;
 
 const inode = (object: unknown): Inode => object as Inode;
 const file = (object: unknown): OpenFile => (object as Exported).file;
 const io = (value: Json | undefined): IoContext => value as unknown as IoContext;
-const result = <T>(value: Maybe<T>, wrap: (value: T) => Result): Maybe<Result> =>
+export const result = <T>(value: Maybe<T>, wrap: (value: T) => Result): Maybe<Result> =>
   isGenerator(value) ? later(value, wrap) : wrap(value as T);
 const isGenerator = <T>(value: Maybe<T>): value is Blocking<T> =>
   typeof value === 'object' && value !== null && Symbol.iterator in value && 'next' in value && 'throw' in value;
 function* later<T>(value: Blocking<T>, wrap: (value: T) => Result): Blocking<Result> {
   return wrap(yield* value);
 }
-const plain = <T>(value: Maybe<T>): Maybe<Result> => result(value, each => ({ value: (each ?? null) as unknown as Json }));
+export const plain = <T>(value: Maybe<T>): Maybe<Result> => result(value, each => ({ value: (each ?? null) as unknown as Json }));
 
 /** Index = number in the message. */
 const OPERATIONS: readonly (readonly [string, Serve])[] = [
@@ -107,6 +115,8 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
     (f, o, [made]) =>
       result(inode(o).createNameless(made as unknown as NewInode), found => ({ value: f.inodeRef(found) as unknown as Json })),
   ],
+  ['socket', (_f, o) => plain(inode(o).socket())],
+  ['lock', (_f, o, [request]) => plain(inode(o).lock(request as unknown as LockRequest))],
   // On open files.
   ['fileRetain', (f, o, [holder]) => ({ value: f.share(file(o), holder as number) as unknown as Json })],
   ['setFlags', (_f, o, [flags]) => plain(file(o).setFlags(flags as number))],
@@ -120,11 +130,11 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
   ['seek', (_f, o, [offset, whence]) => plain(file(o).seek(offset as number, whence as number))],
   [
     'poll',
-    (f, o, _args, _bytes, from) =>
-      result(file(o).poll(), bits => {
-        f.watch(o as Exported, from);
-        return { value: bits };
-      }),
+    (f, o, _args, _bytes, from) => {
+      // First, as what happens while the answer is on its way must not be missed.
+      f.watch(o as Exported, from);
+      return plain(file(o).poll());
+    },
   ],
   [
     'ioctl',
@@ -138,12 +148,27 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
   ['fileSetAttributes', (_f, o, [change]) => plain(file(o).setAttributes(change as unknown as AttributeChange))],
   ['fileTruncate', (_f, o, [size]) => plain(file(o).truncate(size as number))],
   ['allocate', (_f, o, [mode, offset, length]) => plain(file(o).allocate(mode as number, offset as number, length as number))],
+  ['fileLock', (_f, o, [request]) => plain(file(o).lock(request as unknown as LockRequest))],
   ['fileStatus', (_f, o) => plain(file(o).status())],
   ['pin', (f, o, [first, count]) => pinning(f, file(o), first as number, Math.min(PIN_MAX, count as number))],
+  ...SOCKET_OPERATIONS,
+  // Of either side: what is longer than a frame goes in parts, before a request and after an answer.
+  [
+    'part',
+    (f, _o, [parcel], bytes, from) => {
+      f.addPart(from, parcel as number, bytes);
+      return { value: null };
+    },
+  ],
+  ['rest', (f, _o, [parcel], _bytes, from) => ({ value: null, bytes: f.takePart(from, parcel as number) })],
 ];
 const NUMBERS = new Map(OPERATIONS.map(([name], number) => [name, number]));
 /** Operations in which the owner may sleep for long: a signal to the asker ends them. */
-const SLEEPING = new Set(['read', 'write', 'open', 'ioctl'].map(name => NUMBERS.get(name) as number));
+const SLEEPING = new Set(
+  ['read', 'write', 'open', 'ioctl', 'lock', 'fileLock', 'accept', 'connect', 'send', 'receive', 'dial', 'deliver'].map(
+    name => NUMBERS.get(name) as number,
+  ),
+);
 
 function* reading(count: number, read: (target: Uint8Array) => Maybe<number>): Blocking<Result> {
   const target = new Uint8Array(Math.min(count, CHUNK));
@@ -182,10 +207,18 @@ export class RemoteFiles {
   readonly #inodeHandles = new Map<Inode, number>();
   readonly #fileHandles = new Map<OpenFile, Exported>();
   readonly #imported = new Map<string, RemoteFile>();
-  #next = ROOT_HANDLE + 1;
+  #next = NAMES_HANDLE + 1;
+  /** What is longer than a frame, until it is complete or fetched; by kernel and its number for it. */
+  readonly #arriving = new Map<string, Uint8Array[]>();
+  readonly #leaving = new Map<string, Uint8Array>();
+  #nextParcel = 1;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
+  }
+
+  get vfs(): Vfs {
+    return this.#kernel.vfs;
   }
 
   /** Files of others that are held here, and files here that others hold. */
@@ -197,6 +230,7 @@ export class RemoteFiles {
 
   object(handle: number): Inode | Exported {
     if (handle === ROOT_HANDLE) return this.#kernel.vfs.root.inode;
+    if (handle === NAMES_HANDLE) return this.#kernel.vfs.unix.ownNames;
     const found = this.#objects.get(handle);
     if (found === undefined) throw new Errno(E.STALE);
     return found;
@@ -236,6 +270,7 @@ export class RemoteFiles {
       flags: opened.flags,
       seekable: opened.seekable,
       label: opened.dentry?.path() ?? opened.label,
+      ...(isSocket(opened) ? { socket: opened.socket } : {}),
     };
   }
 
@@ -301,10 +336,10 @@ export class RemoteFiles {
   listen(): void {
     const kernel = this.#kernel;
     const { messages } = kernel;
-    messages.on(M.FILE_REQUEST, ({ request, operation, handle, pfn, length }, { from }) => {
+    messages.on(M.FILE_REQUEST, ({ request, operation, handle, pfn, length, parcel }, { from }) => {
       const row = OPERATIONS[operation];
       const frame = kernel.memory.u8.subarray(pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
-      const { json, bytes } = unpack(frame.slice(0, length));
+      const { json, bytes } = unpack(parcel === 0 ? frame.slice(0, length) : this.#arrived(from, parcel));
       kernel.image.serve(
         from,
         request,
@@ -313,8 +348,11 @@ export class RemoteFiles {
           return row[1](this, this.object(handle), json as readonly Json[], bytes, from);
         },
         (errno, value) => {
-          const used = errno === 0 && value !== null ? pack(frame, value.value, value.bytes ?? EMPTY) : 0;
-          messages.send(from, M.FILE_RESPONSE, { request, errno, length: used });
+          const payload = errno === 0 && value !== null ? pack(value.value, value.bytes ?? EMPTY) : EMPTY;
+          const long = payload.length > PAGE_SIZE;
+          if (!long) frame.set(payload);
+          const rest = long ? this.#leave(from, payload) : 0;
+          messages.send(from, M.FILE_RESPONSE, { request, errno, length: payload.length, parcel: rest });
         },
       );
     });
@@ -331,6 +369,37 @@ export class RemoteFiles {
     messages.on(M.FILE_RELEASED, ({ request }) => messages.answered(request, {}));
   }
 
+  // --- what is longer than a frame ------------------------------------------------------------------------------------------------
+
+  addPart(from: KernelId, parcel: number, bytes: Uint8Array): void {
+    const key = `${from}/${parcel}`;
+    const parts = this.#arriving.get(key);
+    if (parts === undefined) this.#arriving.set(key, [bytes]);
+    else parts.push(bytes);
+  }
+
+  #arrived(from: KernelId, parcel: number): Uint8Array {
+    const key = `${from}/${parcel}`;
+    const parts = this.#arriving.get(key) ?? [];
+    this.#arriving.delete(key);
+    return joined(parts);
+  }
+
+  #leave(to: KernelId, payload: Uint8Array): number {
+    const parcel = this.#nextParcel++;
+    this.#leaving.set(`${to}/${parcel}`, payload);
+    return parcel;
+  }
+
+  /** The next part of an answer. */
+  takePart(from: KernelId, parcel: number): Uint8Array {
+    const key = `${from}/${parcel}`;
+    const payload = this.#leaving.get(key) ?? EMPTY;
+    if (payload.length > CHUNK) this.#leaving.set(key, payload.subarray(CHUNK));
+    else this.#leaving.delete(key);
+    return payload.subarray(0, CHUNK);
+  }
+
   // --- the borrower's side -------------------------------------------------------------------------------------------------------
 
   /** One operation on another kernel's object. @throws Errno */
@@ -341,24 +410,43 @@ export class RemoteFiles {
     args: readonly Json[],
     bytes: Uint8Array = EMPTY,
   ): Blocking<{ json: Json; bytes: Uint8Array }> {
+    const payload = pack(args, bytes);
+    if (payload.length <= PAGE_SIZE) return unpack(yield* this.#exchange(owner, name, handle, payload, 0));
+    const parcel = this.#nextParcel++;
+    for (let at = 0; at < payload.length; at += CHUNK)
+      yield* this.ask(owner, 'part', ROOT_HANDLE, [parcel], payload.subarray(at, at + CHUNK));
+    return unpack(yield* this.#exchange(owner, name, handle, EMPTY, parcel));
+  }
+
+  /** One request and its answer. */
+  *#exchange(owner: KernelId, name: string, handle: number, payload: Uint8Array, parcel: number): Blocking<Uint8Array> {
     const kernel = this.#kernel;
     const operation = NUMBERS.get(name) as number;
     const pfn = kernel.frames.allocate();
+    let answer: { readonly length: number; readonly parcel: number };
     try {
       const frame = kernel.memory.u8.subarray(pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
       kernel.processor.invalidateFrame(pfn);
-      const length = pack(frame, args, bytes);
-      const answer = yield* kernel.messages.call(
+      frame.set(payload);
+      answer = yield* kernel.messages.call(
         owner,
         M.FILE_REQUEST,
-        { operation, handle, pfn, length },
+        { operation, handle, pfn, length: payload.length, parcel },
         M.FILE_RESPONSE,
         SLEEPING.has(operation),
       );
-      return unpack(frame.slice(0, answer.length));
+      if (answer.parcel === 0) return frame.slice(0, answer.length);
     } finally {
       kernel.frames.release(pfn);
     }
+    const parts: Uint8Array[] = [];
+    for (let got = 0; got < answer.length; ) {
+      const { bytes } = yield* this.ask(owner, 'rest', ROOT_HANDLE, [answer.parcel]);
+      if (bytes.length === 0) throw new Errno(E.IO);
+      parts.push(bytes);
+      got += bytes.length;
+    }
+    return joined(parts);
   }
 
   /** A reference that came to this kernel becomes the caller's. */
@@ -376,7 +464,9 @@ export class RemoteFiles {
       known.references++;
       return known;
     }
-    const made = new RemoteFile(this.#kernel, ref, () => this.#imported.delete(key));
+    const forget = (): void => void this.#imported.delete(key);
+    const made =
+      ref.socket === undefined ? new RemoteFile(this.#kernel, ref, forget) : new RemoteSocket(this.#kernel, ref, ref.socket, forget);
     this.#imported.set(key, made);
     return made;
   }
@@ -386,6 +476,24 @@ export class RemoteFiles {
     if (!(opened instanceof RemoteFile)) return this.share(opened, to);
     const { json } = yield* this.ask(opened.owner, 'fileRetain', opened.ref.handle, [to]);
     return { ...(json as unknown as FileRef), label: opened.dentry?.path() ?? opened.label };
+  }
+
+  /** A reference for kernel `to`, in place of the caller's own. */
+  *pass(opened: OpenFile, to: KernelId): Blocking<FileRef> {
+    const ref = yield* this.refer(opened, to);
+    yield* settle(opened.release());
+    return ref;
+  }
+
+  port(link: SocketLink): UnixPort {
+    return new RemotePort(this.#kernel, link);
+  }
+
+  /** The directory of abstract socket names, when the tree is another kernel's. */
+  names(): Inode | null {
+    const root = this.#kernel.vfs.root.inode;
+    if (!(root instanceof RemoteInode)) return null;
+    return new RemoteInode(this.#kernel, { ...root.ref, handle: NAMES_HANDLE });
   }
 
   /** Gives a reference back, this kernel's or one meant for another that is not going to get it. */
@@ -413,18 +521,17 @@ export class RemoteFiles {
 
 const EMPTY = new Uint8Array(0);
 
-function pack(frame: Uint8Array, json: Json | readonly Json[], bytes: Uint8Array): number {
+function pack(json: Json | readonly Json[], bytes: Uint8Array): Uint8Array {
   const text = JSON.stringify(json);
-  if (HEAD + text.length + bytes.length > PAGE_SIZE) throw new Errno(E.NAMETOOLONG);
-  frame[0] = text.length & 0xff;
-  frame[1] = text.length >> 8;
-  for (let i = 0; i < text.length; i++) frame[HEAD + i] = text.charCodeAt(i);
-  frame.set(bytes, HEAD + text.length);
-  return HEAD + text.length + bytes.length;
+  const payload = new Uint8Array(HEAD + text.length + bytes.length);
+  setU32(payload, text.length);
+  for (let i = 0; i < text.length; i++) payload[HEAD + i] = text.charCodeAt(i);
+  payload.set(bytes, HEAD + text.length);
+  return payload;
 }
 
 function unpack(frame: Uint8Array): { json: Json; bytes: Uint8Array } {
-  const length = (frame[0] ?? 0) | ((frame[1] ?? 0) << 8);
+  const length = u32At(frame);
   let text = '';
   for (let i = 0; i < length; i++) text += String.fromCharCode(frame[HEAD + i] as number);
   return { json: length === 0 ? null : (JSON.parse(text) as Json), bytes: frame.subarray(HEAD + length) };
@@ -508,181 +615,10 @@ export class RemoteInode extends BaseInode {
   override createNameless(made: NewInode): Blocking<Inode> {
     return this.#inode('createNameless', made as unknown as Json);
   }
-}
-
-/** Another kernel's open file, to which this kernel holds references. */
-export class RemoteFile extends BaseFile {
-  /** References that the owner counts for us, however many there are here. */
-  held = 1;
-  readonly #kernel: Kernel;
-  readonly #gone: () => void;
-  readonly #changed = new WaitQueue();
-  readonly #queues = [this.#changed];
-  /** Frames of pages that were fetched, one reference each. */
-  readonly #pinned = new Map<number, Pfn>();
-
-  constructor(
-    kernel: Kernel,
-    readonly ref: FileRef,
-    gone: () => void,
-  ) {
-    super(ref.flags);
-    this.#kernel = kernel;
-    this.#gone = gone;
+  override socket(): Blocking<SocketLink | null> {
+    return this.#ask('socket');
   }
-  get owner(): KernelId {
-    return this.ref.owner;
-  }
-  get kind(): FileKind {
-    return this.ref.kind;
-  }
-  override get label(): string {
-    return this.ref.label;
-  }
-  override get seekable(): boolean {
-    return this.ref.seekable;
-  }
-  override get queues(): readonly WaitQueue[] {
-    return this.#queues;
-  }
-  override get inode(): Inode | null {
-    return this.dentry?.inode ?? null;
-  }
-
-  ready(): void {
-    this.#changed.wakeAll();
-  }
-  forgetPages(): void {
-    this.#pinned.clear();
-  }
-
-  /** Waited for, as the other end of a pipe must have closed before anyone is told so. */
-  protected override closed(): Maybe<void> {
-    this.#gone();
-    for (const pfn of this.#pinned.values()) this.#kernel.frames.release(pfn);
-    this.#pinned.clear();
-    if (this.#kernel.isPeer(this.owner)) return this.#tellOwner();
-  }
-  *#tellOwner(): Blocking<void> {
-    yield* this.#kernel.messages.call(
-      this.owner,
-      M.FILE_RELEASE,
-      { handle: this.ref.handle, references: this.held, holder: this.#kernel.id },
-      M.FILE_RELEASED,
-    );
-  }
-
-  *#ask<T>(name: string, args: readonly Json[], bytes?: Uint8Array): Blocking<T> {
-    return (yield* this.#kernel.image.files.ask(this.owner, name, this.ref.handle, args, bytes)).json as unknown as T;
-  }
-
-  override *setFlags(flags: number): Blocking<void> {
-    yield* this.#ask('setFlags', [flags]);
-    this.flags = flags;
-  }
-  /** Regular files give all that is asked for, as they do at home; others what there is. */
-  *#transfer(length: number, whole: boolean, move: (at: number, count: number) => Blocking<number>): Blocking<number> {
-    let done = 0;
-    do {
-      const count = Math.min(CHUNK, length - done);
-      let moved: number;
-      try {
-        moved = yield* move(done, count);
-      } catch (error) {
-        if (done > 0 && error instanceof Errno) return done;
-        throw error;
-      }
-      done += moved;
-      if (moved < count) break;
-    } while (done < length && whole);
-    return done;
-  }
-  override *read(target: Uint8Array, caller: IoContext): Blocking<number> {
-    return yield* this.#transfer(target.length, this.kind === 'file', (at, count) =>
-      this.#into(target, at, 'read', [count, caller as unknown as Json]),
-    );
-  }
-  override *pread(target: Uint8Array, position: number, caller: IoContext): Blocking<number> {
-    return yield* this.#transfer(target.length, this.kind === 'file', (at, count) =>
-      this.#into(target, at, 'pread', [count, position + at, caller as unknown as Json]),
-    );
-  }
-  *#into(target: Uint8Array, at: number, name: string, args: readonly Json[]): Blocking<number> {
-    const { json, bytes } = yield* this.#kernel.image.files.ask(this.owner, name, this.ref.handle, args);
-    const count = json as number;
-    if (count > 0) target.set(bytes.subarray(0, count), at);
-    return count;
-  }
-  override *write(source: Uint8Array, caller: IoContext): Blocking<number> {
-    return yield* this.#transfer(source.length, (this.flags & O.NONBLOCK) === 0, (at, count) =>
-      this.#ask('write', [caller as unknown as Json], source.subarray(at, at + count)),
-    );
-  }
-  override *pwrite(source: Uint8Array, position: number, caller: IoContext): Blocking<number> {
-    return yield* this.#transfer(source.length, true, (at, count) =>
-      this.#ask('pwrite', [position + at, caller as unknown as Json], source.subarray(at, at + count)),
-    );
-  }
-  override seek(offset: number, whence: number): Blocking<number> {
-    return this.#ask('seek', [offset, whence]);
-  }
-  override *poll(): Blocking<number> {
-    if (!this.#kernel.isPeer(this.owner)) return POLL.ERR | POLL.HUP;
-    return yield* this.#ask<number>('poll', []);
-  }
-  override *ioctl(command: number, argument: number, data: Uint8Array, caller: IoContext): Blocking<number> {
-    const { json, bytes } = yield* this.#kernel.image.files.ask(
-      this.owner,
-      'ioctl',
-      this.ref.handle,
-      [command, argument, caller as unknown as Json],
-      data,
-    );
-    data.set(bytes.subarray(0, data.length));
-    return json as number;
-  }
-  override readEntries(countMax: number): Blocking<readonly DirectoryEntry[]> {
-    return this.#ask('readEntries', [countMax]);
-  }
-  attributes(): Blocking<Attributes> {
-    return this.#ask('fileAttributes', []);
-  }
-  override setAttributes(change: AttributeChange): Blocking<void> {
-    return this.#ask('fileSetAttributes', [change as unknown as Json]);
-  }
-  override truncate(size: number): Blocking<void> {
-    return this.#ask('fileTruncate', [size]);
-  }
-  override allocate(mode: number, offset: number, length: number): Blocking<void> {
-    return this.#ask('allocate', [mode, offset, length]);
-  }
-  override status(): Blocking<FileSystemStatus> {
-    return this.#ask('fileStatus', []);
-  }
-
-  /** Fetches a run of pages, so that mapPage finds them. */
-  *pin(firstPage: number, count: number): Blocking<void> {
-    const kernel = this.#kernel;
-    for (let at = firstPage; at < firstPage + count; ) {
-      if (this.#pinned.has(at)) {
-        at++;
-        continue;
-      }
-      const frames = yield* this.#ask<readonly Pfn[]>('pin', [at, firstPage + count - at]);
-      for (const [i, pfn] of frames.entries()) {
-        kernel.frames.adopt(pfn);
-        kernel.processor.invalidateFrame(pfn);
-        if (this.#pinned.has(at + i)) kernel.frames.release(pfn);
-        else this.#pinned.set(at + i, pfn);
-      }
-      if (frames.length === 0) return;
-      at += frames.length;
-    }
-  }
-  override mapPage(index: number, _forWrite: boolean): Pfn {
-    const pfn = this.#pinned.get(index);
-    if (pfn === undefined) throw new Errno(E.FAULT);
-    this.#kernel.frames.retain(pfn);
-    return pfn;
+  override lock(request: LockRequest): Blocking<Lock | null> {
+    return this.#ask('lock', request as unknown as Json);
   }
 }

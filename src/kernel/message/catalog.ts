@@ -105,10 +105,10 @@ export const M = {
   FILE_REQUEST: kind(
     30,
     'FILE_REQUEST',
-    { request: 'u32', operation: 'u8', handle: 'u32', pfn: 'u32', length: 'u16' },
-    m => `operation ${m.operation} on ${m.handle}, ${m.length} bytes of arguments in frame ${m.pfn}`,
+    { request: 'u32', operation: 'u8', handle: 'u32', pfn: 'u32', length: 'u16', parcel: 'u32' },
+    m => `operation ${m.operation} on ${m.handle}, arguments: ${m.parcel ? `parcel ${m.parcel}` : `${m.length} bytes in frame ${m.pfn}`}`,
   ),
-  FILE_RESPONSE: kind(31, 'FILE_RESPONSE', { request: 'u32', errno: 'i32', length: 'u16' }, m =>
+  FILE_RESPONSE: kind(31, 'FILE_RESPONSE', { request: 'u32', errno: 'i32', length: 'u32', parcel: 'u32' }, m =>
     m.errno ? `errno ${m.errno}` : `${m.length} bytes`,
   ),
   FILE_READY: kind(32, 'FILE_READY', { handle: 'u32' }, m => `${m.handle} may be ready`),

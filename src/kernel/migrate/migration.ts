@@ -47,6 +47,8 @@ interface Travelling {
   readonly cwd: string;
   readonly root: string;
   readonly umask: number;
+  /** As whom it holds record locks (`FileTable.locker`). */
+  readonly locker: string | null;
   readonly files: readonly { readonly ref: FileRef; readonly fds: readonly (readonly [fd: number, closeOnExec: boolean])[] }[];
   readonly space: Pick<
     AddressSpace,
@@ -353,6 +355,7 @@ export class Migration {
       startTime,
       migrateEvery,
       files,
+      locker: process.files.locker,
       actions: process.actions.flatMap((action, signal) =>
         action.handler === 0 && action.flags === 0 ? [] : [[signal, action.handler, action.flags, action.mask] as const],
       ),
@@ -401,6 +404,8 @@ export class Migration {
     process.threads.delete(task);
     kernel.processes.delete(process.pid);
     kernel.releaseSpace(process);
+    // Its locks go with it.
+    process.files.locker = null;
     for (const release of kernel.releaseFiles(process)) kernel.detach(release);
     this.#departed.wakeAll();
     // Signals that came while it was on its way go after it.
@@ -493,6 +498,7 @@ export class Migration {
 
   #importFiles(state: Travelling): FileTable {
     const table = new FileTable();
+    table.locker = state.locker;
     for (const { ref, fds } of state.files) {
       const file = this.#kernel.image.files.import(ref);
       fds.forEach(([fd, closeOnExec], i) => {

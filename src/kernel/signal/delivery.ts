@@ -98,10 +98,7 @@ export function deliverSignals(kernel: Kernel, task: Task): void {
     exitProcess(kernel, process, info.signal | (doing === 'core' ? 0x80 : 0));
     return;
   }
-  if (task.restart !== 0) {
-    // Interrupted, but no handler ran: the call is made again. The program counter still stands on it.
-    task.restart = 0;
-  }
+  // A call that was interrupted without a handler is made again: the program counter still stands on it. Until then a handler ends it.
   if (task.savedBlocked !== null) {
     task.blocked = task.savedBlocked;
     task.savedBlocked = null;

@@ -17,6 +17,8 @@ export function ioOf(ctx: SyscallContext): IoContext {
   return {
     pid: ctx.process.pid,
     tid: ctx.task.tid,
+    uid: ctx.process.credentials.uid,
+    gid: ctx.process.credentials.gid,
     shield: (shielded(ctx, SIG.TTIN) ? SHIELD_TTIN : 0) | (shielded(ctx, SIG.TTOU) ? SHIELD_TTOU : 0),
   };
 }
@@ -44,6 +46,26 @@ export function addFile(ctx: SyscallContext, file: OpenFile, closeOnExec: boolea
       throw error;
     });
   }
+}
+
+/** Two fresh files as descriptors at `address`; both or none. */
+export function addPair(ctx: SyscallContext, ends: readonly [OpenFile, OpenFile], closeOnExec: boolean, address: number): Maybe<number> {
+  const { files } = ctx.process;
+  const limit = descriptorLimit(ctx);
+  const fds: number[] = [];
+  try {
+    for (const end of ends) fds.push(files.add(end, closeOnExec, limit));
+  } catch (error) {
+    for (const fd of fds) files.take(fd);
+    return after(ends[0].release(), () =>
+      after(ends[1].release(), () => {
+        throw error;
+      }),
+    );
+  }
+  ctx.user.setU32(address, fds[0] as number);
+  ctx.user.setU32(address + 4, fds[1] as number);
+  return 0;
 }
 
 export function pathAt(ctx: SyscallContext, address: number): string {

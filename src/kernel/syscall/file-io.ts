@@ -10,16 +10,17 @@ import { SIG } from '../abi/signal.ts';
 import { fillRandom } from '../fs/dev/memory.ts';
 import { mayRead, mayWrite, type IoContext, type OpenFile } from '../fs/file.ts';
 import { after, eager } from '../fs/maybe.ts';
+import { signalsBreak } from '../fs/socket/socket.ts';
 import { isBlocking, settle, type Blocking, type Maybe } from '../types.ts';
 import type { SyscallContext } from './context.ts';
 import { fileOf, holding, int, ioOf, unsigned } from './file-common.ts';
 
-/** One piece of a long transfer. */
-const PIECE_BYTES = 1 << 17;
+/** One piece of a long transfer: longer than any message of a socket, which stays whole. */
+export const PIECE_BYTES = 1 << 19;
 /** Position -1: the file's own. */
 const OWN = -1;
 
-interface Vector {
+export interface Vector {
   readonly address: number;
   readonly length: number;
 }
@@ -36,7 +37,7 @@ function writable(ctx: SyscallContext, fd: number): OpenFile {
   return file;
 }
 
-function length(value: number): number {
+export function length(value: number): number {
   if (value < 0) throw new Errno(E.INVAL);
   return Math.min(value, TRANSFER_MAX);
 }
@@ -106,7 +107,7 @@ function* readPieces(ctx: SyscallContext, file: OpenFile, address: number, count
 
 function writeFrom(ctx: SyscallContext, file: OpenFile, address: number, count: number, position: number): Maybe<number> {
   ctx.user.check(address, count, false);
-  if (count > PIECE_BYTES) return signalled(ctx, holding(file, eager(writePieces(ctx, file, address, count, position))));
+  if (count > PIECE_BYTES) return signalled(ctx, file, holding(file, eager(writePieces(ctx, file, address, count, position))));
   return guarded(ctx, file, () => store(ctx, file, ctx.user.read(address, count), position, ioOf(ctx)));
 }
 
@@ -144,32 +145,32 @@ function* writePieces(ctx: SyscallContext, file: OpenFile, address: number, coun
 function guarded(ctx: SyscallContext, file: OpenFile, work: () => Maybe<number>): Maybe<number> {
   try {
     const result = work();
-    return isBlocking(result) ? signalled(ctx, holding(file, result)) : result;
+    return isBlocking(result) ? signalled(ctx, file, holding(file, result)) : result;
   } catch (error) {
-    throw brokenPipe(ctx, error);
+    throw brokenPipe(ctx, file, error);
   }
 }
 
-function signalled(ctx: SyscallContext, work: Maybe<number>): Maybe<number> {
-  return isBlocking(work) ? catchPipe(ctx, work) : work;
+function signalled(ctx: SyscallContext, file: OpenFile, work: Maybe<number>): Maybe<number> {
+  return isBlocking(work) ? catchPipe(ctx, file, work) : work;
 }
 
-function* catchPipe(ctx: SyscallContext, work: Blocking<number>): Blocking<number> {
+function* catchPipe(ctx: SyscallContext, file: OpenFile, work: Blocking<number>): Blocking<number> {
   try {
     return yield* work;
   } catch (error) {
-    throw brokenPipe(ctx, error);
+    throw brokenPipe(ctx, file, error);
   }
 }
 
-function brokenPipe(ctx: SyscallContext, error: unknown): unknown {
-  if (error instanceof Errno && error.errno === E.PIPE) ctx.raise(SIG.PIPE);
+export function brokenPipe(ctx: SyscallContext, file: OpenFile, error: unknown): unknown {
+  if (error instanceof Errno && error.errno === E.PIPE && signalsBreak(file)) ctx.raise(SIG.PIPE);
   return error;
 }
 
 // ── Several buffers ──
 
-function vectors(ctx: SyscallContext, address: number, count: number, write: boolean): Vector[] {
+export function vectors(ctx: SyscallContext, address: number, count: number, write: boolean): Vector[] {
   const n = int(count);
   if (n < 0 || n > IOV_MAX) throw new Errno(E.INVAL);
   const raw = ctx.user.read(address, n * 16);
@@ -396,7 +397,7 @@ function* copyBetween(
       if (from.kind !== 'file') break;
     }
   } catch (error) {
-    if (done === 0 || !(error instanceof Errno)) throw brokenPipe(ctx, error);
+    if (done === 0 || !(error instanceof Errno)) throw brokenPipe(ctx, to, error);
   } finally {
     yield* settle(from.release());
     yield* settle(to.release());

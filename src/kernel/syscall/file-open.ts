@@ -1,6 +1,6 @@
 /** Calls that make, copy and close descriptors, and ask or tell open files things. */
 import { E, Errno } from '../abi/errno.ts';
-import { CLOSE_RANGE, F, FD_CLOEXEC, F_UNLCK, MEMFD_CLOEXEC, O, RESOLVE, SETTABLE_FLAGS } from '../abi/fcntl.ts';
+import { CLOSE_RANGE, F, FD_CLOEXEC, MEMFD_CLOEXEC, O, RESOLVE, SETTABLE_FLAGS } from '../abi/fcntl.ts';
 import { IOCTL, IOCTLS } from '../abi/ioctl.ts';
 import { EFD } from '../abi/poll.ts';
 import { EpollFile } from '../fs/epoll.ts';
@@ -13,7 +13,8 @@ import type { TmpFs } from '../fs/tmpfs/tmpfs.ts';
 import { u32At } from '../fs/bytes.ts';
 import { settle, type Blocking, type Maybe } from '../types.ts';
 import type { SyscallContext } from './context.ts';
-import { addFile, callerOf, descriptorLimit, fileOf, holding, int, ioOf, pathAt, startAt, unsigned } from './file-common.ts';
+import { addFile, addPair, callerOf, descriptorLimit, fileOf, holding, int, ioOf, pathAt, startAt, unsigned } from './file-common.ts';
+import { LOCK_COMMANDS, recordLock } from './file-lock.ts';
 
 export function openat(ctx: SyscallContext, dirfd: number, path: number, flags: number, mode: number): Maybe<number> {
   return openPath(ctx, dirfd, pathAt(ctx, path), unsigned(flags), unsigned(mode));
@@ -85,13 +86,15 @@ export function dup3(ctx: SyscallContext, from: number, to: number, flags: numbe
   const file = fileOf(ctx, from);
   file.retain();
   const before = ctx.process.files.set(fd, file, (flags & O.CLOEXEC) !== 0);
-  return before ? after(before.release(), () => fd) : fd;
+  return before ? after(ctx.process.files.release(before), () => fd) : fd;
 }
 
 export function fcntl(ctx: SyscallContext, fd: number, command: number, argument: number): Maybe<number> {
   const descriptor = ctx.process.files.descriptor(unsigned(fd));
   const { file } = descriptor;
   if (file.flags & O.PATH && !PATH_COMMANDS.includes(int(command))) throw new Errno(E.BADF);
+  const lock = LOCK_COMMANDS[int(command)];
+  if (lock !== undefined) return recordLock(ctx, file, lock, argument);
   switch (int(command)) {
     case F.DUPFD:
     case F.DUPFD_CLOEXEC: {
@@ -108,20 +111,6 @@ export function fcntl(ctx: SyscallContext, fd: number, command: number, argument
       return file.flags;
     case F.SETFL:
       return after(file.setFlags((file.flags & ~SETTABLE_FLAGS) | (unsigned(argument) & SETTABLE_FLAGS)), () => 0);
-    case F.GETLK:
-    case F.OFD_GETLK: {
-      ctx.user.check(argument, 32, true);
-      const lock = ctx.user.read(argument, 2);
-      lock.set([F_UNLCK, 0]);
-      ctx.user.write(argument, lock);
-      return 0;
-    }
-    case F.SETLK:
-    case F.SETLKW:
-    case F.OFD_SETLK:
-    case F.OFD_SETLKW:
-      ctx.user.check(argument, 32, false);
-      return 0;
     case F.SETOWN:
     case F.SETSIG:
       return 0;
@@ -143,13 +132,6 @@ export function fcntl(ctx: SyscallContext, fd: number, command: number, argument
 }
 
 const PATH_COMMANDS: readonly number[] = [F.DUPFD, F.DUPFD_CLOEXEC, F.GETFD, F.SETFD, F.GETFL];
-
-/** Locks always succeed: nothing is held against anybody. */
-export function flock(ctx: SyscallContext, fd: number, operation: number): number {
-  fileOf(ctx, fd);
-  if (![1, 2, 8].includes(int(operation) & ~4)) throw new Errno(E.INVAL);
-  return 0;
-}
 
 export function ioctl(ctx: SyscallContext, fd: number, command: number, argument: number): Maybe<number> {
   const descriptor = ctx.process.files.descriptor(unsigned(fd));
@@ -185,21 +167,8 @@ export function ioctl(ctx: SyscallContext, fd: number, command: number, argument
 export function pipe2(ctx: SyscallContext, address: number, flags: number): Maybe<number> {
   if (unsigned(flags) & ~(O.CLOEXEC | O.NONBLOCK | O.DIRECT)) throw new Errno(E.INVAL);
   ctx.user.check(address, 8, true);
-  const closeOnExec = (flags & O.CLOEXEC) !== 0;
-  const { files } = ctx.process;
-  const limit = descriptorLimit(ctx);
   const ends = makePipe(ctx.services, ctx.vfs.newAnonymous(), flags & O.NONBLOCK);
-  const fds: number[] = [];
-  try {
-    for (const end of ends) fds.push(files.add(end, closeOnExec, limit));
-  } catch (error) {
-    for (const fd of fds) files.take(fd);
-    for (const end of ends) end.release();
-    throw error;
-  }
-  ctx.user.setU32(address, fds[0] as number);
-  ctx.user.setU32(address + 4, fds[1] as number);
-  return 0;
+  return addPair(ctx, ends, (flags & O.CLOEXEC) !== 0, address);
 }
 
 export function eventfd2(ctx: SyscallContext, initial: number, flags: number): Maybe<number> {

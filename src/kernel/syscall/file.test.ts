@@ -112,6 +112,21 @@ describe('calls on files', () => {
       'getcwd',
       'renameat2',
       'copy_file_range',
+      'flock',
+      'socket',
+      'socketpair',
+      'bind',
+      'listen',
+      'accept4',
+      'connect',
+      'getsockname',
+      'sendto',
+      'recvfrom',
+      'getsockopt',
+      'setsockopt',
+      'sendmsg',
+      'recvmsg',
+      'recvmmsg',
     ];
     for (let round = 0; round < 400; round++) {
       for (const name of names) {

@@ -4,9 +4,11 @@ import type { TmpFs } from '../fs/tmpfs/tmpfs.ts';
 import type { CallRow, SyscallContext, SyscallHandler } from './context.ts';
 import * as attributes from './file-attributes.ts';
 import * as io from './file-io.ts';
+import * as locks from './file-lock.ts';
 import * as names from './file-name.ts';
 import * as open from './file-open.ts';
 import * as poll from './file-poll.ts';
+import { SOCKET_CALLS } from './socket.ts';
 
 const full = (name: string, handler: SyscallHandler): CallRow => ({ name, handler, support: 'full' });
 const partial = (name: string, handler: SyscallHandler, missing: string): CallRow => ({ name, handler, support: 'partial', missing });
@@ -44,9 +46,9 @@ export const FILE_CALLS: Readonly<Record<number, CallRow>> = {
   22: full('epoll_pwait', poll.epollPwait),
   23: full('dup', open.dup),
   24: full('dup3', open.dup3),
-  25: partial('fcntl', open.fcntl, 'Locks always succeed; no leases, seals, owners of SIGIO; pipes keep 64 KiB.'),
+  25: partial('fcntl', open.fcntl, 'No leases, seals, owners of SIGIO; pipes keep 64 KiB.'),
   29: full('ioctl', open.ioctl),
-  32: partial('flock', open.flock, 'Locks always succeed.'),
+  32: full('flock', locks.flock),
   33: full('mknodat', names.mknodat),
   34: full('mkdirat', names.mkdirat),
   35: full('unlinkat', names.unlinkat),
@@ -93,6 +95,7 @@ export const FILE_CALLS: Readonly<Record<number, CallRow>> = {
   84: full('sync_file_range', io.fsync),
   88: full('utimensat', attributes.utimensat),
   166: full('umask', names.umask),
+  ...SOCKET_CALLS,
   213: full('readahead', io.fsync),
   223: full('fadvise64', io.fadvise64),
   267: full('syncfs', io.fsync),

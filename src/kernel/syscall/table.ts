@@ -45,6 +45,7 @@ export class CallTable {
   enter(task: Task, hart: Hart): void {
     const number = hart.x(17);
     task.syscall = number;
+    task.restart = 0;
     const row = this.rows[number];
     if (row === undefined) {
       this.#miss(task, number);

@@ -84,7 +84,7 @@ export function* exec(kernel: Kernel, task: Task, path: string, argv: readonly s
   kernel.releaseSpace(process);
   process.mm = loaded.space;
   process.user = loaded.user;
-  for (const file of process.files.closeOnExec()) kernel.detach(file.release());
+  for (const file of process.files.closeOnExec()) kernel.detach(process.files.release(file));
   const old = process.actions;
   process.actions = defaultActions().map((action, signal) =>
     old[signal]?.handler === SIG_IGN ? { ...action, handler: SIG_IGN } : { ...action, handler: SIG_DFL },

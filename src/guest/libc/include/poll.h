@@ -5,6 +5,7 @@
 #define POLLERR 8
 #define POLLHUP 16
 #define POLLNVAL 32
+#define POLLRDHUP 0x2000
 
 typedef unsigned long nfds_t;
 struct pollfd {

@@ -3,6 +3,7 @@ import { S } from '../../abi/stat.ts';
 import { PAGE_SIZE, type KernelId, type Maybe } from '../../types.ts';
 import type { Timestamp } from '../clock.ts';
 import { BaseInode, type AttributeChange, type Attributes, type FileSystemStatus, type InodeKind, type NewInode } from '../inode.ts';
+import type { LockWaits } from '../lock.ts';
 import type { TmpFs } from './tmpfs.ts';
 
 export abstract class TmpInode extends BaseInode {
@@ -43,6 +44,9 @@ export abstract class TmpInode extends BaseInode {
   }
   override status(): FileSystemStatus {
     return this.fs.status();
+  }
+  protected override lockWaits(): LockWaits {
+    return this.fs.lockWaits;
   }
 
   override attributes(): Attributes {

@@ -6,8 +6,10 @@ import { S } from '../../abi/stat.ts';
 import { PAGE_SIZE, type Maybe } from '../../types.ts';
 import { timestamp, type Timestamp } from '../clock.ts';
 import { kindOfMode, type FileSystem, type FileSystemStatus, type InodeKind, type NewInode } from '../inode.ts';
+import type { LockWaits } from '../lock.ts';
 import { openFifo, Pipe } from '../pipe.ts';
 import type { FsServices } from '../services.ts';
+import type { SocketLink } from '../socket/socket.ts';
 import type { IoContext, OpenFile } from '../file.ts';
 import { TmpDirectory } from './directory.ts';
 import { TmpFile } from './file.ts';
@@ -18,6 +20,7 @@ const INODES_MAX = 1 << 20;
 
 export class TmpFs implements FileSystem {
   readonly root: TmpDirectory;
+  readonly lockWaits: LockWaits = new Map();
   #nextIno = 1;
   inodes = 0;
 
@@ -88,17 +91,22 @@ class TmpSymlink extends TmpInode {
 /** A device node, FIFO or socket. Devices are opened by the VFS. */
 class TmpNode extends TmpInode {
   readonly kind: InodeKind;
+  readonly #socket: SocketLink | null;
   #pipe: Pipe | null = null;
 
   constructor(fs: TmpFs, made: NewInode) {
     super(fs, made);
     this.kind = kindOfMode(made.mode);
+    this.#socket = made.socket ?? null;
   }
 
   get size(): number {
     return 0;
   }
 
+  override socket(): SocketLink | null {
+    return this.#socket;
+  }
   override open(flags: number, _io: IoContext): Maybe<OpenFile> {
     if (this.kind !== 'pipe') throw new Errno(E.NXIO);
     this.#pipe ??= new Pipe();
