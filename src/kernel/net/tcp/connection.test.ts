@@ -553,7 +553,7 @@ describe('the congestion window', () => {
     world.frames.length = 0;
     client.write(pattern(60_000));
     world.clock.run(world.clock.now + 15 * MS);
-    expect(texts(world)).toHaveLength(10);
+    expect(texts(world).filter(text => text.startsWith('10.1.2.1'))).toHaveLength(10);
   });
 });
 
