@@ -61,6 +61,11 @@ export class RawSocket extends NetSocket {
     this.#layer = layer;
   }
 
+  /** Memory of what waits to be read, as /proc/net lists it. */
+  get queued(): number {
+    return this.#queue.held;
+  }
+
   /** SO_RCVBUF */
   get receiveBuffer(): number {
     return this.#queue.limit;

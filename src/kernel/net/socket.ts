@@ -48,6 +48,11 @@ export class MessageQueue<M extends { readonly bytes: Uint8Array }> {
     return this.#messages.length - this.#head;
   }
 
+  /** What it counts as holding: the bytes of its messages and their overhead. */
+  get held(): number {
+    return this.#held;
+  }
+
   /** False: full, the message is lost. */
   push(message: M): boolean {
     const cost = message.bytes.length + MESSAGE_OVERHEAD;
