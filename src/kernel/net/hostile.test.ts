@@ -255,8 +255,8 @@ describe('fragments', () => {
   it('that never become whole are bounded, and gone after 30 seconds with a word to the sender', () => {
     const world = new World();
     const [, b] = world.pair();
-    for (let id = 0; id < 50_000; id++) b.stack.receive(b.device, fragmentOf(b, id & 0xffff, 0, 1024, true));
-    expect(b.stack.counters.Ip.ReasmFails).toBe(50_000 - REASSEMBLY.packets);
+    for (let id = 0; id < 20_000; id++) b.stack.receive(b.device, fragmentOf(b, id, 0, 1024, true));
+    expect(b.stack.counters.Ip.ReasmFails).toBe(20_000 - REASSEMBLY.packets);
     b.stack.ip.arp.add(b.through, ip('10.1.2.99'), 0x020000000099);
     world.clock.run(31 * HERTZ);
     expect(b.stack.counters.Ip.ReasmTimeout).toBe(REASSEMBLY.packets);
@@ -291,12 +291,12 @@ describe('floods', () => {
     const world = new World();
     const [a, b] = world.pair();
     const listener = listen(b, 80, 64);
-    for (let i = 0; i < 100_000; i++) {
+    for (let i = 0; i < 20_000; i++) {
       const frame = forgedSegment(b, ip('10.1.2.100') + Math.floor(i / 1000), 1024 + (i % 1000), 80, i * 7919, 0, FLAG.SYN);
       b.stack.receive(b.device, frame);
     }
     expect(b.stack.tcpTable()).toHaveLength(1 + 64);
-    expect(b.stack.counters.TcpExt.TCPReqQFullDrop).toBe(100_000 - 64);
+    expect(b.stack.counters.TcpExt.TCPReqQFullDrop).toBe(20_000 - 64);
     world.clock.run(200 * HERTZ);
     expect(b.stack.tcpTable()).toHaveLength(1);
     connect(a, b.address, 80);
