@@ -65,6 +65,8 @@ const TRAVELLERS = [
   'static_pie',
   'wild_pointers',
   'clocks',
+  'threads',
+  'memory',
 ];
 
 describe('a program on its way', () => {
