@@ -67,6 +67,8 @@ const TRAVELLERS = [
   'clocks',
   'locks',
   'sockets',
+  'threads',
+  'memory',
 ];
 
 describe('a program on its way', () => {

@@ -405,7 +405,6 @@ export class Kernel {
   }
   newTask(tid: Pid, process: Process, core: CoreId, affinity: CoreId[]): Task {
     const task = new Task(tid, process, core, affinity, (sleeper, reason) => this.scheduler.wake(sleeper, reason));
-    task.arrivedAt = this.now;
     this.tasks.set(tid, task);
     this.processes.set(process.pid, process);
     this.forks++;
@@ -440,6 +439,9 @@ export class Kernel {
     task.state = 'dead';
     this.tasks.delete(task.tid);
     task.process.threads.delete(task);
+    task.process.usedUser += task.usedUser;
+    task.process.usedSystem += task.usedSystem;
+    this.migration.threadGone(task.process);
     taskGone(this, task);
   }
   setName(process: Process, name: string): void {

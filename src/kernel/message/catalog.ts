@@ -70,8 +70,8 @@ export const M = {
   CLONE_REQUEST: kind(
     20,
     'CLONE_REQUEST',
-    { clone: 'u32', pid: 'u32', image: 'bytes' },
-    m => `run ${m.pid} for me: ${m.image.length} bytes of state`,
+    { clone: 'u32', pid: 'u32', registers: 'bytes', image: 'bytes' },
+    m => `run ${m.pid} for me: ${m.registers.length + m.image.length} bytes of state`,
   ),
   VMA_TRANSFER: kind(
     21,
@@ -97,6 +97,12 @@ export const M = {
   ),
   CREATE_PROCESS_PAIRING: kind(23, 'CREATE_PROCESS_PAIRING', { clone: 'u32', pid: 'u32', errno: 'i32' }, m =>
     m.errno ? `${m.pid} can't come: errno ${m.errno}` : `${m.pid} runs here`,
+  ),
+  OBJECT_TRANSFER: kind(
+    50,
+    'OBJECT_TRANSFER',
+    { clone: 'u32', object: 'u32', pages: 'u32s' },
+    m => `${m.pages.length / 2} pages of shared memory ${m.object}`,
   ),
   MIGRATE_REQUEST: kind(24, 'MIGRATE_REQUEST', { request: 'u32', pid: 'u32', to: 'u8' }, m => `send ${m.pid} to kernel ${m.to}`),
   MIGRATE_RESPONSE: kind(25, 'MIGRATE_RESPONSE', { request: 'u32', errno: 'i32' }, m => (m.errno ? `errno ${m.errno}` : 'under way')),

@@ -1,86 +1,38 @@
 /**
- * Migration: a process moves to another kernel, its frames stay where they are.
+ * Migration: a process moves to another kernel with all its threads, its frames stay where they are.
  *
  *     source                                     target
- *     stops the task, breaks copy-on-write
+ *     all threads come to rest; copy-on-write is broken
  *     VMA_TRANSFER for each area          →      keeps them
+ *     OBJECT_TRANSFER for shared memory   →      keeps it
  *     PTE_TRANSFER for runs of pages      →      keeps them
- *     CLONE_REQUEST with the rest         →      builds address space, files, task; asks the origin to note the new place
- *     lets go                             ←      CREATE_PROCESS_PAIRING, and the task is ready there
+ *     CLONE_REQUEST with the rest         →      builds address space, files, tasks; asks the origin to note the new place
+ *     lets go                             ←      CREATE_PROCESS_PAIRING, and the tasks are ready there
  *
- * Always holds: from the stop to the pairing the task runs nowhere; if the target answers with an error the source goes on with it as if
+ * A thread comes to rest as it is about to go on in user mode; one that sleeps in a call that can be made again is woken for it, any other
+ * is waited for. The last one to rest takes all of them along.
+ *
+ * Always holds: from the rest to the pairing no thread runs anywhere; if the target answers with an error the source goes on with them as if
  * nothing had been. References on frames and files that were sent belong to the target exactly if it answered without an error.
  */
 import { E, Errno } from '../abi/errno.ts';
 import type { FileRef } from '../image/files.ts';
-import { Watch } from '../debug/watch.ts';
 import { FileTable } from '../fs/file-table.ts';
 import type { OpenFile } from '../fs/file.ts';
-import type { Dentry } from '../fs/vfs.ts';
 import { type Kernel, latin1, REGISTERS_SET } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import { AddressSpace } from '../mm/address-space.ts';
+import { AnonymousObject } from '../mm/anonymous-object.ts';
 import { backingFile, fileBacking } from '../mm/file-backing.ts';
 import { PTE } from '../mm/page-table.ts';
 import { UserMemory } from '../mm/user-memory.ts';
-import { PROT, type Backing } from '../mm/vm-area.ts';
-import { defaultActions, PendingSignals, type SignalInfo } from '../signal/state.ts';
+import { type Backing, PROT, type VmArea } from '../mm/vm-area.ts';
+import type { SignalInfo } from '../signal/state.ts';
 import { traceName } from '../task/exec.ts';
 import type { Process, Task } from '../task/task.ts';
 import { MigrateStep, TraceKind } from '../trace.ts';
-import { type Blocking, type CoreId, type Cycles, type KernelId, type Pid, settle, sleep, WaitQueue } from '../types.ts';
-
-/** Everything of a process but its areas and pages. Plain data of JSON; an infinite limit is -1. */
-interface Travelling {
-  readonly origin: KernelId;
-  readonly name: string;
-  readonly executable: string;
-  readonly credentials: Process['credentials'];
-  readonly actions: readonly (readonly [signal: number, handler: number, flags: number, mask: readonly [number, number]])[];
-  readonly pending: readonly SignalInfo[];
-  readonly taskPending: readonly SignalInfo[];
-  readonly rlimits: readonly (readonly [number, number, number])[];
-  readonly startTime: Cycles;
-  readonly used: readonly [user: Cycles, system: Cycles];
-  readonly timer: readonly [rest: Cycles, interval: Cycles] | null;
-  readonly migrateEvery: Cycles;
-  readonly cwd: string;
-  readonly root: string;
-  readonly umask: number;
-  /** As whom it holds record locks (`FileTable.locker`). */
-  readonly locker: string | null;
-  readonly files: readonly { readonly ref: FileRef; readonly fds: readonly (readonly [fd: number, closeOnExec: boolean])[] }[];
-  readonly space: Pick<
-    AddressSpace,
-    | 'brkStart'
-    | 'brk'
-    | 'argStart'
-    | 'argEnd'
-    | 'envStart'
-    | 'envEnd'
-    | 'stackStart'
-    | 'codeStart'
-    | 'codeEnd'
-    | 'stackLimit'
-    | 'minorFaults'
-  >;
-  readonly task: {
-    readonly blocked: readonly [number, number];
-    readonly savedBlocked: readonly [number, number] | null;
-    readonly altStack: Task['altStack'];
-    readonly nice: number;
-    readonly policy: number;
-    readonly clearChildTid: number;
-    readonly robustList: number;
-    readonly restart: number;
-    /** Null: none. */
-    readonly restartDeadline: number | null;
-    readonly wanted: readonly CoreId[];
-    readonly switches: readonly [number, number];
-    /** A debugger's hold goes along. */
-    readonly watch: null | { readonly held: boolean; readonly breakpoints: readonly number[] };
-  };
-}
+import { type Blocking, type CoreId, type KernelId, type Pid, settle, sleep, WaitQueue } from '../types.ts';
+import { type Built, pack, registersOf, setSpace, type Travelling, type TravellingFile, unpack } from './travelling.ts';
 
 interface ArrivedArea {
   readonly start: number;
@@ -95,6 +47,8 @@ interface ArrivedArea {
 
 interface Arriving {
   readonly areas: ArrivedArea[];
+  /** Pages of shared memory: by object, index within it and frame by turns. */
+  readonly objects: Map<number, number[]>;
   readonly entries: number[];
 }
 
@@ -108,10 +62,18 @@ interface Pairing {
   readonly letGo: () => void;
 }
 
-const AREA = { Shared: 1, GrowsDown: 2, File: 4 } as const;
+/** A process on its way out: its threads come to rest one by one. */
+interface Move {
+  to: KernelId;
+  readonly atRest: Set<Task>;
+  /** Where those at rest sleep. */
+  readonly queue: WaitQueue;
+  state: 'gathering' | 'leaving' | 'over';
+}
+
+const AREA = { Shared: 1, GrowsDown: 2, File: 4, Object: 8 } as const;
 /** Page-table entries in one PTE_TRANSFER: three words each. */
 const ENTRIES_PER_MESSAGE = 100;
-const REGISTERS = 528;
 
 export class Migration {
   readonly #kernel: Kernel;
@@ -120,6 +82,7 @@ export class Migration {
   readonly #pairings = new Map<number, Pairing>();
   /** Address spaces on their way: their pages are where the messages say. */
   readonly #leaving = new Set<AddressSpace>();
+  readonly #moves = new Map<Process, Move>();
   /** Woken when a process has left. */
   readonly #departed = new WaitQueue();
 
@@ -165,15 +128,19 @@ export class Migration {
 
   /** A process of this kernel is to go. @throws Errno EBUSY */
   ask(process: Process, to: KernelId, wanted: readonly CoreId[]): void {
-    const kernel = this.#kernel;
-    if (to === kernel.id) return;
+    if (to === this.#kernel.id) return;
     if (!this.mayLeave(process)) throw new Errno(E.BUSY);
-    for (const task of process.threads) {
-      task.migrateTo = to;
-      task.wantedCores = wanted;
-      task.work = true;
-      kernel.scheduler.interrupt(task);
-    }
+    const move = this.#moves.get(process);
+    if (move?.state === 'gathering') move.to = to;
+    for (const task of process.threads) this.#call(task, to, wanted);
+  }
+
+  #call(task: Task, to: KernelId, wanted: readonly CoreId[]): void {
+    const kernel = this.#kernel;
+    task.migrateTo = to;
+    task.wantedCores = wanted;
+    task.work = true;
+    kernel.scheduler.interrupt(task);
     kernel.yieldRequested = true;
   }
 
@@ -184,52 +151,86 @@ export class Migration {
       if (kernel.processes.get(process.pid) !== process || process.exitStatus !== null) return;
       const up = [kernel.id, ...kernel.peers()].sort((a, b) => a - b);
       const next = up[(up.indexOf(kernel.id) + 1) % up.length] as KernelId;
-      const hasRun = [...process.threads].some(task => task.usedUser + task.usedSystem > 0);
+      const hasRun = [...process.threads].some(task => task.usedUser + task.usedSystem > task.usedBefore);
       if (next !== kernel.id && hasRun && this.mayLeave(process)) this.ask(process, next, []);
       this.keepMoving(process);
     });
   }
 
-  /** Threads, memory lent by vfork and memory shared for writing keep a process where it is. */
+  /** Memory that other processes share (lent by vfork, or mapped by them too) and files mapped for writing keep a process where it is. */
   mayLeave(process: Process): boolean {
-    return (
-      process.threads.size === 1 &&
-      process.mm.users === 1 &&
-      process.files.users === 1 &&
-      !process.mm.areas.list.some(
-        area => area.shared && (area.backing === null || backingFile(area.backing) === null || (area.protection & PROT.WRITE) !== 0),
-      )
-    );
+    const { mm, files } = process;
+    return mm.users === 1 && files.users === 1 && mm.areas.list.every(area => !area.shared || maySend(mm, area));
   }
 
-  /** The task, about to go on in user mode, leaves instead. Returns whether it does. */
+  /** The task, about to go on in user mode, comes to rest instead. Returns whether it does. */
   begin(task: Task): boolean {
     const kernel = this.#kernel;
-    const to = task.migrateTo;
+    const { process, migrateTo: to } = task;
     task.migrateTo = -1;
-    if (to === kernel.id || !kernel.isPeer(to) || !this.mayLeave(task.process)) return false;
-    kernel.scheduler.begin(task, this.#leave(task, to));
+    let move = this.#moves.get(process);
+    if (move === undefined) {
+      if (to === kernel.id || !kernel.isPeer(to) || !this.mayLeave(process)) return false;
+      move = { to, atRest: new Set(), queue: new WaitQueue(), state: 'gathering' };
+      this.#moves.set(process, move);
+      for (const other of process.threads) if (other !== task) this.#call(other, to, other.wantedCores);
+    }
+    kernel.scheduler.begin(task, this.#rest(task, move));
     return true;
+  }
+
+  /** A thread has been born to a process that may be on its way out: it comes along. */
+  joined(task: Task): void {
+    const move = this.#moves.get(task.process);
+    if (move !== undefined) this.#call(task, move.to, []);
+  }
+
+  /** A thread is gone. What the others waited for may have been this one. */
+  threadGone(process: Process): void {
+    const move = this.#moves.get(process);
+    if (move === undefined) return;
+    if (process.threads.size === 0) this.#moves.delete(process);
+    move.queue.wakeAll();
+  }
+
+  /** The last thread to come here takes all of them along, the others sleep until that is over. */
+  *#rest(task: Task, move: Move): Blocking<number> {
+    // The registers as the program left them: the fiber's own switches don't touch them.
+    this.#kernel.coreOf(task).hart.saveTo(task.registers);
+    move.atRest.add(task);
+    while (task.state !== 'dead' && move.state !== 'over') {
+      if (move.state === 'gathering' && [...task.process.threads].every(thread => move.atRest.has(thread))) {
+        move.state = 'leaving';
+        yield* this.#leave(task.process, move.to);
+        move.state = 'over';
+        this.#moves.delete(task.process);
+        move.queue.wakeAll();
+        break;
+      }
+      yield* sleep([move.queue], { interruptible: false });
+    }
+    task.work = true;
+    return REGISTERS_SET;
   }
 
   // --- the source ----------------------------------------------------------------------------------------------------------------
 
-  *#leave(task: Task, to: KernelId): Blocking<number> {
+  /** All threads rest. Returns if the process stays; once it has left there is nothing to return to. */
+  *#leave(process: Process, to: KernelId): Blocking<void> {
     const kernel = this.#kernel;
-    const { process } = task;
     const { pid, mm } = process;
     const step = (which: number, count: number): void => kernel.trace(TraceKind.Migrate, pid, to, which, count);
     const { messages, image } = kernel;
     const clone = this.#nextClone++;
     const refs: FileRef[] = [];
     let timer: Travelling['timer'] = null;
-    // The registers as the program left them: the fiber's own switches don't touch them.
-    kernel.coreOf(task).hart.saveTo(task.registers);
-    const registers = task.registers.slice(0, REGISTERS);
     kernel.charge(kernel.cost('migrateStop'));
     step(MigrateStep.Stopped, 0);
     try {
+      // One of the threads may have done something about it before it came to rest.
+      if (!this.mayLeave(process)) throw new Errno(E.BUSY);
       mm.breakCopyOnWrite();
+      for (const area of mm.areas.list) if (area.backing instanceof AnonymousObject) mm.dropPages(area.start, area.end);
       const files = yield* this.#sendableFiles(process, refs, to);
       const areaRefs: (FileRef | null)[] = [];
       for (const area of mm.areas.list) {
@@ -238,10 +239,16 @@ export class Migration {
         if (ref !== null) refs.push(ref);
         areaRefs.push(ref);
       }
-      const captured = new Set([...process.pending.all, ...task.pending.all]);
+      const captured = new Set([process.pending, ...[...process.threads].map(task => task.pending)].flatMap(pending => [...pending.all]));
+      const objects = [...new Set(mm.areas.list.map(area => area.backing).filter(backing => backing instanceof AnonymousObject))];
       for (const [i, area] of mm.areas.list.entries()) {
         const ref = areaRefs[i] ?? null;
-        const flags = (area.shared ? AREA.Shared : 0) | (area.growsDown ? AREA.GrowsDown : 0) | (ref === null ? 0 : AREA.File);
+        const object = area.backing instanceof AnonymousObject ? objects.indexOf(area.backing) + 1 : 0;
+        const flags =
+          (area.shared ? AREA.Shared : 0) |
+          (area.growsDown ? AREA.GrowsDown : 0) |
+          (ref === null ? 0 : AREA.File) |
+          (object === 0 ? 0 : AREA.Object);
         const { start, end, protection, backingPage } = area;
         const path = ref === null ? area.label : JSON.stringify(ref);
         messages.send(to, M.VMA_TRANSFER, {
@@ -252,12 +259,17 @@ export class Migration {
           flags,
           page: backingPage,
           owner: ref?.owner ?? 0,
-          handle: ref?.handle ?? 0,
+          handle: ref?.handle ?? object,
           path,
         });
       }
       step(MigrateStep.AreasSent, mm.areas.list.length);
       this.#leaving.add(mm);
+      for (const [i, object] of objects.entries()) {
+        const pages = [...object.pages].flat();
+        for (let at = 0; at < pages.length; at += 2 * ENTRIES_PER_MESSAGE)
+          messages.send(to, M.OBJECT_TRANSFER, { clone, object: i + 1, pages: pages.slice(at, at + 2 * ENTRIES_PER_MESSAGE) });
+      }
       const entries = this.#entries(mm);
       for (let at = 0; at < entries.length; at += 3 * ENTRIES_PER_MESSAGE)
         messages.send(to, M.PTE_TRANSFER, { clone, entries: entries.slice(at, at + 3 * ENTRIES_PER_MESSAGE) });
@@ -268,21 +280,19 @@ export class Migration {
         queue: new WaitQueue(),
         letGo: () => {
           this.#leaving.delete(mm);
-          this.#letGo(task, entries, captured);
+          this.#letGo(process, entries, objects, captured);
           step(MigrateStep.ShadowLeft, entries.length / 3);
         },
       };
       this.#pairings.set(clone, pairing);
-      const state = this.#travelling(process, task, files);
-      const json = latin1(JSON.stringify(state));
+      const state = pack(kernel, process, files);
+      const registers = registersOf(process);
+      const rest = latin1(JSON.stringify(state));
       // From here on the timer runs at the target; it is set again here should that refuse.
       timer = state.timer;
       kernel.alarm(process, 0);
-      const imageBytes = new Uint8Array(registers.length + json.length);
-      imageBytes.set(registers);
-      imageBytes.set(json, registers.length);
-      messages.send(to, M.CLONE_REQUEST, { clone, pid, image: imageBytes });
-      step(MigrateStep.RequestSent, imageBytes.length);
+      messages.send(to, M.CLONE_REQUEST, { clone, pid, registers, image: rest });
+      step(MigrateStep.RequestSent, registers.length + rest.length);
       while (pairing.errno === null) {
         if (!kernel.isPeer(to)) {
           this.#pairings.delete(clone);
@@ -293,7 +303,7 @@ export class Migration {
         yield* sleep([pairing.queue], { interruptible: false });
       }
       this.#pairings.delete(clone);
-      // What the target refused it has given back. Had it agreed, this task would be no more (see `Pairing`).
+      // What the target refused it has given back. Had it agreed, these tasks would be no more (see `Pairing`).
       refs.length = 0;
       throw new Errno(pairing.errno);
     } catch (error) {
@@ -304,13 +314,11 @@ export class Migration {
       if (timer !== null) kernel.alarm(process, timer[0]);
       step(MigrateStep.Failed, error.errno);
       kernel.log(4, `popcorn: ${process.name} (${pid}) stays here: errno ${error.errno} on the way to kernel ${to}`);
-      task.work = true;
-      return REGISTERS_SET;
     }
   }
 
   /** Each open file once, with its descriptors and one reference for the target. */
-  *#sendableFiles(process: Process, refs: FileRef[], to: KernelId): Blocking<Travelling['files']> {
+  *#sendableFiles(process: Process, refs: FileRef[], to: KernelId): Blocking<TravellingFile[]> {
     const byFile = new Map<object, { fds: [number, boolean][] }>();
     const order: OpenFile[] = [];
     for (const [fd, { file, closeOnExec }] of process.files.list()) {
@@ -342,66 +350,29 @@ export class Migration {
     return entries;
   }
 
-  #travelling(process: Process, task: Task, files: Travelling['files']): Travelling {
-    const { mm, credentials, origin, name, executable, startTime, migrateEvery } = process;
-    const finite = (value: number): number => (Number.isFinite(value) ? value : -1);
-    const { brkStart, brk, argStart, argEnd, envStart, envEnd, stackStart, codeStart, codeEnd, stackLimit, minorFaults } = mm;
-    const { blocked, savedBlocked, altStack, nice, policy, clearChildTid, robustList, restart, restartDeadline } = task;
-    return {
-      origin,
-      name,
-      executable,
-      credentials,
-      startTime,
-      migrateEvery,
-      files,
-      locker: process.files.locker,
-      actions: process.actions.flatMap((action, signal) =>
-        action.handler === 0 && action.flags === 0 ? [] : [[signal, action.handler, action.flags, action.mask] as const],
-      ),
-      pending: [...process.pending.all],
-      taskPending: [...task.pending.all],
-      rlimits: [...process.rlimits].map(([resource, [soft, hard]]) => [resource, finite(soft), finite(hard)] as const),
-      used: [process.usedUser + task.usedUser, process.usedSystem + task.usedSystem],
-      timer: process.itimer === null ? null : [Math.max(1, process.itimer.time - this.#kernel.now), process.itimerInterval],
-      cwd: process.fs.cwd.path(),
-      root: process.fs.root.path(),
-      umask: process.fs.umask,
-      space: { brkStart, brk, argStart, argEnd, envStart, envEnd, stackStart, codeStart, codeEnd, stackLimit, minorFaults },
-      task: {
-        blocked,
-        savedBlocked,
-        altStack,
-        nice,
-        policy,
-        clearChildTid,
-        robustList,
-        restart,
-        restartDeadline: Number.isNaN(restartDeadline) ? null : restartDeadline,
-        wanted: task.wantedCores,
-        switches: [task.voluntarySwitches, task.involuntarySwitches],
-        watch: task.watch === null ? null : { held: task.watch.mode === 'held', breakpoints: [...task.watch.breakpoints] },
-      },
-    };
-  }
-
   /** The process is elsewhere now: what it had here goes, but for the frames that it took along. */
-  #letGo(task: Task, entries: readonly number[], captured: ReadonlySet<SignalInfo>): void {
+  #letGo(process: Process, entries: readonly number[], objects: readonly AnonymousObject[], captured: ReadonlySet<SignalInfo>): void {
     const kernel = this.#kernel;
-    const { process } = task;
     const { mm } = process;
-    const late = [...process.pending.all, ...task.pending.all].filter(info => !captured.has(info));
+    const threads = [...process.threads];
+    const late = [process.pending, ...threads.map(task => task.pending)].flatMap(pending =>
+      pending.all.filter(info => !captured.has(info)),
+    );
     for (let i = 0; i < entries.length; i += 3) {
       mm.table.clear((entries[i] as number) * 4096);
       kernel.frames.disown(entries[i + 1] as number);
       mm.resident--;
     }
-    if (task.wait !== null) for (const queue of task.wait.queues) queue.sleepers.delete(task);
-    task.wait = null;
-    task.fiber = null;
-    task.state = 'dead';
-    kernel.tasks.delete(task.tid);
-    process.threads.delete(task);
+    for (const object of objects) object.surrender();
+    for (const task of threads) {
+      if (task.wait !== null) for (const queue of task.wait.queues) queue.sleepers.delete(task);
+      task.wait = null;
+      task.fiber = null;
+      task.state = 'dead';
+      kernel.tasks.delete(task.tid);
+      process.threads.delete(task);
+    }
+    this.#moves.delete(process);
     kernel.processes.delete(process.pid);
     kernel.releaseSpace(process);
     // Its locks go with it.
@@ -420,7 +391,7 @@ export class Migration {
       const key = from * 2 ** 32 + clone;
       let found = this.#arriving.get(key);
       if (found === undefined) {
-        found = { areas: [], entries: [] };
+        found = { areas: [], objects: new Map(), entries: [] };
         this.#arriving.set(key, found);
       }
       return found;
@@ -431,10 +402,14 @@ export class Migration {
     messages.on(M.PTE_TRANSFER, ({ clone, entries }, { from }) => {
       for (const word of entries) arriving(from, clone).entries.push(word);
     });
-    messages.on(M.CLONE_REQUEST, ({ clone, pid, image }, { from }) => {
+    messages.on(M.OBJECT_TRANSFER, ({ clone, object, pages }, { from }) => {
+      const { objects } = arriving(from, clone);
+      objects.set(object, [...(objects.get(object) ?? []), ...pages]);
+    });
+    messages.on(M.CLONE_REQUEST, ({ clone, pid, registers, image }, { from }) => {
       const arrived = arriving(from, clone);
       this.#arriving.delete(from * 2 ** 32 + clone);
-      return this.#arrive(from, clone, pid, image, arrived);
+      return this.#arrive(from, clone, pid, registers, image, arrived);
     });
     messages.on(M.CREATE_PROCESS_PAIRING, ({ clone, errno }) => {
       const pairing = this.#pairings.get(clone);
@@ -456,28 +431,28 @@ export class Migration {
     messages.on(M.MIGRATE_RESPONSE, ({ request, errno }) => messages.answered(request, errno === 0 ? {} : new Errno(errno)));
   }
 
-  *#arrive(from: KernelId, clone: number, pid: Pid, imageBytes: Uint8Array, { areas, entries }: Arriving): Blocking<void> {
+  *#arrive(from: KernelId, clone: number, pid: Pid, registers: Uint8Array, image: Uint8Array, arrived: Arriving): Blocking<void> {
+    const { areas, entries } = arrived;
     const kernel = this.#kernel;
     const step = (which: number, count: number): void => kernel.trace(TraceKind.Migrate, pid, from, which, count);
     step(MigrateStep.Arrived, areas.length);
     // It may be back before the answer that lets its old self go has come through a full lane.
     while (kernel.processes.has(pid)) yield* sleep([this.#departed], { interruptible: false });
-    const registers = imageBytes.slice(0, REGISTERS);
     let text = '';
-    for (const byte of imageBytes.subarray(REGISTERS)) text += String.fromCharCode(byte);
+    for (const byte of image) text += String.fromCharCode(byte);
     const state = JSON.parse(text) as Travelling;
-    let task: Task;
+    let process: Process;
     try {
       const files = this.#importFiles(state);
-      let built: { space: AddressSpace; user: UserMemory; cwd: Dentry; root: Dentry };
+      let built: Built;
       try {
-        built = yield* this.#build(state, areas, entries, files);
+        built = yield* this.#build(state, arrived, files);
       } catch (error) {
         for (const file of files.closeAll()) kernel.detach(file.release());
         throw error;
       }
       kernel.charge(kernel.cost('migrateImportBase') + (entries.length / 3) * kernel.cost('migrateImportPage'));
-      task = this.#makeTask(pid, state, registers, files, built);
+      process = unpack(kernel, pid, state, registers, files, built);
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
       kernel.messages.send(from, M.CREATE_PROCESS_PAIRING, { clone, pid, errno: error.errno });
@@ -491,8 +466,8 @@ export class Migration {
       if (!(error instanceof Errno)) throw error;
     }
     kernel.messages.send(from, M.CREATE_PROCESS_PAIRING, { clone, pid, errno: 0 });
-    traceName(kernel, pid, task.process.name);
-    kernel.scheduler.enqueue(task);
+    traceName(kernel, pid, process.name);
+    for (const task of process.threads) kernel.scheduler.enqueue(task);
     step(MigrateStep.Running, 0);
   }
 
@@ -510,22 +485,24 @@ export class Migration {
   }
 
   /** The address space and the place in the tree. The references of `entries` are taken over last, when nothing can fail any more. */
-  *#build(
-    state: Travelling,
-    areas: readonly ArrivedArea[],
-    entries: readonly number[],
-    files: FileTable,
-  ): Blocking<{ space: AddressSpace; user: UserMemory; cwd: Dentry; root: Dentry }> {
+  *#build(state: Travelling, { areas, objects: pages, entries }: Arriving, files: FileTable): Blocking<Built> {
     const kernel = this.#kernel;
     const space = new AddressSpace(kernel.mm);
     const user = new UserMemory(space, kernel.memory, kernel.processor);
-    Object.assign(space, state.space);
+    setSpace(space, state);
+    const objects = new Map<number, AnonymousObject>();
     const refs = areas.map(area => (area.flags & AREA.File ? (JSON.parse(area.path) as FileRef) : null));
     try {
       for (const [i, area] of areas.entries()) {
         const ref = refs[i] ?? null;
         let backing: Backing | null = null;
-        if (ref !== null) {
+        if (area.flags & AREA.Object) {
+          const known = objects.get(area.handle);
+          known?.retain();
+          const object = known ?? new AnonymousObject(kernel.mm);
+          objects.set(area.handle, object);
+          backing = object;
+        } else if (ref !== null) {
           const file = kernel.image.files.import(ref);
           refs[i] = null;
           try {
@@ -553,6 +530,10 @@ export class Migration {
           file.dentry = yield* settle(kernel.vfs.walk(caller, kernel.vfs.root, file.label));
       }
       this.#install(space, entries);
+      for (const [number, object] of objects) {
+        const list = pages.get(number) ?? [];
+        for (let i = 0; i < list.length; i += 2) object.adopt(list[i] as number, list[i + 1] as number);
+      }
       return { space, user, cwd, root };
     } catch (error) {
       for (const ref of refs) if (ref !== null) kernel.image.files.drop(ref);
@@ -581,73 +562,10 @@ export class Migration {
       throw error;
     }
   }
+}
 
-  #makeTask(
-    pid: Pid,
-    state: Travelling,
-    registers: Uint8Array,
-    files: FileTable,
-    built: { space: AddressSpace; user: UserMemory; cwd: Dentry; root: Dentry },
-  ): Task {
-    const kernel = this.#kernel;
-    const actions = defaultActions();
-    for (const [signal, handler, flags, mask] of state.actions) actions[signal] = { handler, flags, mask: [mask[0], mask[1]] };
-    const pending = new PendingSignals();
-    for (const info of state.pending) pending.add(info);
-    const infinite = (value: number): number => (value < 0 ? Infinity : value);
-    const process: Process = {
-      pid,
-      origin: state.origin,
-      mm: built.space,
-      user: built.user,
-      files,
-      fs: { root: built.root, cwd: built.cwd, umask: state.umask },
-      actions,
-      pending,
-      threads: new Set(),
-      credentials: state.credentials,
-      name: state.name,
-      executable: state.executable,
-      rlimits: new Map(state.rlimits.map(([resource, soft, hard]) => [resource, [infinite(soft), infinite(hard)]])),
-      startTime: state.startTime,
-      usedUser: state.used[0],
-      usedSystem: state.used[1],
-      itimer: null,
-      itimerInterval: 0,
-      exitStatus: null,
-      vforkDone: null,
-      migrateEvery: state.migrateEvery,
-      dumpable: 1,
-    };
-    const own = kernel.cores.map(core => core.id);
-    const wanted = state.task.wanted.filter(id => own.includes(id));
-    const task = kernel.newTask(pid, process, wanted[0] ?? this.#leastLoaded(), wanted.length > 0 ? wanted : own);
-    kernel.forks--;
-    task.registers.set(registers);
-    task.blocked = [state.task.blocked[0], state.task.blocked[1]];
-    task.savedBlocked = state.task.savedBlocked === null ? null : [state.task.savedBlocked[0], state.task.savedBlocked[1]];
-    task.altStack = { ...state.task.altStack };
-    task.nice = state.task.nice;
-    task.policy = state.task.policy;
-    task.clearChildTid = state.task.clearChildTid;
-    task.robustList = state.task.robustList;
-    task.restart = state.task.restart;
-    task.restartDeadline = state.task.restartDeadline ?? Number.NaN;
-    [task.voluntarySwitches, task.involuntarySwitches] = state.task.switches;
-    if (state.task.watch !== null) task.watch = Watch.of(state.task.watch.held, state.task.watch.breakpoints);
-    for (const info of state.taskPending) task.pending.add(info);
-    task.work = true;
-    if (state.timer !== null) {
-      const [rest, interval] = state.timer;
-      process.itimerInterval = interval;
-      kernel.alarm(process, rest);
-    }
-    return task;
-  }
-
-  #leastLoaded(): CoreId {
-    const kernel = this.#kernel;
-    const load = (core: Kernel['core']): number => core.queue.length + (core.current === null ? 0 : 1);
-    return kernel.cores.reduce((best, core) => (load(core) < load(best) ? core : best), kernel.serviceCore).id;
-  }
+/** Whether a shared area can go along: memory that nobody outside the space maps, or a file that is only read. */
+function maySend(mm: AddressSpace, { backing, protection }: VmArea): boolean {
+  if (backing instanceof AnonymousObject) return backing.references === mm.areas.list.filter(area => area.backing === backing).length;
+  return backingFile(backing) !== null && (protection & PROT.WRITE) === 0;
 }

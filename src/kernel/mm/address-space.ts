@@ -9,6 +9,7 @@ import type { PhysicalMemory } from '../../machine/memory.ts';
 import { E, Errno } from '../abi/errno.ts';
 import { SI, SIG } from '../abi/signal.ts';
 import { PAGE_SIZE, type Pfn, type VirtAddr } from '../types.ts';
+import { AnonymousObject } from './anonymous-object.ts';
 import type { FrameUse } from './frame-use.ts';
 import { PageTable, PTE, pageOf, roundUpToPage, USER_END } from './page-table.ts';
 import { MAP, PROT, type VmArea, VmAreas, type Backing } from './vm-area.ts';
@@ -37,43 +38,10 @@ export const MMAP_TOP = USER_END - 0x10000000;
 const MMAP_BOTTOM = 0x10000;
 const STACK_GUARD_GAP = 256 * PAGE_SIZE;
 
-/** Memory shared by mappings without a file: it exists as long as one of them does. */
-class AnonymousObject implements Backing {
-  readonly path = '';
-  #references = 1;
-  readonly #pages = new Map<number, Pfn>();
-  readonly #services: MmServices;
-
-  constructor(services: MmServices) {
-    this.#services = services;
-  }
-
-  retain(): void {
-    this.#references++;
-  }
-
-  release(): void {
-    if (--this.#references > 0) return;
-    for (const pfn of this.#pages.values()) this.#services.frames.release(pfn);
-    this.#pages.clear();
-  }
-
-  mapPage(index: number): Pfn {
-    let pfn = this.#pages.get(index);
-    if (pfn === undefined) {
-      pfn = this.#services.frames.allocate();
-      zero(this.#services, pfn);
-      this.#pages.set(index, pfn);
-    }
-    this.#services.frames.retain(pfn);
-    return pfn;
-  }
-}
-
 export class AddressSpace {
   readonly areas = new VmAreas();
   readonly table: PageTable;
-  /** Tasks that use it; the last one to go destroys it. */
+  /** Processes that use it (more than one after a vfork or a bare CLONE_VM); the last one to go destroys it. */
   users = 1;
   brkStart: VirtAddr = 0;
   brk: VirtAddr = 0;

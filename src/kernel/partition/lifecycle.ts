@@ -8,6 +8,7 @@
  * Always holds: a kernel whose end has been noted is a peer of nobody, whatever waited for it has got EHOSTDOWN, and nothing that it may
  * have written later is read: its lane is cleared, and what arrives from it is dropped.
  */
+import { AnonymousObject } from '../mm/anonymous-object.ts';
 import { E, Errno } from '../abi/errno.ts';
 import { SIG } from '../abi/signal.ts';
 import { type BootParameters, type MemoryRange, type Partition, rangesText } from '../boot/parameters.ts';
@@ -220,16 +221,27 @@ export class Lifecycle {
     let copied = 0;
     for (const process of [...kernel.processes.values()]) {
       const { mm } = process;
+      const copyOf = (pfn: Pfn): Pfn => {
+        const own = kernel.frames.allocate();
+        kernel.memory.u8.copyWithin(own * PAGE_SIZE, pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
+        kernel.processor.invalidateFrame(own);
+        kernel.charge(kernel.cost('pageCopy'));
+        copied++;
+        return own;
+      };
       try {
-        for (const { start, end } of mm.areas.list) {
+        for (const { start, end, backing } of mm.areas.list) {
+          if (backing instanceof AnonymousObject) {
+            // The object's frames are found anew when they are touched.
+            backing.replace(pfn => (isTheirs(pfn) ? copyOf(pfn) : null));
+            mm.table.forEach(start, end, (address, pfn) => {
+              if (!isTheirs(pfn)) return;
+              mm.table.clear(address);
+              mm.resident--;
+            });
+          }
           mm.table.forEach(start, end, (address, pfn, flags) => {
-            if (!isTheirs(pfn)) return;
-            const own = kernel.frames.allocate();
-            kernel.memory.u8.copyWithin(own * PAGE_SIZE, pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
-            kernel.processor.invalidateFrame(own);
-            kernel.charge(kernel.cost('pageCopy'));
-            mm.table.set(address, own, flags);
-            copied++;
+            if (isTheirs(pfn)) mm.table.set(address, copyOf(pfn), flags);
           });
         }
       } catch (error) {

@@ -143,7 +143,10 @@ export function processCalls(kernel: Kernel): Readonly<Record<number, CallRow>> 
     if (address % 4 !== 0) throw new Errno(E.INVAL);
     const deadline = (absolute: boolean): Cycles => {
       if (timeout === 0) return Number.POSITIVE_INFINITY;
-      return durationOf(kernel, ctx.user, timeout, absolute, (operation & FUTEX.CLOCK_REALTIME) !== 0);
+      // Made again after an interruption, it ends when it would have ended.
+      if (Number.isNaN(ctx.task.restartDeadline))
+        ctx.task.restartDeadline = durationOf(kernel, ctx.user, timeout, absolute, (operation & FUTEX.CLOCK_REALTIME) !== 0);
+      return ctx.task.restartDeadline;
     };
     switch (operation & FUTEX.MASK) {
       case FUTEX.WAIT:
@@ -287,14 +290,11 @@ export function processCalls(kernel: Kernel): Readonly<Record<number, CallRow>> 
       return ctx.task.tid;
     }),
     98: partial('futex', futex, 'No priority inheritance, no wake-op.'),
-    99: partial(
-      'set_robust_list',
-      (ctx, head) => {
-        ctx.task.robustList = head;
-        return 0;
-      },
-      'The list is kept but not walked when the thread ends.',
-    ),
+    99: full('set_robust_list', (ctx, head, length) => {
+      if (length !== 24) throw new Errno(E.INVAL);
+      ctx.task.robustList = head;
+      return 0;
+    }),
     100: full('get_robust_list', (ctx, _pid, headAt, lengthAt) => {
       ctx.user.setI64(headAt, ctx.task.robustList);
       ctx.user.setI64(lengthAt, 24);

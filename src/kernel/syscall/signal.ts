@@ -78,7 +78,9 @@ export function signalCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
     const { task } = ctx;
     const set = [ctx.user.getU32(setAt), ctx.user.getU32(setAt + 4)] as const;
     const others: [number, number] = [~set[0] >>> 0, ~set[1] >>> 0];
-    const deadline = timeoutAt === 0 ? Number.POSITIVE_INFINITY : durationOf(kernel, ctx.user, timeoutAt, false, false);
+    if (Number.isNaN(task.restartDeadline))
+      task.restartDeadline = timeoutAt === 0 ? Number.POSITIVE_INFINITY : durationOf(kernel, ctx.user, timeoutAt, false, false);
+    const deadline = task.restartDeadline;
     const old: [number, number] = [task.blocked[0], task.blocked[1]];
     const take = (): SignalInfo | null => task.pending.take(others) ?? ctx.process.pending.take(others);
     let info = take();
@@ -89,7 +91,7 @@ export function signalCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
       setMask(task, old);
       info = take();
       if (info === null && reason === 'timeout') throw new Errno(E.AGAIN);
-      if (info === null) throw new Errno(E.INTR);
+      if (info === null) throw new Errno(E.RESTARTNOHAND);
     }
     if (infoAt !== 0) ctx.user.write(infoAt, siginfo(info));
     return info.signal;

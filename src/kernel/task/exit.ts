@@ -1,4 +1,5 @@
 /** The end of threads and processes (Linux: kernel/exit.c). */
+import { Errno } from '../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { futexWake } from './futex.ts';
 import { TraceKind } from '../trace.ts';
@@ -15,12 +16,14 @@ export function exitProcess(kernel: Kernel, process: Process, status: number): v
 export function exitTask(kernel: Kernel, task: Task, status: number): void {
   if (task.state === 'dead') return;
   const process = task.process;
-  if (task.clearChildTid !== 0 && process.mm.users > 1) {
+  releaseRobustLocks(kernel, task);
+  if (task.clearChildTid !== 0 && (process.threads.size > 1 || process.mm.users > 1)) {
     try {
       process.user.setU32(task.clearChildTid, 0);
       futexWake(kernel, process, task.clearChildTid, 1, 0xffffffff);
-    } catch {
+    } catch (error) {
       // The address was never good: nobody can wait there.
+      if (!(error instanceof Errno)) throw error;
     }
   }
   kernel.dropThread(task);
@@ -37,6 +40,44 @@ export function exitTask(kernel: Kernel, task: Task, status: number): void {
   // Whoever waits for this process finds its files closed.
   if (closing.length === 0) kernel.origins.exited(process, process.exitStatus);
   else kernel.spawn(exitedAfter(kernel, process, process.exitStatus, closing));
+}
+
+/** Entries of a robust list that are looked at; a list in a circle ends here. */
+const ROBUST_MAX = 2048;
+const FUTEX_WAITERS = 0x80000000;
+const FUTEX_OWNER_DIED = 0x40000000;
+const FUTEX_TID_MASK = 0x3fffffff;
+
+/**
+ * Locks that the thread held are marked as left by a dead owner, and one who waits is woken (Linux: Documentation/locking/robust-futexes).
+ * struct robust_list_head: first entry, distance from an entry to its lock word, entry that was being taken or released.
+ */
+function releaseRobustLocks(kernel: Kernel, task: Task): void {
+  const head = task.robustList;
+  if (head === 0) return;
+  task.robustList = 0;
+  const { user } = task.process;
+  const leave = (entry: number, distance: number): void => {
+    const at = entry + distance;
+    const word = user.getU32(at);
+    if ((word & FUTEX_TID_MASK) !== (task.tid & FUTEX_TID_MASK)) return;
+    user.setU32(at, (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED);
+    if (word & FUTEX_WAITERS) futexWake(kernel, task.process, at, 1, 0xffffffff);
+  };
+  try {
+    const distance = user.getI64(head + 8);
+    const taking = user.getU64(head + 16);
+    let entry = user.getU64(head);
+    for (let i = 0; i < ROBUST_MAX && entry !== head; i++) {
+      const next = user.getU64(entry);
+      if (entry !== taking) leave(entry, distance);
+      entry = next;
+    }
+    if (taking !== 0) leave(taking, distance);
+  } catch (error) {
+    // The list is the program's: what can't be read is left.
+    if (!(error instanceof Errno)) throw error;
+  }
 }
 
 function* exitedAfter(kernel: Kernel, process: Process, status: number, closing: readonly Blocking<void>[]): Blocking<void> {

@@ -47,14 +47,14 @@ export function* clone(
 
   const thread = (flags & CLONE.THREAD) !== 0;
   const mm = flags & CLONE.VM ? process.mm : process.mm.fork();
-  if (flags & CLONE.VM) mm.users++;
+  if (flags & CLONE.VM && !thread) mm.users++;
   let tid: number;
   try {
     tid = thread
       ? yield* settle(kernel.origins.allocateTid(process))
       : yield* settle(kernel.origins.forked(process, flags & 0xff, (flags & CLONE.PARENT) !== 0));
   } catch (error) {
-    if (--mm.users === 0) mm.destroy();
+    if (!thread && --mm.users === 0) mm.destroy();
     throw error;
   }
   const childProcess: Process = thread
@@ -106,6 +106,7 @@ export function* clone(
   if (!thread) traceName(kernel, tid, childProcess.name);
   const done = flags & CLONE.VFORK && !thread ? new WaitQueue() : null;
   if (done !== null) childProcess.vforkDone = done;
+  if (thread) kernel.migration.joined(child);
   kernel.scheduler.enqueue(child);
   // The maker waits until the child has let go of its memory, whatever happens.
   while (done !== null && childProcess.vforkDone === done) yield* sleep([done], { interruptible: false });

@@ -111,8 +111,8 @@ export class Task implements Sleeper {
   moveToCore: CoreId = -1;
   voluntarySwitches = 0;
   involuntarySwitches = 0;
-  /** Time at which the task last came to its kernel or was created, for --migrate-every. */
-  arrivedAt: Cycles = 0;
+  /** Cycles that it had used when it came to this kernel. */
+  usedBefore: Cycles = 0;
   readonly #wakeUp: (task: Task, reason: WakeReason) => void;
 
   /** @param wakeUp the scheduler's way to end this task's sleep */
