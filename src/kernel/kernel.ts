@@ -23,6 +23,7 @@ import { TRANSPORTS } from './message/settings.ts';
 import { messageLatency } from './message/latency.ts';
 import { windowBytes } from './message/window.ts';
 import { Control } from './partition/control.ts';
+import { Gate } from './partition/gate.ts';
 import { Ledger } from './partition/ledger.ts';
 import { Lifecycle } from './partition/lifecycle.ts';
 import { kernelsMax, MachineMap } from './partition/map.ts';
@@ -74,6 +75,8 @@ export class Kernel {
   readonly map: MachineMap;
   readonly ledger: Ledger;
   readonly lifecycle: Lifecycle;
+  /** Closed while it is being found out what a kernel that is gone has taken along. */
+  readonly gate = new Gate();
   readonly control: Control;
   readonly platform: Platform;
   readonly memory: PhysicalMemory;

@@ -13,7 +13,8 @@ import type { Topology } from '../machine/topology/topology.ts';
 import { object } from '../machine/topology/tree.ts';
 import { StartCells } from '../machine/start-cells.ts';
 import type { BootParameters, ReplicaInput, ResolvedPlan } from './boot/parameters.ts';
-import { createReplica } from './boot/start.ts';
+import { createReplica, KernelReplica } from './boot/start.ts';
+import type { Kernel } from './kernel.ts';
 import { latencyBounds } from './message/latency.ts';
 import { DEFAULT_MESSAGES, type MessageSettings } from './message/settings.ts';
 import { kernelsMax } from './partition/map.ts';
@@ -144,6 +145,11 @@ export class KernelLab {
   }
   get fingerprint(): string {
     return this.#hash.map(half => (half >>> 0).toString(16).padStart(8, '0')).join('');
+  }
+
+  /** The kernels that run. */
+  get running(): Kernel[] {
+    return this.replicas.flatMap(replica => (replica instanceof KernelReplica && replica.machine?.isRunning ? [replica.machine] : []));
   }
 
   input(kernel: number, input: ReplicaInput): void {

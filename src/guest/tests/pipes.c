@@ -60,13 +60,12 @@ int main(void)
 	close(fds[1]);
 
 	pipe(fds);
+	close(fds[0]);
 	if (fork() == 0) {
 		signal(SIGPIPE, SIG_DFL);
-		close(fds[0]);
 		write(fds[1], "x", 1);
 		_exit(0);
 	}
-	close(fds[0]);
 	close(fds[1]);
 	wait(&status);
 	printf("or dies of it: signal %d\n", WIFSIGNALED(status) ? WTERMSIG(status) : 0);

@@ -19,7 +19,7 @@ import type { BootParameters, ReplicaInput } from './parameters.ts';
 
 export const createReplica: ReplicaFactory = (id, firmware, platform) => new KernelReplica(id, firmware, platform);
 
-class KernelReplica implements Replica {
+export class KernelReplica implements Replica {
   readonly kernel: KernelId;
   readonly #firmware: BootParameters | null;
   readonly #platform: Platform;
@@ -35,6 +35,10 @@ class KernelReplica implements Replica {
     this.#platform = platform;
   }
 
+  /** For tests that look inside. */
+  get machine(): Kernel | null {
+    return this.#machine;
+  }
   get cores(): number {
     return this.#machine?.cores.length ?? 1;
   }

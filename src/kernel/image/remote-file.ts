@@ -167,7 +167,10 @@ export class RemoteFile extends BaseFile {
   }
 
   /** Fetches a run of pages, so that mapPage finds them. */
-  *pin(firstPage: number, count: number): Blocking<void> {
+  pin(firstPage: number, count: number): Blocking<void> {
+    return this.kernel.gate.through(() => this.#fetch(firstPage, count));
+  }
+  *#fetch(firstPage: number, count: number): Blocking<void> {
     const kernel = this.kernel;
     for (let at = firstPage; at < firstPage + count; ) {
       if (this.#pinned.has(at)) {

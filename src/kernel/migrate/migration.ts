@@ -409,7 +409,7 @@ export class Migration {
     messages.on(M.CLONE_REQUEST, ({ clone, pid, registers, image }, { from }) => {
       const arrived = arriving(from, clone);
       this.#arriving.delete(from * 2 ** 32 + clone);
-      return this.#arrive(from, clone, pid, registers, image, arrived);
+      return this.#kernel.gate.through(() => this.#arrive(from, clone, pid, registers, image, arrived));
     });
     messages.on(M.CREATE_PROCESS_PAIRING, ({ clone, errno }) => {
       const pairing = this.#pairings.get(clone);

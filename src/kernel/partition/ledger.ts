@@ -92,24 +92,17 @@ export class Ledger {
   // --- the keeper ----------------------------------------------------------------------------------------------------------------
 
   *#make(change: Change, asker: KernelId): Blocking<KernelId> {
-    while (this.#isBusy) yield* sleep([this.#next], { interruptible: false });
-    this.#isBusy = true;
-    try {
-      switch (change.ask) {
-        case ASK.Boot:
-          return yield* this.#boot(change);
-        case ASK.Gone:
-          yield* this.#gone(change.kernel);
-          return change.kernel;
-        case ASK.Give:
-          yield* this.#give(change, asker);
-          return change.kernel;
-        default:
-          throw new Errno(E.INVAL);
-      }
-    } finally {
-      this.#isBusy = false;
-      this.#next.wakeAll();
+    switch (change.ask) {
+      case ASK.Boot:
+        return yield* this.#alone(() => this.#boot(change));
+      case ASK.Gone:
+        yield* this.#gone(change.kernel);
+        return change.kernel;
+      case ASK.Give:
+        yield* this.#alone(() => this.#give(change, asker));
+        return change.kernel;
+      default:
+        throw new Errno(E.INVAL);
     }
   }
 
@@ -156,15 +149,33 @@ export class Ledger {
     yield* this.#tell([{ kernel: to, cores: all, memory: [...old.memory, ...memory] }]);
   }
 
+  /** The end of a kernel is noted here at once: a change that is under way may be waiting for that very kernel. */
   *#gone(gone: KernelId): Blocking<void> {
-    if (!this.isOn(gone)) return;
-    this.#starting.delete(gone);
     const { lifecycle } = this.#kernel;
+    if (!this.isOn(gone) && !lifecycle.isUnsettled(gone)) return;
+    this.#starting.delete(gone);
+    // Whoever kept the ledger before may have begun to tell of it: nothing is lost by telling again.
     lifecycle.fence(gone);
-    const everyone = this.#everyone(gone);
     yield* lifecycle.forget(gone);
-    for (const settled of [0, 1]) yield* this.#inform(everyone.map(peer => ({ peer, shares: [], gone, settled })));
-    lifecycle.settle(gone);
+    yield* this.#alone(
+      function* (this: Ledger): Blocking<void> {
+        const everyone = this.#everyone(gone);
+        for (const settled of [0, 1]) yield* this.#inform(everyone.map(peer => ({ peer, shares: [], gone, settled })));
+        lifecycle.settle(gone);
+      }.bind(this),
+    );
+  }
+
+  /** One change after the other. */
+  *#alone<T>(work: () => Blocking<T>): Blocking<T> {
+    while (this.#isBusy) yield* sleep([this.#next], { interruptible: false });
+    this.#isBusy = true;
+    try {
+      return yield* work();
+    } finally {
+      this.#isBusy = false;
+      this.#next.wakeAll();
+    }
   }
 
   /** Notes shares, here and everywhere. */

@@ -45,6 +45,8 @@ export class Lifecycle {
   #watched: KernelId | null = null;
   #heard: Cycles = 0;
   /** Own frames that those hold who are left, by the kernel that is gone. */
+  /** Kernels that are gone, which not all are known to know yet. */
+  readonly #unsettled = new Set<KernelId>();
   readonly #held = new Map<KernelId, Map<Pfn, number>>();
   /** It ends in order: what it does still is the last of it. */
   isHalting = false;
@@ -202,11 +204,16 @@ export class Lifecycle {
   /** A kernel is no more. When this returns nothing of it can arrive here any more. */
   *forget(gone: KernelId): Blocking<void> {
     const kernel = this.#kernel;
-    if (!kernel.isPeer(gone) && !this.#starting.has(gone)) return;
-    this.#cameUp(gone);
-    kernel.removePeer(gone);
-    if (gone === this.#watched) this.#watched = null;
-    kernel.log(4, `popcorn: kernel ${gone} is gone`);
+    if (kernel.isPeer(gone) || this.#starting.has(gone)) {
+      this.#cameUp(gone);
+      kernel.removePeer(gone);
+      if (gone === this.#watched) this.#watched = null;
+      kernel.log(4, `popcorn: kernel ${gone} is gone`);
+    }
+    if (!this.#unsettled.has(gone)) {
+      this.#unsettled.add(gone);
+      yield* kernel.gate.close();
+    }
     yield* sleep([], { deadline: kernel.now + 4 * kernel.cost('ipiDelivery'), interruptible: false });
     kernel.messages.forgetLane(gone);
     this.#rescue(gone);
@@ -275,6 +282,8 @@ export class Lifecycle {
   /** All know that a kernel is gone, and what it had: its processes have ended, and what it had of this kernel's memory is free again. */
   settle(gone: KernelId): void {
     const kernel = this.#kernel;
+    if (!this.#unsettled.delete(gone)) return;
+    kernel.gate.open();
     const lost = kernel.frames.reclaim(this.#held.get(gone) ?? new Map());
     this.#held.delete(gone);
     if (lost > 0) kernel.log(6, `popcorn: ${lost} pages that kernel ${gone} had are free again`);
@@ -283,6 +292,11 @@ export class Lifecycle {
       kernel.records.exited(record, SIG.KILL, 0, 0);
       kernel.recordEnded(record, SIG.KILL);
     }
+  }
+
+  /** Whether it is gone, and not all are known to know. */
+  isUnsettled(gone: KernelId): boolean {
+    return this.#unsettled.has(gone);
   }
 
   /** These cores are this kernel's from now on. */
