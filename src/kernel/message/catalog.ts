@@ -35,7 +35,9 @@ export const M = {
     m.errno ? `errno ${m.errno}` : `noted by all: kernel ${m.kernel}`,
   ),
   LEDGER_UPDATE: kind(7, 'LEDGER_UPDATE', { request: 'u32', gone: 'u8', settled: 'u8', shares: 'numbers' }, m =>
-    m.gone === 255 ? `shares change: ${m.shares.length} numbers` : `kernel ${m.gone} is gone${m.settled ? ', as all know' : ''}`,
+    m.gone === 255
+      ? `shares change: ${m.shares.length} numbers`
+      : `kernel ${m.gone} is gone${['', ', as all know', ', and all is settled'][m.settled]}`,
   ),
   FRAMES_HELD: kind(9, 'FRAMES_HELD', { request: 'u32', gone: 'u8', frames: 'u32s' }, m => `I hold ${m.frames.length} of your frames`),
   FRAMES_NOTED: kind(15, 'FRAMES_NOTED', { request: 'u32' }, () => 'noted'),

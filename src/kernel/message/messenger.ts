@@ -112,8 +112,9 @@ export class Messenger {
 
   // --- sending ---------------------------------------------------------------------------------------------------------------
 
-  /** Never blocks; order per receiver is kept. */
+  /** Never blocks; order per receiver is kept. What is for a kernel that is gone goes nowhere. */
   send<F extends Fields>(to: KernelId, kind: MessageKind<F>, payload: Payload<F>): void {
+    if (!this.#kernel.isPeer(to) && kind.type !== M.CHECKIN.type) return;
     const little = this.#settings.order === 'little';
     const bytes = encode(kind.fields, payload, little);
     const count = Math.max(1, Math.ceil(bytes.length / FRAGMENT_BYTES));

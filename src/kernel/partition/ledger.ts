@@ -7,7 +7,7 @@
  *                                LEDGER_UPDATE            →     notes
  *                          ←     LEDGER_RESPONSE          ←     LEDGER_NOTED
  *
- * The end of a kernel is told twice: first to be noted, by each by itself; then, when all have, what can only be done once all have.
+ * The end of a kernel is told three times: to be noted, by each by itself; when all have, to free what it had; when that is done, to go on.
  *
  * Always holds: what a kernel is given has been free, in every kernel's map, since before it was asked for.
  */
@@ -160,8 +160,12 @@ export class Ledger {
     yield* this.#alone(
       function* (this: Ledger): Blocking<void> {
         const everyone = this.#everyone(gone);
-        for (const settled of [0, 1]) yield* this.#inform(everyone.map(peer => ({ peer, shares: [], gone, settled })));
+        const tell = (settled: number): Blocking<void> => this.#inform(everyone.map(peer => ({ peer, shares: [], gone, settled })));
+        yield* tell(0);
         lifecycle.settle(gone);
+        yield* tell(1);
+        lifecycle.reopen(gone);
+        yield* tell(2);
       }.bind(this),
     );
   }
@@ -227,7 +231,8 @@ export class Ledger {
     messages.on(M.LEDGER_UPDATE, function* ({ request, gone, settled, shares }, { from }) {
       kernel.lifecycle.note(unpacked(shares));
       if (gone !== ANY && settled === 0) yield* kernel.lifecycle.forget(gone);
-      if (settled !== 0) kernel.lifecycle.settle(gone);
+      if (settled === 1) kernel.lifecycle.settle(gone);
+      if (settled === 2) kernel.lifecycle.reopen(gone);
       messages.send(from, M.LEDGER_NOTED, { request });
     });
     messages.on(M.LEDGER_NOTED, answer => messages.answered(answer.request, answer));

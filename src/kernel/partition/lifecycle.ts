@@ -282,8 +282,7 @@ export class Lifecycle {
   /** All know that a kernel is gone, and what it had: its processes have ended, and what it had of this kernel's memory is free again. */
   settle(gone: KernelId): void {
     const kernel = this.#kernel;
-    if (!this.#unsettled.delete(gone)) return;
-    kernel.gate.open();
+    if (!this.#unsettled.has(gone)) return;
     const lost = kernel.frames.reclaim(this.#held.get(gone) ?? new Map());
     this.#held.delete(gone);
     if (lost > 0) kernel.log(6, `popcorn: ${lost} pages that kernel ${gone} had are free again`);
@@ -312,6 +311,11 @@ export class Lifecycle {
     // Who may run on every core may run on these.
     for (const task of kernel.tasks.values())
       if (before.every(id => task.affinity.includes(id))) task.affinity = [...task.affinity, ...ids];
+  }
+
+  /** All have done so. */
+  reopen(gone: KernelId): void {
+    if (this.#unsettled.delete(gone)) this.#kernel.gate.open();
   }
 
   /** Shares are these now; what concerns this kernel's own is done. */
