@@ -57,6 +57,19 @@ describe('exec', () => {
     expect(translated).toEqual(interpreted);
   }, 120_000);
 
+  it('has the same fingerprint with 1 and 3 hosts while kernels come and go, and cores and memory move', () => {
+    const script = `(primes 5000 | tail -1) & (primes 5000 | tail -1) &
+      boot --cpus 48-51 --mem 32M@6; mv-cpu 3,4 1; mv-mem 16M 0 1; sleep 0.02; taskset -c 9 sleep 5 &
+      taskset -c 50 echo there; panic 1; wait; boot --cpus 8-11 --mem 64M@1; sleep 0.05; taskset -c 9 echo again; halt 2; sleep 0.1
+      echo fault 0 lose 3 > /proc/popcorn/control; sed 1d /proc/popcorn/kernels | cut -c1-11`;
+    const [one, three] = ['1', '3'].map(hosts =>
+      lab(['exec', '--plan', '0-7@0;8-15@1;16-23@2;24-31@3', '--hosts', hosts, '--fingerprint', '--', 'sh', '-c', script]),
+    );
+    expect(one?.out).toContain('there\n');
+    expect(one?.out).toMatch(/again\n {5}0 {2}up \n {5}1 {2}off\n {5}2 {2}off\n {5}3 {2}up \n {5}4 {2}up \n {5}5 {2}up \n$/);
+    expect(three).toEqual(one);
+  }, 60_000);
+
   it('counts no caches with --no-caches, and says so in the log', () => {
     const with_ = (...options: string[]) =>
       lab(['exec', ...options, '--fingerprint', '--', 'sh', '-c', 'dmesg | grep -c nocaches; primes 20000 | tail -1']);
