@@ -27,6 +27,7 @@ import { Gate } from './partition/gate.ts';
 import { Ledger } from './partition/ledger.ts';
 import { Lifecycle } from './partition/lifecycle.ts';
 import { kernelsMax, MachineMap } from './partition/map.ts';
+import { Balancer } from './migrate/balancer.ts';
 import { Migration } from './migrate/migration.ts';
 import type { MmServices } from './mm/address-space.ts';
 import { FrameUse } from './mm/frame-use.ts';
@@ -101,6 +102,7 @@ export class Kernel {
   readonly messages: Messenger;
   readonly image: Image;
   readonly migration: Migration;
+  readonly balancer: Balancer;
   readonly calls: CallTable;
   readonly logBook: Log;
   state: KernelState = KernelState.Off;
@@ -165,6 +167,7 @@ export class Kernel {
     this.ledger = new Ledger(this);
     this.control = new Control(this);
     this.migration = new Migration(this);
+    this.balancer = new Balancer(this);
     this.calls = new CallTable(this);
   }
 

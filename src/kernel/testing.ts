@@ -131,6 +131,7 @@ export class KernelLab {
         seed,
         caches: true,
         messages,
+        balance: false,
         exec: program,
         init: exec === undefined,
       };

@@ -128,6 +128,17 @@ it('whatever is accepted keeps what the file promises, and survives being writte
 
 it('says on the command line what Popcorn’s kernels were told', () => {
   const plan = resolvePlan('clustered', opteron);
-  const parameters = { kernel: 0, plan, by: 0, present: [], seed: 1, caches: true, messages: DEFAULT_MESSAGES, exec: null, init: true };
+  const parameters = {
+    kernel: 0,
+    plan,
+    by: 0,
+    present: [],
+    seed: 1,
+    caches: true,
+    messages: DEFAULT_MESSAGES,
+    balance: false,
+    exec: null,
+    init: true,
+  };
   expect(commandLine(parameters)).toMatch(/^console=ttyS0 present_mask=0-7 memmap=256M@0x[0-9a-f]+ /);
 });

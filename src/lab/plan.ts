@@ -7,6 +7,7 @@
 import { rangesText } from '../kernel/boot/parameters.ts';
 import type { MemoryRange, Partition, ResolvedPlan } from '../kernel/boot/parameters.ts';
 import { windowBytes } from '../kernel/message/window.ts';
+import { kernelsMax } from '../kernel/partition/map.ts';
 import { memoryMap } from '../machine/layout.ts';
 import type { Topology } from '../machine/topology/topology.ts';
 
@@ -52,7 +53,7 @@ export function resolvePlan(text: string, topology: Topology, memoryLimit?: numb
     const distance = (range: MemoryRange): number => topology.distances[home]?.[range.node] ?? 0;
     const own = (memory[kernel] ?? []).sort((a, b) => distance(a) - distance(b) || a.node - b.node);
     const bytes = own.reduce((sum, range) => sum + range.bytes, 0);
-    if (bytes < MEMORY_MIN || (own[0]?.bytes ?? 0) < windowBytes(wanted.length) + (1 << 20)) {
+    if (bytes < MEMORY_MIN || (own[0]?.bytes ?? 0) < windowBytes(kernelsMax(topology.cores.length)) + (1 << 20)) {
       throw new PlanError(`kernel ${kernel} would have ${(bytes / 2 ** 20).toFixed(0)} MiB of memory; it needs ${MEMORY_MIN >> 20}`);
     }
     return { kernel, cores, memory: own };

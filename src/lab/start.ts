@@ -75,6 +75,7 @@ export async function startSession(source: Scenario | Recording, options: Sessio
       seed: scenario.seed,
       caches: scenario.caches ?? true,
       messages: { ...DEFAULT_MESSAGES, ...scenario.messages },
+      balance: false,
       init: exec === null,
       exec:
         exec === null

@@ -31,6 +31,7 @@ async function world(plan: string, hosts: number, { seed = 1, life = 0 } = {}): 
       present: [],
       caches: false,
       messages: DEFAULT_MESSAGES,
+      balance: false,
       init: false,
       exec: kernel === 1 && life > 0 ? { kernel, path: '', argv: [], env: [], migrateEvery: life } : null,
     }),

@@ -72,6 +72,7 @@ export function* boot(kernel: Kernel): Blocking<void> {
   kernel.hostname = kernel.plan.mode === 'federation' ? `popcorn${kernel.id}` : 'popcorn';
   kernel.setState(KernelState.Up, by);
   kernel.lifecycle.startHeartbeat();
+  kernel.balancer.isOn = kernel.parameters.balance;
   kernel.log(6, `Freeing unused kernel memory; process server is up`);
   yield* startFirst(kernel);
   const early = kernel.early ?? [];

@@ -50,6 +50,8 @@ export interface BootParameters {
   /** Whether caches and the distance of memory cost anything. */
   readonly caches: boolean;
   readonly messages: MessageSettings;
+  /** Whether processes are moved from busy kernels to idle ones (migrate/balancer.ts). */
+  readonly balance: boolean;
   readonly exec: ExecRequest | null;
   /** Whether /init is started on the console: not in a run whose subject is one program. */
   readonly init: boolean;

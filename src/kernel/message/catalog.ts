@@ -107,6 +107,8 @@ export const M = {
     m => `${m.pages.length / 2} pages of shared memory ${m.object}`,
   ),
   MIGRATE_REQUEST: kind(24, 'MIGRATE_REQUEST', { request: 'u32', pid: 'u32', to: 'u8' }, m => `send ${m.pid} to kernel ${m.to}`),
+  LOAD_REQUEST: kind(26, 'LOAD_REQUEST', { request: 'u32' }, () => 'how busy are you?'),
+  LOAD_RESPONSE: kind(27, 'LOAD_RESPONSE', { request: 'u32', tasks: 'u16', cores: 'u16' }, m => `${m.tasks} tasks on ${m.cores} cores`),
   MIGRATE_RESPONSE: kind(25, 'MIGRATE_RESPONSE', { request: 'u32', errno: 'i32' }, m => (m.errno ? `errno ${m.errno}` : 'under way')),
 
   // Files of other kernels.

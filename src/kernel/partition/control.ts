@@ -8,6 +8,7 @@
  *     mv-cpu CORES K                                cores go to another kernel
  *     online CORE, offline CORE                     a core is taken into use, or out of use
  *     mv-mem SIZE FROM K                            memory goes to another kernel
+ *     balance on|off                                processes move from busy kernels to idle ones
  *     fault K KIND …                                see faults.ts
  *
  * Always holds: an order that is refused changes nothing, and its refusal says why.
@@ -58,6 +59,10 @@ const VERBS: Readonly<Record<string, Verb>> = {
         kernel.lifecycle.stop(KernelState.Panicked);
       });
     },
+  },
+  balance: {
+    where: kernel => kernel.id,
+    run: (kernel, words) => balance(kernel, words),
   },
   fault: {
     where: named,
@@ -133,6 +138,15 @@ function parsed(text: string): { verb: Verb; words: Words } {
   const verb = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
   if (verb === undefined) throw new Refusal(E.INVAL, `there is no order ${name}; there are ${Object.keys(VERBS).join(', ')}`);
   return { verb, words };
+}
+
+/** On every kernel that is up; one that boots later does as the one that boots it. */
+function* balance(kernel: Kernel, [word = '', scope = 'all']: Words): Blocking<void> {
+  if (word !== 'on' && word !== 'off') throw new Refusal(E.INVAL, `balance ${word}: on or off`);
+  kernel.balancer.isOn = word === 'on';
+  if (scope === 'here') return;
+  for (const peer of kernel.peers())
+    yield* kernel.messages.call(peer, M.CONTROL_REQUEST, { order: `balance ${word} here` }, M.CONTROL_RESPONSE);
 }
 
 // --- boot ------------------------------------------------------------------------------------------------------------------------

@@ -87,6 +87,7 @@ export class Lifecycle {
     const id = yield* kernel.ledger.change({ ask: ASK.Boot, kernel: wanted.kernel ?? ANY, cores, memory });
     const parameters: BootParameters = {
       ...kernel.parameters,
+      balance: kernel.balancer.isOn,
       kernel: id,
       by: kernel.id,
       plan: { mode: kernel.plan.mode, partitions: kernel.map.partitions },

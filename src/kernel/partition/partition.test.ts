@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { inflate, KernelLab } from '../testing.ts';
-import { TraceKind } from '../trace.ts';
+import { MigrateStep, TraceKind } from '../trace.ts';
 
 const archive = inflate(new Uint8Array(readFileSync(new URL('../../../public/initramfs.cpio.gz', import.meta.url))));
 const SECOND = 2.2e9;
@@ -153,5 +153,21 @@ describe('faults', () => {
     );
     expect(lab.stdout).toBe('137\n0,2-3\n');
     expect(lab.log(0)).toContain('watchdog: CPU 1 does not answer');
+  });
+});
+
+describe('the balancer', () => {
+  const script = (word: string): string =>
+    `echo balance ${word} > /proc/popcorn/control; for i in 1 2 3 4 5 6; do primes 150000 > /dev/null & done; sleep 0.08; ps -o pid,comm > /dev/null; wait; echo done`;
+  const movedOf = (lab: KernelLab): number =>
+    lab.trace.filter(([, , kind, , , , step]) => kind === TraceKind.Migrate && step === MigrateStep.Running).length;
+
+  it('moves processes from a kernel that has too many to one that has none', () => {
+    const lab = run(script('on'));
+    expect(lab.stdout).toBe('done\n');
+    expect(movedOf(lab)).toBeGreaterThan(0);
+  });
+  it('moves none when it is off', () => {
+    expect(movedOf(run(script('off')))).toBe(0);
   });
 });

@@ -100,6 +100,7 @@ const EXAMPLES = [
   'mv-mem 16M 0 1',
   'offline 5',
   'online 5',
+  'balance on',
   'fault 0 lose 1',
   'fault 0 corrupt 1',
   'fault 1 deaf 20',
