@@ -194,7 +194,7 @@ export class NetStack {
   }
 
   #add(device: NetDevice, loopback: boolean): NetInterface {
-    const added = new NetInterface(this.#nextIndex++, device, loopback, this.taps);
+    const added = new NetInterface(this.#nextIndex++, device, loopback, this.taps, this.context.platform);
     this.#interfaces.push(added);
     return added;
   }
