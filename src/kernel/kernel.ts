@@ -28,6 +28,7 @@ import { Ledger } from './partition/ledger.ts';
 import { Lifecycle } from './partition/lifecycle.ts';
 import { kernelsMax, MachineMap } from './partition/map.ts';
 import type { Network } from './net/network.ts';
+import { VirtualSwitch } from './net/switch/switch.ts';
 import { Balancer } from './migrate/balancer.ts';
 import { Migration } from './migrate/migration.ts';
 import type { MmServices } from './mm/address-space.ts';
@@ -111,6 +112,8 @@ export class Kernel {
   files!: FileSystems;
   /** Made at boot: TCP/IP of this kernel, and where network devices are attached (net/network.ts). */
   net!: Network;
+  /** The virtual network switch between kernels. */
+  readonly vnet: VirtualSwitch;
   hostname = 'popcorn';
   /** Standard input of the `exec` program, where this kernel runs it. */
   stdin: HostInput | null = null;
@@ -169,6 +172,7 @@ export class Kernel {
     this.lifecycle = new Lifecycle(this);
     this.ledger = new Ledger(this);
     this.control = new Control(this);
+    this.vnet = new VirtualSwitch(this);
     this.migration = new Migration(this);
     this.balancer = new Balancer(this);
     this.calls = new CallTable(this);
@@ -286,6 +290,7 @@ export class Kernel {
     this.messages.peerGone(kernel);
     this.image.peerGone(kernel);
     this.migration.peerGone(kernel);
+    this.vnet.peerGone(kernel);
   }
   /** Whether a message is to be handled: one of a peer, or of who is about to become one. */
   accepts(from: KernelId, type: number): boolean {

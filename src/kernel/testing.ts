@@ -157,6 +157,11 @@ export class KernelLab {
     (this.replicas[kernel] as Replica).input(this.#limit, input);
   }
 
+  /** Cycles up to which it has been run. */
+  get now(): number {
+    return this.#limit;
+  }
+
   get stdout(): string {
     return this.output[0]?.[1] ?? '';
   }
