@@ -22,12 +22,14 @@ import { Messenger } from './message/messenger.ts';
 import { TRANSPORTS } from './message/settings.ts';
 import { messageLatency } from './message/latency.ts';
 import { windowBytes } from './message/window.ts';
+import { Devices } from './device/devices.ts';
 import { Control } from './partition/control.ts';
 import { Gate } from './partition/gate.ts';
 import { Ledger } from './partition/ledger.ts';
 import { Lifecycle } from './partition/lifecycle.ts';
 import { kernelsMax, MachineMap } from './partition/map.ts';
 import type { Network } from './net/network.ts';
+import type { NicDriver } from './net/nic-driver.ts';
 import { VirtualSwitch } from './net/switch/switch.ts';
 import { Balancer } from './migrate/balancer.ts';
 import { Migration } from './migrate/migration.ts';
@@ -81,6 +83,7 @@ export class Kernel {
   /** Closed while it is being found out what a kernel that is gone has taken along. */
   readonly gate = new Gate();
   readonly control: Control;
+  readonly devices: Devices;
   readonly platform: Platform;
   readonly memory: PhysicalMemory;
   readonly processor: Processor;
@@ -114,6 +117,8 @@ export class Kernel {
   net!: Network;
   /** The virtual network switch between kernels. */
   readonly vnet: VirtualSwitch;
+  /** The driver of the network card, whoever has that. */
+  nic!: NicDriver;
   hostname = 'popcorn';
   /** Standard input of the `exec` program, where this kernel runs it. */
   stdin: HostInput | null = null;
@@ -173,6 +178,7 @@ export class Kernel {
     this.ledger = new Ledger(this);
     this.control = new Control(this);
     this.vnet = new VirtualSwitch(this);
+    this.devices = new Devices(this);
     this.migration = new Migration(this);
     this.balancer = new Balancer(this);
     this.calls = new CallTable(this);
@@ -269,6 +275,9 @@ export class Kernel {
   traceCore(core: CoreId, comes: boolean): void {
     this.trace(TraceKind.CoreOwner, core, comes ? 1 : 0, 0, 0);
   }
+  traceDevice(place: number, comes: boolean): void {
+    this.trace(TraceKind.DeviceOwner, place, comes ? 1 : 0, 0, 0);
+  }
   traceMemory({ base, bytes, node }: MemoryRange, comes: boolean): void {
     this.trace(TraceKind.MemoryOwner, base / PAGE_SIZE, bytes / PAGE_SIZE, node, comes ? 1 : 0);
   }
@@ -284,6 +293,7 @@ export class Kernel {
   }
   addPeer(kernel: KernelId): void {
     this.#peers.add(kernel);
+    this.devices.changed();
   }
   removePeer(kernel: KernelId): void {
     this.#peers.delete(kernel);
@@ -291,6 +301,7 @@ export class Kernel {
     this.image.peerGone(kernel);
     this.migration.peerGone(kernel);
     this.vnet.peerGone(kernel);
+    this.devices.changed();
   }
   /** Whether a message is to be handled: one of a peer, or of who is about to become one. */
   accepts(from: KernelId, type: number): boolean {

@@ -58,6 +58,10 @@ export const TraceKind = {
   NetPoll: 42,
   /** The virtual switch. a: version (its place in SWITCH_VERSIONS), b: slots, c: budget, d: kernel that is the hub (255: none). */
   NetSwitch: 43,
+  /** The cable. a: 1 it is in, b: Mb/s, c: delay in nanoseconds, d: frames lost of a million. */
+  NetLink: 44,
+  /** A device comes to this kernel or leaves it. a: its place in the machine's list (machine/devices/devices.ts), b: 1 comes, 0 leaves. */
+  DeviceOwner: 36,
   /** Frames in use now. a: free frames, b: all frames. */
   Memory: 33,
 } as const;

@@ -5,6 +5,7 @@
  * Always holds: all that it says is read from records that kernels emitted; records of one kernel are in order of time, those of different
  * kernels come in any order.
  */
+import { CLIENT_KERNEL } from '../kernel/net/parameters.ts';
 import type { MemoryRange } from '../kernel/boot/parameters.ts';
 import { MigrateStep, TRACE_RECORD_BYTES, TraceKind } from '../kernel/trace.ts';
 import { lowerBound, MarkTable, MESSAGE_BYTES, MessageTable, NumberList, SpanTable } from './trace/tables.ts';
@@ -94,11 +95,13 @@ const NO_MESSAGE = 0xff;
 export class TraceStore {
   readonly kernels = new Map<number, KernelRow>();
   readonly processes = new Map<number, ProcessRow>();
+  /** By a device's place in the machine's list, as with cores. */
+  readonly deviceOwners = new Map<number, { readonly kernel: number; readonly time: number }>();
   /** Who was the last to say that it has a core; −1: it has been given up and nobody has it yet. */
   readonly coreOwners = new Map<number, { readonly kernel: number; readonly time: number }>();
   /** Memory that came to a kernel or left it, in order of time. */
   readonly memoryMoves: { readonly kernel: number; readonly time: number; readonly range: MemoryRange; readonly comes: boolean }[] = [];
-  /** Changes with either. */
+  /** Changes with any of these. */
   sharesVersion = 0;
   /** Messages that were ever sent, and those handled. */
   sentCount = 0;
@@ -175,13 +178,24 @@ export class TraceStore {
         row.missing.add(b);
         return;
       case TraceKind.CoreOwner: {
+        // The client machine's cores, memory and devices have numbers of their own.
+        if (kernel === CLIENT_KERNEL) return;
         const known = this.coreOwners.get(a);
         if (known !== undefined && known.time > time) return;
         if (b === 1 || known?.kernel === kernel) this.coreOwners.set(a, { kernel: b === 1 ? kernel : -1, time });
         this.sharesVersion++;
         return;
       }
+      case TraceKind.DeviceOwner: {
+        if (kernel === CLIENT_KERNEL) return;
+        const known = this.deviceOwners.get(a);
+        if (known !== undefined && known.time > time) return;
+        if (b === 1 || known?.kernel === kernel) this.deviceOwners.set(a, { kernel: b === 1 ? kernel : -1, time });
+        this.sharesVersion++;
+        return;
+      }
       case TraceKind.MemoryOwner: {
+        if (kernel === CLIENT_KERNEL) return;
         const move = { kernel, time, range: { node: c, base: a * 4096, bytes: b * 4096 }, comes: d === 1 };
         const later = this.memoryMoves.findIndex(each => each.time > time);
         this.memoryMoves.splice(later < 0 ? this.memoryMoves.length : later, 0, move);

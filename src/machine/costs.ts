@@ -84,6 +84,16 @@ export const KERNEL_COSTS = {
     'moving 64 bytes of a packet between a core and a ring that another core uses',
     'derived: a line from another core takes 85 to 255 cycles, and about four are under way at once',
   ),
+  nicDescriptor: cost(
+    250,
+    'writing or reading a descriptor of a network card, and its register',
+    'order of magnitude: an uncached write to PCIe',
+  ),
+  nicDma: cost(
+    2200,
+    'from the register of a network card to the first bit on the wire: descriptor and frame by DMA (1 µs)',
+    'order of magnitude: two reads over PCIe of about 500 ns',
+  ),
   ipiDelivery: cost(1400, 'from the sender’s register write to the receiver’s handler'),
   fork: cost(60_000, 'copying a task without its pages', 'order of magnitude of lmbench fork on this family, less page work'),
   exec: cost(120_000, 'replacing an image without reading its pages', 'order of magnitude of lmbench exec, less page work'),

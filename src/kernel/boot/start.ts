@@ -52,6 +52,7 @@ export class KernelReplica implements Replica {
     if (!this.#machine?.isRunning) return;
     this.#machine.messages.collect();
     this.#machine.vnet.collect();
+    this.#machine.nic.collect();
   }
 
   nextTime(): Cycles {

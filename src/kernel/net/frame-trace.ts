@@ -8,7 +8,7 @@
 import type { Kernel } from '../kernel.ts';
 import { TraceKind } from '../trace.ts';
 import { ETHERNET_HEADER, ETHERTYPE, ethertype } from './ethernet.ts';
-import type { Packet } from './switch/ring.ts';
+import type { Packet } from '../../machine/devices/packet-ring.ts';
 
 /** What has happened to a frame. */
 export const FRAME = {

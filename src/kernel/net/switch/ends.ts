@@ -8,10 +8,11 @@ import { EventClass, type KernelEvent } from '../../sched/events.ts';
 import type { Kernel } from '../../kernel.ts';
 import type { KernelId, Cycles } from '../../types.ts';
 import type { Window } from '../../message/window.ts';
-import type { Packet, PacketRing } from './ring.ts';
+import type { Packet, PacketRing } from '../../../machine/devices/packet-ring.ts';
 
-/** Among events of one time packets come after messages: these have keys below 128 · 2^32 (sched/events.ts). */
+/** Among events of one time packets come after messages, whose keys are below 128 · 2^32 (sched/events.ts); of rings by sender, the card's last. */
 const PACKET_KEYS = 128;
+export const NIC_KEY = 256;
 
 /** What it costs to move a packet between a core and a ring that another core uses too. */
 export function ringCost(kernel: Kernel, bytes: number): Cycles {

@@ -6,7 +6,7 @@
 import type { Kernel } from '../../kernel.ts';
 import type { KernelId } from '../../types.ts';
 import type { RingReceiver, RingSender } from './ends.ts';
-import type { Packet } from './ring.ts';
+import type { Packet } from '../../../machine/devices/packet-ring.ts';
 import { TAP_QUEUE, VERSIONS, type VersionTraits } from './settings.ts';
 
 /** Cycles after which a ring that was full is looked at again (tunnel.c spins for 4096 turns, then yields). */

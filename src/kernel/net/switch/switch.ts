@@ -21,40 +21,22 @@ import { Window } from '../../message/window.ts';
 import { kernelsMax, windowAddress } from '../../partition/map.ts';
 import { TraceKind } from '../../trace.ts';
 import { type Blocking, type KernelId, PAGE_SIZE, sleep, WaitQueue } from '../../types.ts';
-import { isGroupMac, parseIp } from '../address.ts';
+import { isGroupMac } from '../address.ts';
 import { ETHERNET_HEADER, getMac } from '../ethernet.ts';
 import { FRAME, type FrameEvent, NET_DEVICE, noteFrame } from '../frame-trace.ts';
 import type { NetInterface } from '../interface.ts';
-import { DEFAULT_NETWORK } from '../parameters.ts';
-import type { Ipv4Address, MacAddress, NetDevice } from '../platform.ts';
+import { addressOfKernel, CLIENT_KERNEL, DEFAULT_NETWORK, macOfKernel, MTU, padded, SWITCH_PREFIX } from '../parameters.ts';
+import type { NetDevice } from '../platform.ts';
 import { RingReceiver, RingSender } from './ends.ts';
 import { Napi } from './napi.ts';
 import { Port } from './port.ts';
-import { FRAME_MAX, type Packet, PacketRing, ringBytes } from './ring.ts';
+import { FRAME_MAX, type Packet, PacketRing, ringBytes } from '../../../machine/devices/packet-ring.ts';
 import { SWITCH_VERSIONS, type SwitchSettings, VERSIONS } from './settings.ts';
 import { type Tap, TapQueue } from './tap.ts';
 
-const NETWORK = parseIp('10.1.2.0') as Ipv4Address;
-const PREFIX = 24;
-/** 02 (administered locally) 50:4f:50:43 (POPC) and the kernel's number plus one. */
-const MAC_BASE: MacAddress = 0x02504f504300;
-const MTU = 1500;
-/** Without its check sequence (shmtun pads short packets). */
-export const FRAME_MIN = 60;
 /** Milliseconds after which a client that was not let in asks again. */
 const ASK_AGAIN = 1;
 const NO_HUB = 255;
-
-export const addressOfKernel = (kernel: KernelId): Ipv4Address => NETWORK + kernel + 1;
-export const macOfKernel = (kernel: KernelId): MacAddress => MAC_BASE + kernel + 1;
-
-/** A frame with zeros behind it, where it is shorter than Ethernet has them. */
-export function padded(frame: Uint8Array): Uint8Array {
-  if (frame.length >= FRAME_MIN) return frame;
-  const longer = new Uint8Array(FRAME_MIN);
-  longer.set(frame);
-  return longer;
-}
 
 export class VirtualSwitch {
   settings: SwitchSettings;
@@ -116,11 +98,12 @@ export class VirtualSwitch {
     return this.hub === this.#kernel.id;
   }
 
-  /** At boot: the interface is there. */
+  /** At boot: the interface is there. The client machine is on no switch. */
   start(): void {
     const kernel = this.#kernel;
+    if (kernel.id === CLIENT_KERNEL) return;
     const address = addressOfKernel(kernel.id);
-    this.#interface = kernel.net.attach(this.device, { address, prefix: PREFIX });
+    this.#interface = kernel.net.attach(this.device, { address, prefix: SWITCH_PREFIX });
     this.#tell();
     this.#connect();
   }

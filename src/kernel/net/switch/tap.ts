@@ -1,6 +1,6 @@
 /** What waits in a TAP device until a program reads it, and what a program does with such a device. */
 import { WaitQueue } from '../../types.ts';
-import type { Packet } from './ring.ts';
+import type { Packet } from '../../../machine/devices/packet-ring.ts';
 import { TAP_QUEUE } from './settings.ts';
 
 export interface Tap {

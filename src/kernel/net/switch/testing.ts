@@ -5,7 +5,7 @@ import { put16, put32 } from '../bytes.ts';
 import { ICMP } from '../icmp.ts';
 import { checksum } from '../checksum.ts';
 import type { UdpSocket } from '../udp.ts';
-import { addressOfKernel } from './switch.ts';
+import { addressOfKernel } from '../parameters.ts';
 
 export const MS = 2_200_000;
 

@@ -1,20 +1,22 @@
 /**
- * A ring of packets in physical memory, from one kernel to another.
+ * A ring of packets in physical memory, from one kernel to another, or from one network card to another.
  *
  *     0       count of entries in the history (i32), then from 64 on the history: times at which interrupts were switched (f64 each)
  *     192     slot 0 │ slot 1 │ … each SLOT_BYTES:
  *             0 written (i32: sequence + 1)   4 freed (i32)   8 arrival (f64)   16 freed at (f64)   24 length (u32)   28 id (u32)
  *             64 the frame
  *
- * As in a message window (message/window.ts) what stands beside a slot says at which virtual time the other side learns of it, whichever host
+ * As in a window of messages between kernels what stands beside a slot says at which virtual time the other side learns of it, whichever host
  * was quicker: `arrival` for the receiver, `freed at` for the sender. So does the history for the receiver's interrupts: off, on, off, … The
  * sender looks for the last entry that it can know of. A receiver can be ahead of a sender by two latencies at most, in which it can't switch
  * HISTORY times.
  *
  * Always holds: a slot is written only by the sender while it is free, and read only by the receiver while it is not.
  */
-import type { PhysicalMemory } from '../../../machine/memory.ts';
-import type { Cycles } from '../../types.ts';
+import type { PhysicalMemory } from '../memory.ts';
+
+/** Of the reference clock. */
+type Cycles = number;
 
 /** An Ethernet frame of 1514 bytes, in whole cache lines. */
 export const FRAME_MAX = 1536;
