@@ -60,6 +60,11 @@ export class VirtualSwitch {
   #rings: { readonly address: number; readonly slots: number; readonly order: number } | null = null;
   /** Counts hubs: what was under way for another one is forgotten. */
   #era = 0;
+  /** Starts the program of version `user`; null while nothing can be started. */
+  #launch: (() => void) | null = null;
+  #hasProgram = false;
+  /** Times that the version has changed. */
+  changes = 0;
   #frames = 0;
   /** Port that the next poll begins with. */
   #turn = 0;
@@ -70,7 +75,13 @@ export class VirtualSwitch {
     this.#lanes = kernelsMax(kernel.topology.cores.length);
     this.#own = this.#windowOf(kernel.id);
     this.device = { name: 'vnet0', mac: macOfKernel(kernel.id), mtu: MTU, transmit: frame => this.#transmit(frame) };
-    this.tap = { queue: new TapQueue(), receive: frame => kernel.net.receive(this.device, frame) };
+    this.tap = {
+      queue: new TapQueue(),
+      receive: frame => {
+        if (this.isHub) this.note(FRAME.Out, kernel.id, { frame, id: 0 });
+        kernel.net.receive(this.device, frame);
+      },
+    };
     const self = this;
     this.napi = new Napi(kernel, {
       number: NET_DEVICE.Switch,
@@ -109,6 +120,28 @@ export class VirtualSwitch {
   }
 
   // --- who is in the middle ------------------------------------------------------------------------------------------------------
+
+  /** At the end of boot: programs can be started. */
+  ready(launch: () => void): void {
+    this.#launch = launch;
+    this.#wantProgram();
+  }
+
+  /** A program takes `vnet0`. Returns what is to be done when it lets go. @throws Errno EBUSY */
+  attachProgram(): () => void {
+    if (this.settings.version !== 'user' || this.#hasProgram) throw new Errno(E.BUSY);
+    this.#hasProgram = true;
+    const { changes } = this;
+    return () => {
+      this.#hasProgram = false;
+      // It has ended because the version had changed, and meanwhile this one is back.
+      if (changes !== this.changes) this.#wantProgram();
+    };
+  }
+
+  #wantProgram(): void {
+    if (this.settings.version === 'user' && !this.#hasProgram && this.#kernel.isRunning && this.#interface !== null) this.#launch?.();
+  }
 
   /** The card has another owner: all that was between the kernels and the old one is gone. */
   hubChanged(hub: KernelId | null): void {
@@ -231,8 +264,10 @@ export class VirtualSwitch {
     if (version === settings.version) return;
     // Nothing is lost: what waits for the program takes the other way, and what has arrived is looked at.
     for (let packet = this.tap.queue.take(); packet !== undefined; packet = this.tap.queue.take()) this.#send(packet);
+    this.changes++;
     if (this.waiting > 0) this.#arrived();
     this.changed.wakeAll();
+    this.#wantProgram();
   }
 
   #tell(): void {
@@ -243,10 +278,12 @@ export class VirtualSwitch {
   // --- out -----------------------------------------------------------------------------------------------------------------------
 
   #transmit(frame: Uint8Array): boolean {
-    if (frame.length > FRAME_MAX) return false;
-    const { id } = this.#kernel;
-    const packet = { frame: padded(frame), id: ((id << 24) | (this.#frames++ & 0xffffff)) >>> 0 };
-    return this.#send(packet);
+    return frame.length <= FRAME_MAX && this.#send(this.packet(frame));
+  }
+
+  /** A frame that is new on the switch. */
+  packet(frame: Uint8Array): Packet {
+    return { frame: padded(frame), id: ((this.#kernel.id << 24) | (this.#frames++ & 0xffffff)) >>> 0 };
   }
 
   /** From the own stack. */
@@ -254,19 +291,20 @@ export class VirtualSwitch {
     const { version } = this.settings;
     const kernel = this.#kernel;
     if (VERSIONS[version].tap) kernel.charge(((packet.frame.length + 63) >>> 6) * kernel.cost('copyLine'));
-    if (version === 'user') return this.tap.queue.put(packet) || this.#dropped(FRAME.Full, kernel.id, packet);
+    if (version === 'user') {
+      if (!this.#hasProgram || !this.tap.queue.put(packet)) return this.#dropped(FRAME.Full, kernel.id, packet);
+      if (this.isHub) this.note(FRAME.In, kernel.id, packet);
+      return true;
+    }
     return this.carry(packet, kernel.id);
   }
 
-  /**
-   * A packet that has come from a kernel (this one: from its own stack) goes on, and is told of. False: it went nowhere.
-   * @param onto of version `user`: the program has chosen the port
-   */
-  carry(packet: Packet, from: KernelId, onto: KernelId | null = null): boolean {
+  /** A packet that has come from a kernel (this one: from its own stack) goes on. False: it went nowhere. */
+  carry(packet: Packet, from: KernelId): boolean {
     const { id } = this.#kernel;
     if (!this.isHub) return this.hub === null ? this.#dropped(FRAME.Nowhere, id, packet) : this.put(packet, this.hub);
     if (from === id) this.note(FRAME.In, id, packet);
-    const targets = onto !== null ? [onto] : this.#targets(packet.frame, from);
+    const targets = this.#targets(packet.frame, from);
     if (targets.length === 0) return this.#dropped(FRAME.Nowhere, from, packet);
     let gone = false;
     for (const target of targets) {
