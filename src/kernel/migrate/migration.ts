@@ -101,8 +101,13 @@ export class Migration {
     }
   }
 
+  isMoving(process: Process): boolean {
+    return this.#moves.has(process);
+  }
+
+  /** Whether its pages are not to be touched: they are on their way, or other kernels copy them. */
   isLeaving(space: AddressSpace): boolean {
-    return this.#leaving.has(space);
+    return this.#leaving.has(space) || space.sharing !== null;
   }
 
   // --- asking for it -------------------------------------------------------------------------------------------------------------
@@ -229,6 +234,7 @@ export class Migration {
     try {
       // One of the threads may have done something about it before it came to rest.
       if (!this.mayLeave(process)) throw new Errno(E.BUSY);
+      yield* kernel.threads.dissolve(process);
       mm.breakCopyOnWrite();
       for (const area of mm.areas.list) if (area.backing instanceof AnonymousObject) mm.dropPages(area.start, area.end);
       const files = yield* this.#sendableFiles(process, refs, to);

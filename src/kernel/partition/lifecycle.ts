@@ -238,6 +238,7 @@ export class Lifecycle {
         return own;
       };
       try {
+        kernel.threads.spreadOf(mm)?.replace(pfn => (isTheirs(pfn) ? copyOf(pfn) : null));
         for (const { start, end, backing } of mm.areas.list) {
           if (backing instanceof AnonymousObject) {
             // The object's frames are found anew when they are touched.
