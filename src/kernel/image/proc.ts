@@ -142,9 +142,10 @@ export class ProcTables implements ProcSource {
 
   *localProcess(pid: Pid, task: Task | null = null): Blocking<ProcessInfo | null> {
     const kernel = this.#kernel;
-    const process = kernel.processes.get(pid);
     const [, parent = 0, group = 0, session = 0, childrenUser = 0, childrenSystem = 0, terminal = 0, foreground = -1, , exitSignal = 17] =
       yield* settle(kernel.origins.ask(pid, 'relations'));
+    // Looked for only now: it may have ended, or gone, while its origin was asked.
+    const process = kernel.processes.get(pid);
     const relations = {
       parent,
       group,
