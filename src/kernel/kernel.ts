@@ -437,6 +437,11 @@ export class Kernel {
   coreOf(task: Task): Core {
     return this.cores.find(core => core.id === task.core) ?? this.serviceCore;
   }
+  /** A thread of a process here; one that only computes here is its home's. */
+  taskHere(tid: Pid): Task | undefined {
+    const task = this.tasks.get(tid);
+    return task?.process.outpost === null ? task : undefined;
+  }
   taskCount(): number {
     return this.tasks.size;
   }

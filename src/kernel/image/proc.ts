@@ -299,8 +299,9 @@ export class ProcTables implements ProcSource {
       for (const byte of process.user.read(mm[from], Math.min(4096, mm[to] - mm[from]))) text += String.fromCharCode(byte);
       return text;
     } catch (error) {
-      if (error instanceof Errno) return '';
-      throw error;
+      if (!(error instanceof Errno)) throw error;
+      mm.sharing?.forgetMissed();
+      return '';
     }
   }
 

@@ -119,7 +119,7 @@ export class Migration {
   *request(pid: Pid, to: KernelId): Blocking<void> {
     const kernel = this.#kernel;
     if (to !== kernel.id && !kernel.isPeer(to)) throw new Errno(E.INVAL);
-    const process = kernel.processes.get(pid) ?? kernel.tasks.get(pid)?.process;
+    const process = kernel.processes.get(pid) ?? kernel.taskHere(pid)?.process;
     if (process !== undefined) {
       this.ask(process, to, []);
       return;
@@ -164,8 +164,8 @@ export class Migration {
 
   /** Memory that other processes share (lent by vfork, or mapped by them too) and files mapped for writing keep a process where it is. */
   mayLeave(process: Process): boolean {
-    const { mm, files } = process;
-    return mm.users === 1 && files.users === 1 && mm.areas.list.every(area => !area.shared || maySend(mm, area));
+    const { mm, files, outpost } = process;
+    return outpost === null && mm.users === 1 && files.users === 1 && mm.areas.list.every(area => !area.shared || maySend(mm, area));
   }
 
   /** The task, about to go on in user mode, comes to rest instead. Returns whether it does. */

@@ -74,6 +74,9 @@ export class Spread implements Sharing {
   missed(page: VirtAddr, access: Right): void {
     if (this.#missed.get(page) !== 'write') this.#missed.set(page, access);
   }
+  forgetMissed(): void {
+    this.#missed.clear();
+  }
   get hasMissed(): boolean {
     return this.#missed.size > 0;
   }
@@ -192,11 +195,11 @@ export class Spread implements Sharing {
     this.#onEnd();
   }
 
-  /** Another frame takes the place of those that this names. */
-  replace(replacement: (pfn: Pfn) => Pfn | null): void {
+  /** Frames of a kernel that is gone get others in their place; nothing is owed for those. */
+  replace(isTheirs: (pfn: Pfn) => boolean, copyOf: (pfn: Pfn) => Pfn): void {
     for (const entry of this.#pages.values()) {
-      const pfn = entry.kept === 0 ? null : replacement(entry.kept >>> 10);
-      if (pfn !== null) entry.kept = (pfn << 10) | (entry.kept & 0x3ff);
+      if (isTheirs(entry.kept >>> 10)) entry.kept = copyOf(entry.kept >>> 10) * 1024 + (entry.kept & 0x3ff);
+      if (isTheirs(entry.lent)) entry.lent = 0;
     }
   }
 

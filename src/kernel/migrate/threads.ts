@@ -14,7 +14,7 @@
  */
 import { E, Errno } from '../abi/errno.ts';
 import { SIG } from '../abi/signal.ts';
-import { ExitKind } from '../../machine/hart/hart.ts';
+import { ExitKind, type Hart } from '../../machine/hart/hart.ts';
 import { type Kernel, REGISTERS_SET } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import type { Access, AddressSpace } from '../mm/address-space.ts';
@@ -41,6 +41,7 @@ const STEP = { Leaves: 0, Arrives: 1, GoesHome: 2, IsHome: 3 } as const;
 /** Why a thread comes home. */
 const WHY = { Called: 0, Trap: 1, NoRoom: 2 } as const;
 const ACCESSES: readonly Access[] = ['execute', 'read', 'write'];
+const accessOf = (hart: Hart): Access => ACCESSES[hart.faultAccess] ?? 'read';
 /** Calls that need nothing of home: sched_yield, getpid, gettid. */
 const LOCAL_CALLS: readonly number[] = [124, 172, 178];
 const ANY_CORE = 0xffff;
@@ -233,7 +234,9 @@ export class Threads {
       kernel.calls.enter(task, hart);
       return;
     }
-    const trap: Errand = { exit, address: hart.faultAddress, access: ACCESSES[hart.faultAccess] ?? 'read' };
+    // For any other trap, what stands there depends on what the host has cached.
+    const hasAddress = exit === ExitKind.PageFault || exit === ExitKind.Misaligned;
+    const trap: Errand = { exit, address: hasAddress ? hart.faultAddress : 0, access: hasAddress ? accessOf(hart) : 'read' };
     if (exit === ExitKind.PageFault && trap.address >= 0 && trap.address < USER_END) {
       kernel.charge(kernel.cost('minorFault'));
       kernel.trace(TraceKind.PageFault, task.process.pid, trap.address / PAGE_SIZE, 4, 0);

@@ -14,7 +14,7 @@ const PRIO_PROCESS = 0;
 export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
   const taskOf = (ctx: SyscallContext, pid: number): Task => {
     if (int(pid) === 0) return ctx.task;
-    const task = kernel.tasks.get(int(pid));
+    const task = kernel.taskHere(int(pid));
     if (task === undefined) throw new Errno(E.SRCH);
     return task;
   };
@@ -30,7 +30,7 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
     const wanted = kernel.topology.cores.map(core => core.id).filter(id => ((bytes[id >> 3] ?? 0) >> (id & 7)) & 1);
     if (wanted.length === 0) throw new Errno(E.INVAL);
     const here = wanted.filter(id => kernel.cores.some(core => core.id === id));
-    const task = kernel.tasks.get(int(pid) === 0 ? ctx.task.tid : int(pid));
+    const task = kernel.taskHere(int(pid) === 0 ? ctx.task.tid : int(pid));
     if (task === undefined) {
       const target = kernel.map.partitions.find(partition => partition.cores.includes(wanted[0] as number));
       if (target === undefined) throw new Errno(E.INVAL);
@@ -57,7 +57,6 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
     if (target === undefined) throw new Errno(E.INVAL);
     const cores = wanted.filter(id => target.cores.includes(id));
     // One of several threads moves alone, the only one takes its process along.
-    if (task.process.outpost !== null) throw new Errno(E.SRCH);
     if (task.process.threads.size > 1 || task.place >= 0) kernel.threads.place(task, target.kernel, cores);
     else kernel.migration.ask(task.process, target.kernel, cores);
     return 0;

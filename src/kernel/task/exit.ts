@@ -84,6 +84,7 @@ function releaseRobustLocks(kernel: Kernel, task: Task): void {
   } catch (error) {
     // The list is the program's: what can't be read is left.
     if (!(error instanceof Errno)) throw error;
+    task.process.mm.sharing?.forgetMissed();
   }
 }
 
