@@ -3,7 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { toCpio } from '../lab/archive/file.ts';
+import { scenarioOf, writeFile } from '../lab/scenario.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 
@@ -68,6 +71,29 @@ describe('exec', () => {
     expect(one?.out).toContain('there\n');
     expect(one?.out).toMatch(/again\n {5}0 {2}up \n {5}1 {2}off\n {5}2 {2}off\n {5}3 {2}up \n {5}4 {2}up \n {5}5 {2}up \n$/);
     expect(three).toEqual(one);
+  }, 60_000);
+
+  it('takes a root from an archive, and lays archives over the userland; run finds those that a scenario names beside it', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lab-archive-'));
+    try {
+      const file = (name: string, content: string) =>
+        ({ name, type: 'file', mode: 0o755, uid: 0, gid: 0, mtime: 0, content: Buffer.from(content), inode: null }) as const;
+      const [tool, more] = [join(folder, 'tool.cpio'), join(folder, 'more.cpio.gz')];
+      writeFileSync(tool, toCpio([file('bin/tool', '#!/bin/sh\necho a tool of $1\n')]));
+      writeFileSync(more, gzipSync(toCpio([file('etc/motd', 'another day\n')])));
+      expect(lab(['exec', '--with', `${tool}:${more}`, '--', 'sh', '-c', 'tool mine; cat /etc/motd; ls -d /usr/bin/tool'])).toMatchObject({
+        out: 'a tool of mine\nanother day\n/usr/bin/tool\n',
+        err: '',
+        status: 0,
+      });
+      expect(lab(['exec', '--root', more, '--', 'sh']).status).toBe(127);
+      expect(lab(['exec', '--with', join(folder, 'none.deb'), '--', 'true'])).toMatchObject({ status: 2 });
+      const exec = { kernel: 0, argv: ['tool', 'theirs'], env: ['PATH=/usr/bin'], migrateEvery: 0 };
+      writeFileSync(join(folder, 'run.json'), writeFile(scenarioOf({ exec, root: [{ name: 'tool.cpio' }] })));
+      expect(lab(['run', join(folder, 'run.json')])).toMatchObject({ out: 'a tool of theirs\n', status: 0 });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   }, 60_000);
 
   it('counts no caches with --no-caches, and says so in the log', () => {
