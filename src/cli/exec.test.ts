@@ -130,10 +130,15 @@ describe.skipIf(!tools)('a program of the distribution’s compiler and C librar
   beforeAll(() => {
     for (const place of ['bin', 'etc', 'lib', 'tmp']) mkdirSync(join(root, place), { recursive: true });
     writeFileSync(join(root, 'etc/motd'), 'a file of the host\n');
-    for (const [name, ...flags] of [['static', '-static'], ['dynamic']] as const) {
+    const compiled = [
+      ['static', 'program', '-static'],
+      ['dynamic', 'program'],
+      ['threads', 'threads', '-static'],
+    ] as const;
+    for (const [name, source, ...flags] of compiled) {
       const { status, stderr } = spawnSync(
         'riscv64-linux-gnu-gcc',
-        ['-O2', ...flags, '-o', join(root, 'bin', name), join(ROOT, 'src/guest/foreign/program.c'), '-lm', '-lpthread'],
+        ['-O2', ...flags, '-o', join(root, 'bin', name), join(ROOT, `src/guest/foreign/${source}.c`), '-lm', '-lpthread'],
         { encoding: 'utf8' },
       );
       if (status !== 0) throw new Error(stderr);
@@ -160,4 +165,27 @@ describe.skipIf(!tools)('a program of the distribution’s compiler and C librar
     expect(out).toBe(expected(name, []));
     expect(status).toBe(42);
   });
+
+  it.each([
+    ['standing still', [], []],
+    ['with its threads spread over 2 kernels', ['--plan', '0-7@0;8-15@1'], ['16']],
+    ['standing still while its process moves round 8 kernels every 50 µs', ['--plan', 'clustered', '--migrate-every', '50us'], []],
+    ['spread, while its process moves too', ['--plan', '0-7@0;8-15@1', '--migrate-every', '50us'], ['16']],
+  ] as const)(
+    'of POSIX threads prints the same as under qemu %s',
+    (_what, options, argv) => {
+      const { out, status } = lab(['exec', ...options, '--root', root, '--', '/bin/threads', ...argv]);
+      expect(out).toBe(expected('threads', []));
+      expect(status).toBe(0);
+    },
+    60_000,
+  );
+
+  it('of POSIX threads, spread over 8 kernels, has the same fingerprint with 1, 2 and 4 hosts, and interpreted', () => {
+    const run = (...options: string[]) =>
+      lab(['exec', '--plan', 'clustered', '--fingerprint', ...options, '--root', root, '--', '/bin/threads', '64']);
+    const [one, ...others] = [run(), run('--hosts', '2'), run('--hosts', '4'), run('--engine', 'interpret')];
+    expect(one?.out).toBe(expected('threads', []));
+    for (const other of others) expect(other).toEqual(one);
+  }, 120_000);
 });

@@ -196,6 +196,7 @@ function compress(bytes) {
 }
 
 function layOut(tree, folder) {
+  mkdirSync(folder, { recursive: true });
   for (const path of [...tree.keys()].sort()) {
     const { mode, data } = tree.get(path);
     const target = join(folder, path);

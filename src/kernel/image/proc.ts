@@ -40,6 +40,8 @@ const TABLES = {
   pids: (p: ProcTables) => p.localPids(),
   process: (p: ProcTables, pid: Pid) => p.localProcess(pid),
   threads: (p: ProcTables, pid: Pid) => [...p.local(pid).threads].map(task => task.tid),
+  threadInfos: (p: ProcTables, pid: Pid) => p.localThreads(pid),
+  sharedPages: (p: ProcTables, pid: Pid) => p.sharedPagesHere(pid),
   areas: (p: ProcTables, pid: Pid) => p.localAreas(pid),
   argumentBytes: (p: ProcTables, pid: Pid) => p.strings(pid, 'argStart', 'argEnd'),
   environmentBytes: (p: ProcTables, pid: Pid) => p.strings(pid, 'envStart', 'envEnd'),
@@ -171,7 +173,7 @@ export class ProcTables implements ProcSource {
       pid,
       tid: lead.tid,
       name: process.name,
-      state: letterOf(lead),
+      state: kernel.threads.isOut(lead) ? 'R' : letterOf(lead),
       ...relations,
       minorFaults: mm.minorFaults,
       majorFaults: 0,
@@ -196,14 +198,24 @@ export class ProcTables implements ProcSource {
       blocked: lead.blocked,
       ignored,
       caught,
-      kernel: kernel.id,
+      kernel: kernel.threads.kernelOf(lead),
       origin: process.origin,
-      core: lead.core,
+      core: kernel.threads.isOut(lead) ? lead.placeCore : lead.core,
       affinity: lead.affinity,
       voluntarySwitches: lead.voluntarySwitches,
       involuntarySwitches: lead.involuntarySwitches,
-      waitsIn: lead.state === 'asleep' ? 'schedule' : '',
+      waitsIn: lead.state === 'asleep' && !kernel.threads.isOut(lead) ? 'schedule' : '',
     };
+  }
+
+  *localThreads(pid: Pid): Blocking<(ProcessInfo | null)[]> {
+    const infos: (ProcessInfo | null)[] = [];
+    for (const task of this.local(pid).threads) infos.push(yield* this.localProcess(pid, task));
+    return infos;
+  }
+
+  sharedPagesHere(pid: Pid): string {
+    return this.#kernel.threads.pagesText(this.local(pid));
   }
 
   #zombie(
@@ -287,8 +299,9 @@ export class ProcTables implements ProcSource {
       for (const byte of process.user.read(mm[from], Math.min(4096, mm[to] - mm[from]))) text += String.fromCharCode(byte);
       return text;
     } catch (error) {
-      if (error instanceof Errno) return '';
-      throw error;
+      if (!(error instanceof Errno)) throw error;
+      mm.sharing?.forgetMissed();
+      return '';
     }
   }
 
@@ -383,10 +396,8 @@ export class ProcTables implements ProcSource {
     return ((yield* this.#orNull('threads', pid)) ?? [pid]) as readonly Pid[];
   }
   *thread(pid: Pid, tid: Pid): Blocking<ProcessInfo | null> {
-    const task = this.#kernel.tasks.get(tid);
-    if (task !== undefined && task.process.pid === pid) return yield* this.localProcess(pid, task);
-    const found = yield* this.process(pid);
-    return found === null ? null : { ...found, tid };
+    const infos = ((yield* this.#orNull('threadInfos', pid)) ?? []) as (ProcessInfo | null)[];
+    return infos.find(info => info?.tid === tid) ?? null;
   }
   *areas(pid: Pid): Blocking<readonly AreaInfo[]> {
     return ((yield* this.#orNull('areas', pid)) ?? []) as readonly AreaInfo[];
@@ -429,6 +440,12 @@ export class ProcTables implements ProcSource {
 
   *migrate(pid: Pid, to: KernelId): Blocking<void> {
     yield* this.#kernel.migration.request(pid, to);
+  }
+  *migrateThread(pid: Pid, tid: Pid, to: KernelId): Blocking<void> {
+    yield* this.#kernel.threads.request(pid, tid, to);
+  }
+  *sharedPages(pid: Pid): Blocking<string> {
+    return ((yield* this.#orNull('sharedPages', pid)) ?? '') as string;
   }
   rename(pid: Pid, name: string): void {
     this.#kernel.setName(this.local(pid), name.slice(0, 15));

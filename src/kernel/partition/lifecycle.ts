@@ -238,6 +238,7 @@ export class Lifecycle {
         return own;
       };
       try {
+        kernel.threads.spreadOf(mm)?.replace(isTheirs, copyOf);
         for (const { start, end, backing } of mm.areas.list) {
           if (backing instanceof AnonymousObject) {
             // The object's frames are found anew when they are touched.
