@@ -22,6 +22,7 @@ import { Messenger } from './message/messenger.ts';
 import { TRANSPORTS } from './message/settings.ts';
 import { messageLatency } from './message/latency.ts';
 import { windowBytes } from './message/window.ts';
+import { Devices } from './device/devices.ts';
 import { Control } from './partition/control.ts';
 import { Gate } from './partition/gate.ts';
 import { Ledger } from './partition/ledger.ts';
@@ -83,6 +84,7 @@ export class Kernel {
   /** Closed while it is being found out what a kernel that is gone has taken along. */
   readonly gate = new Gate();
   readonly control: Control;
+  readonly devices: Devices;
   readonly platform: Platform;
   readonly memory: PhysicalMemory;
   readonly processor: Processor;
@@ -171,6 +173,7 @@ export class Kernel {
     this.lifecycle = new Lifecycle(this);
     this.ledger = new Ledger(this);
     this.control = new Control(this);
+    this.devices = new Devices(this);
     this.migration = new Migration(this);
     this.balancer = new Balancer(this);
     this.threads = new Threads(this);
@@ -268,6 +271,9 @@ export class Kernel {
   traceCore(core: CoreId, comes: boolean): void {
     this.trace(TraceKind.CoreOwner, core, comes ? 1 : 0, 0, 0);
   }
+  traceDevice(place: number, comes: boolean): void {
+    this.trace(TraceKind.DeviceOwner, place, comes ? 1 : 0, 0, 0);
+  }
   traceMemory({ base, bytes, node }: MemoryRange, comes: boolean): void {
     this.trace(TraceKind.MemoryOwner, base / PAGE_SIZE, bytes / PAGE_SIZE, node, comes ? 1 : 0);
   }
@@ -283,6 +289,7 @@ export class Kernel {
   }
   addPeer(kernel: KernelId): void {
     this.#peers.add(kernel);
+    this.devices.changed();
   }
   removePeer(kernel: KernelId): void {
     this.#peers.delete(kernel);
@@ -290,6 +297,7 @@ export class Kernel {
     this.image.peerGone(kernel);
     this.migration.peerGone(kernel);
     this.threads.peerGone(kernel);
+    this.devices.changed();
   }
   /** Whether a message is to be handled: one of a peer, or of who is about to become one. */
   accepts(from: KernelId, type: number): boolean {

@@ -69,6 +69,7 @@ export function* boot(kernel: Kernel): Blocking<void> {
     kernel.log(6, `popcornfs: / of kernel ${ROOT_OWNER} mounted`);
   }
   yield* kernel.files.mountStandard();
+  yield* kernel.devices.start();
   kernel.hostname = kernel.plan.mode === 'federation' ? `popcorn${kernel.id}` : 'popcorn';
   kernel.setState(KernelState.Up, by);
   kernel.lifecycle.startHeartbeat();

@@ -5,7 +5,8 @@
  *
  * Always holds: a table about a process is made where the process is; its relations come from the origin.
  */
-import { commandLine, rangesText } from '../boot/parameters.ts';
+import { deviceTexts } from '../../machine/devices/devices.ts';
+import { commandLine, type Partition, rangesText } from '../boot/parameters.ts';
 import { E, Errno } from '../abi/errno.ts';
 import { SIG_DFL, SIG_IGN } from '../abi/signal.ts';
 import type { OpenFile } from '../fs/file.ts';
@@ -523,7 +524,7 @@ export class ProcTables implements ProcSource {
         return kernel.map.partitions
           .map(
             partition =>
-              `${partition.kernel}: cores ${partition.cores.join(',')} memory ${partition.memory.map(range => `${range.bytes >>> 20}M@${range.node}`).join(',')}\n`,
+              `${partition.kernel}: cores ${partition.cores.join(',')} memory ${partition.memory.map(range => `${range.bytes >>> 20}M@${range.node}`).join(',')}${devicesOf(partition)}\n`,
           )
           .join('');
       case 'control':
@@ -542,13 +543,13 @@ export class ProcTables implements ProcSource {
   *#kernelsText(): Blocking<string> {
     const kernel = this.#kernel;
     const parts = new Map([this.localPart(), ...((yield* this.#askAll('part')) as Part[])].map(part => [part.kernel, part]));
-    const rows = kernel.map.partitions.map(({ kernel: id, cores, memory }) => {
+    const rows = kernel.map.partitions.map(({ kernel: id, cores, memory, devices }) => {
       const part = parts.get(id);
       const bytes = memory.reduce((sum, range) => sum + range.bytes, 0);
       const numbers = rangesText([...cores].sort((a, b) => a - b));
-      return `${String(id).padStart(6)}  ${part === undefined ? 'off' : 'up '}  ${numbers.padEnd(12)} ${`${bytes >>> 20}M`.padStart(6)}  ${part?.tasks ?? '-'}\n`;
+      return `${String(id).padStart(6)}  ${part === undefined ? 'off' : 'up '}  ${numbers.padEnd(12)} ${`${bytes >>> 20}M`.padStart(6)}  ${`${part?.tasks ?? '-'}`.padEnd(5)}  ${deviceTexts(devices).join(',') || '-'}\n`;
     });
-    return `kernel  state cores       memory  tasks\n${rows.join('')}`;
+    return `kernel  state cores       memory  tasks  devices\n${rows.join('')}`;
   }
   *setOnline(core: CoreId, online: boolean): Blocking<void> {
     yield* this.#kernel.control.order(`${online ? 'online' : 'offline'} ${core}`);
@@ -558,6 +559,8 @@ export class ProcTables implements ProcSource {
     yield* this.#kernel.control.order(text);
   }
 }
+
+const devicesOf = ({ devices }: Partition): string => (devices.length === 0 ? '' : ` devices ${deviceTexts(devices).join(',')}`);
 
 function fileOf(backing: object): OpenFile | null {
   return 'file' in backing ? (backing.file as OpenFile) : null;

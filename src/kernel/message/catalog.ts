@@ -28,8 +28,9 @@ export const M = {
   LEDGER_REQUEST: kind(
     5,
     'LEDGER_REQUEST',
-    { request: 'u32', ask: 'u8', kernel: 'u8', cores: 'u32s', memory: 'numbers' },
-    m => `${['', 'boot', 'gone:', 'give to'][m.ask]} kernel ${m.kernel === 255 ? 'of any number' : m.kernel}, cores ${m.cores.join(',')}`,
+    { request: 'u32', ask: 'u8', kernel: 'u8', cores: 'u32s', memory: 'numbers', devices: 'text' },
+    m =>
+      `${['', 'boot', 'gone:', 'give to', 'what is free to'][m.ask]} kernel ${m.kernel === 255 ? 'of any number' : m.kernel}, cores ${m.cores.join(',')} ${m.devices}`,
   ),
   LEDGER_RESPONSE: kind(6, 'LEDGER_RESPONSE', { request: 'u32', errno: 'i32', kernel: 'u8' }, m =>
     m.errno ? `errno ${m.errno}` : `noted by all: kernel ${m.kernel}`,
