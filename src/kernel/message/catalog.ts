@@ -43,6 +43,13 @@ export const M = {
   FRAMES_HELD: kind(9, 'FRAMES_HELD', { request: 'u32', gone: 'u8', frames: 'u32s' }, m => `I hold ${m.frames.length} of your frames`),
   FRAMES_NOTED: kind(15, 'FRAMES_NOTED', { request: 'u32' }, () => 'noted'),
   LEDGER_NOTED: kind(8, 'LEDGER_NOTED', { request: 'u32' }, () => 'noted'),
+  /** One message to a group: `kind` and payload, of `length` bytes from frame `pfn` on or in `data`. Of kind 0: the group is opened, with the members in `data`. */
+  MCAST: kind(16, 'MCAST', { group: 'u16', kind: 'u8', length: 'u32', pfn: 'u32', data: 'bytes' }, (m): string => {
+    const group = m.group === 0xffff ? 'all' : m.group === 0xfffe ? 'some' : `group ${m.group >>> 8}/${m.group & 0xff}`;
+    if (m.kind === 0) return `${group} is opened: kernels ${m.data.join(', ')}`;
+    return `to ${group}: ${MESSAGE_NAMES.get(m.kind) ?? m.kind}, ${m.length} bytes${m.data.length === 0 ? ` in frame ${m.pfn}` : ''}`;
+  }),
+  MCAST_CLOSE: kind(17, 'MCAST_CLOSE', { group: 'u16' }, m => `group ${m.group >>> 8}/${m.group & 0xff} is closed`),
   HEARTBEAT: urgent(kind(4, 'HEARTBEAT', { beat: 'u32' }, m => `beat ${m.beat}`)),
 
   // Processes and their origins.
