@@ -6,7 +6,7 @@ import { SWITCH_VERSIONS } from '../kernel/net/switch/settings.ts';
 import { type Scenario, scenarioOf } from '../lab/scenario.ts';
 import { resolvePlan } from '../lab/plan.ts';
 import { cyclesOf } from '../lab/time.ts';
-import { archiveOf } from './archive.ts';
+import { archiveOf, archivesNamed } from './archive.ts';
 import { engineKind, readOptions, wholeNumber } from './options.ts';
 import type { EngineKind } from '../world/protocol.ts';
 import { embeddedRoot, start } from './session.ts';
@@ -16,9 +16,9 @@ const ENVIRONMENT = ['PATH=/usr/bin:/bin', 'HOME=/root'];
 
 /** @returns the program's exit status, as a shell has it; 2 for bad options */
 export async function exec(args: readonly string[]): Promise<number> {
-  let prepared: ReturnType<typeof prepare>;
+  let prepared: Awaited<ReturnType<typeof prepare>>;
   try {
-    prepared = prepare(args);
+    prepared = await prepare(args);
   } catch (error) {
     process.stderr.write(`exec: ${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
@@ -116,18 +116,18 @@ function isFile(fd: number): boolean {
   }
 }
 
-function prepare(args: readonly string[]): {
+async function prepare(args: readonly string[]): Promise<{
   scenario: Scenario;
   hosts: number;
   root: Uint8Array;
   fingerprint: boolean;
   engine: EngineKind;
   pcap: string | undefined;
-} {
+}> {
   const dashes = args.indexOf('--');
   const { values, flags, rest } = readOptions(
     dashes < 0 ? args : args.slice(0, dashes),
-    ['machine', 'plan', 'kernel', 'root', 'migrate-every', 'hosts', 'seed', 'engine', 'switch', 'pcap'],
+    ['machine', 'plan', 'kernel', 'root', 'with', 'migrate-every', 'hosts', 'seed', 'engine', 'switch', 'pcap'],
     ['fingerprint', 'no-caches', 'client'],
   );
   const argv = [...rest, ...(dashes < 0 ? [] : args.slice(dashes + 1))].map(text => Buffer.from(text).toString('latin1'));
@@ -143,7 +143,7 @@ function prepare(args: readonly string[]): {
     throw new Error(`--switch ${values['switch']}: ${SWITCH_VERSIONS.join(', ')}`);
   return {
     hosts: wholeNumber(values['hosts'], 'hosts', 1, 1, 8),
-    root: values['root'] === undefined ? embeddedRoot() : archiveOf(values['root']),
+    root: values['root'] === undefined ? embeddedRoot() : await archiveOf(values['root']),
     fingerprint: flags.has('fingerprint'),
     engine: engineKind(values['engine']),
     pcap: values['pcap'],
@@ -156,6 +156,7 @@ function prepare(args: readonly string[]): {
       ...(flags.has('client') || version !== undefined
         ? { network: { client: flags.has('client'), ...(version === undefined ? {} : { switch: { version } }) } }
         : {}),
+      ...(values['with'] === undefined ? {} : { root: archivesNamed(values['with']) }),
       boot: partitions.map(partition => partition.kernel),
       exec: { kernel, argv, env: ENVIRONMENT, migrateEvery },
     }),

@@ -184,6 +184,8 @@ function* start(
     vforkDone: null,
     migrateEvery,
     dumpable: 1,
+    isStopped: false,
+    outpost: null,
   };
   const own = kernel.cores.map(core => core.id);
   const task: Task = kernel.newTask(record.pid, process, own[0] as number, own);

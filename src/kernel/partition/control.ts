@@ -23,6 +23,7 @@ import { E } from '../abi/errno.ts';
 import type { MemoryRange } from '../boot/parameters.ts';
 import { type Kernel, KernelState } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
+import { ALL } from '../message/multicast.ts';
 import type { Blocking, CoreId, KernelId } from '../types.ts';
 import { cardOwner, orderLink, orderSwitch } from '../net/orders.ts';
 import { inject } from './faults.ts';
@@ -166,8 +167,7 @@ function* balance(kernel: Kernel, [word = '', scope = 'all']: Words): Blocking<v
   if (word !== 'on' && word !== 'off') throw new Refusal(E.INVAL, `balance ${word}: on or off`);
   kernel.balancer.isOn = word === 'on';
   if (scope === 'here') return;
-  for (const peer of kernel.peers())
-    yield* kernel.messages.call(peer, M.CONTROL_REQUEST, { order: `balance ${word} here` }, M.CONTROL_RESPONSE);
+  yield* kernel.messages.mcastCall(ALL, M.CONTROL_REQUEST, { order: `balance ${word} here` }, M.CONTROL_RESPONSE);
 }
 
 // --- boot ------------------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@ import { E, Errno } from '../../../abi/errno.ts';
 import { IOCTL } from '../../../abi/ioctl.ts';
 import { AF } from '../../../abi/socket.ts';
 import { netmask } from '../../../net/address.ts';
-import { get32, put16, put32 } from '../../../net/bytes.ts';
+import { get32, put32 } from '../../../net/bytes.ts';
 import { putMac } from '../../../net/ethernet.ts';
 import { broadcastOf, type InterfaceAddress, type NetInterface } from '../../../net/interface.ts';
 import type { Ipv4Address } from '../../../net/platform.ts';

@@ -34,6 +34,8 @@ export class InetStream extends InetSocket {
   #listener: TcpListener | null = null;
   #connection: TcpConnection | null = null;
   #connecting = false;
+  /** What shutdown() has shut that was never connected, as bits: 1 for reading, 2 for writing. */
+  #shut = 0;
   readonly tcp: TcpOptions;
   readonly #extras = new TcpExtras();
 
@@ -147,6 +149,7 @@ export class InetStream extends InetSocket {
     const connection = checked(this.domain.stack.tcpConnect(to, this.#binding, this.tcp));
     this.#binding = null;
     this.#connecting = true;
+    this.#shut = 0;
     this.#attach(connection);
     this.changed.wakeAll();
   }
@@ -192,6 +195,8 @@ export class InetStream extends InetSocket {
       this.#listener.close();
       this.#listener = null;
     } else {
+      // As on Linux: an error, but with effect.
+      if (this.#connection === null) this.#shut |= how + 1;
       if (this.#connection === null || this.#connection.state === 'CLOSE') throw new Errno(E.NOTCONN);
       checked(this.#connection.shutdown(how === SHUT.RD ? 'read' : how === SHUT.WR ? 'write' : 'both'));
     }
@@ -240,6 +245,7 @@ export class InetStream extends InetSocket {
     let done = 0;
     for (;;) {
       const connection = this.#connection;
+      if (connection === null && this.#shut & READS) break;
       if (connection === null) throw new Errno(E.NOTCONN);
       if (count === 0) break;
       // No more room than can be used: programs offer large buffers for a few bytes.
@@ -268,7 +274,8 @@ export class InetStream extends InetSocket {
   override poll(): number {
     if (this.#listener !== null) return pollBits(this.#listener.readiness());
     if (this.#connection !== null) return pollBits(this.#connection.readiness());
-    return POLL.OUT | POLL.WRNORM | POLL.HUP;
+    const shut = this.#shut & READS ? POLL.IN | POLL.RDNORM | POLL.RDHUP : 0;
+    return POLL.OUT | POLL.WRNORM | POLL.HUP | shut;
   }
 
   override ownName(): string {
@@ -327,5 +334,7 @@ export class InetStream extends InetSocket {
     else Object.assign(this.tcp, change);
   }
 }
+
+const READS = 1;
 
 const NOTHING: Received = { bytes: new Uint8Array(0), length: 0, from: '', files: [], credentials: null };
