@@ -35,7 +35,7 @@ import { SWITCH_VERSIONS, type SwitchSettings, VERSIONS } from './settings.ts';
 import { type Tap, TapQueue } from './tap.ts';
 
 /** Milliseconds after which a client that was not let in asks again. */
-const ASK_AGAIN = 1;
+const ASK_AGAIN = 0.1;
 const NO_HUB = 255;
 
 export class VirtualSwitch {
@@ -196,7 +196,7 @@ export class VirtualSwitch {
         if (error.errno !== E.AGAIN) return;
       }
       // It has not been told yet that it has the card.
-      yield* sleep([], { deadline: kernel.now + (kernel.hertz * ASK_AGAIN) / 1000, interruptible: false });
+      yield* sleep([], { deadline: kernel.now + Math.round((kernel.hertz * ASK_AGAIN) / 1000), interruptible: false });
     }
   }
 
@@ -292,7 +292,8 @@ export class VirtualSwitch {
     const kernel = this.#kernel;
     if (VERSIONS[version].tap) kernel.charge(((packet.frame.length + 63) >>> 6) * kernel.cost('copyLine'));
     if (version === 'user') {
-      if (!this.#hasProgram || !this.tap.queue.put(packet)) return this.#dropped(FRAME.Full, kernel.id, packet);
+      // It waits for the program, should that not have come yet.
+      if (!this.tap.queue.put(packet)) return this.#dropped(FRAME.Full, kernel.id, packet);
       if (this.isHub) this.note(FRAME.In, kernel.id, packet);
       return true;
     }
