@@ -70,6 +70,7 @@ const TRAVELLERS = [
   'threads',
   'memory',
   'spread',
+  'shared',
 ];
 
 describe('a program on its way', () => {
