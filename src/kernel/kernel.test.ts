@@ -77,6 +77,7 @@ const TRAVELLERS = [
   'memory',
   'spread',
   'faults',
+  'shared',
 ];
 
 describe('a program on its way', () => {
