@@ -34,6 +34,7 @@ static char request[REQUEST_SIZE];
 static size_t request_length;
 static int use_head, keep_alive, verbosity, variable_length, go_on, set;
 static long requests = 1, concurrency = 1, heartbeat, good, timeout_s = 30;
+static long begun; /* requests that were or will be made: no more than are wanted */
 static struct results results;
 static struct report report = { .url = &url, .percentiles = 1, .confidence = 1 };
 static long long began, last; /* µs: the start, and when something last ended */
@@ -80,19 +81,24 @@ static void count_request(struct connection *connection)
 /* The connection has ended, and another one takes its place while there is work. */
 static void end_connection(struct connection *connection, int answered)
 {
-	/* A kept connection that the server closes between two requests has failed nobody. */
+	/* What was not answered is asked again: a kept connection that the server closes between two requests has failed nobody. */
 	if (answered)
 		count_request(connection);
+	else
+		begun--;
 	close(connection->fd);
-	connection->state = CLOSED;
-	if (results.done < requests)
-		start_connection(connection);
+	start_connection(connection);
 }
 
+/* Nothing happens if all requests are on their way already. */
 static void start_connection(struct connection *connection)
 {
 	int on = 1, tries = 0;
 
+	connection->state = CLOSED;
+	if (begun >= requests)
+		return;
+	begun++;
 	for (;;) {
 		connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 		if (connection->fd < 0)
@@ -127,7 +133,7 @@ static void send_request(struct connection *connection)
 		}
 		if (sent < 0) {
 			results.failed_write++;
-			end_connection(connection, 0);
+			end_connection(connection, !connection->reused);
 			return;
 		}
 		connection->to_send -= sent;
@@ -195,8 +201,7 @@ static void gather_head(struct connection *connection, const char *bytes, size_t
 		results.failed_other++;
 		if (verbosity >= 2)
 			printf("WARNING: Response header too long\n");
-		close(connection->fd);
-		start_connection(connection);
+		end_connection(connection, 1);
 		return;
 	}
 	size_t head_size = (end ? end + 4 : other + 2) - connection->head;
@@ -221,7 +226,7 @@ static void receive(struct connection *connection)
 		results.bad++;
 		if (verbosity >= 2)
 			fprintf(stderr, "apr_socket_recv: %s (%d)\n", strerror(error), error);
-		end_connection(connection, connection->read > 0);
+		end_connection(connection, connection->read || !connection->reused);
 		return;
 	}
 	if (got == 0) {
@@ -243,13 +248,14 @@ static void receive(struct connection *connection)
 		gather_head(connection, bytes, got);
 	if (!connection->keep || connection->body_read < connection->body_length)
 		return;
-	results.kept += results.done < requests;
+	results.kept++;
 	count_request(connection);
-	if (results.done >= requests) {
+	if (begun >= requests) {
 		close(connection->fd);
 		connection->state = CLOSED;
 		return;
 	}
+	begun++;
 	connection->head_length = connection->read = connection->body_read = connection->body_length = 0;
 	connection->head_read = connection->keep = 0;
 	connection->reused = 1;
@@ -267,12 +273,11 @@ static void connected(struct connection *connection)
 		if (!go_on)
 			give_up("apr_socket_recv", error, 0);
 		results.failed_connect++;
-		if (results.bad++ > 10 && !results.done) {
+		if (results.bad++ > 10) {
 			fprintf(stderr, "\nTest aborted after 10 failures\n\n");
 			give_up("apr_socket_connect()", error, 0);
 		}
-		close(connection->fd);
-		start_connection(connection);
+		end_connection(connection, 0);
 		return;
 	}
 	connection->connected = now_us();

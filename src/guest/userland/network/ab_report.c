@@ -24,7 +24,7 @@ static const struct kind {
 	{ "Waiting:    ", "the waiting time", waiting_time },
 	{ "Total:      ", "the total time", total_time },
 };
-enum { KINDS = sizeof kinds / sizeof *kinds, WAITING = 2 };
+enum { KINDS = sizeof kinds / sizeof *kinds };
 
 struct summary { /* ms */
 	long least, mean, median, most;
@@ -79,8 +79,7 @@ static void print_times(const struct report *how, const struct results *results,
 	if (!how->confidence) {
 		printf("              min   avg   max\n");
 		for (int kind = 0; kind < KINDS; kind++)
-			if (kind != WAITING)
-				printf("%s%5ld %5ld%5ld\n", kinds[kind].name, summaries[kind].least, summaries[kind].mean, summaries[kind].most);
+			printf("%s%5ld %5ld%5ld\n", kinds[kind].name, summaries[kind].least, summaries[kind].mean, summaries[kind].most);
 		return;
 	}
 	printf("              min  mean[+/-sd] median   max\n");

@@ -74,7 +74,12 @@ function withSum(protocol: number, segment: Uint8Array, at: number, from = A, to
   return segment;
 }
 
-function udp(from: number, to: number, payload: Uint8Array, fields: { readonly spoil?: number; readonly none?: boolean; readonly length?: number } = {}): Uint8Array {
+function udp(
+  from: number,
+  to: number,
+  payload: Uint8Array,
+  fields: { readonly spoil?: number; readonly none?: boolean; readonly length?: number } = {},
+): Uint8Array {
   const datagram = bytes(u16(from), u16(to), u16(fields.length ?? 8 + payload.length), [0, 0], payload);
   return fields.none ? datagram : withSum(17, datagram, 6, A, B, fields.spoil);
 }
@@ -176,14 +181,28 @@ export function exhibition(): Frame[] {
     frame('wrong header sum', 17, udp(5000, 5001, text('hello')), { badSum: true }),
     frame('shorter than it says', 17, udp(5000, 5001, text('hello')), { length: 200 }),
     frame('another protocol', 200, text('what is this?')),
-    { name: 'SYN', bytes: tcp({ flags: SYN, sequence: 1000, window: 64240, options: [2, 4, ...u16(1460), 4, 2, 8, 10, ...u32(1), ...u32(0), 1, 3, 3, 7] }) },
+    {
+      name: 'SYN',
+      bytes: tcp({
+        flags: SYN,
+        sequence: 1000,
+        window: 64240,
+        options: [2, 4, ...u16(1460), 4, 2, 8, 10, ...u32(1), ...u32(0), 1, 3, 3, 7],
+      }),
+    },
     {
       name: 'SYN and ACK',
       bytes: tcp({ flags: SYN | ACK, back: true, sequence: 0xffffff00, acknowledgement: 1001, options: [2, 4, ...u16(1460), 1, 3, 3, 7] }),
     },
     { name: 'ACK', bytes: tcp({ flags: ACK, sequence: 1001, acknowledgement: 0xffffff01, window: 502 }) },
-    { name: 'data', bytes: tcp({ flags: ACK | PUSH, sequence: 1001, acknowledgement: 0xffffff01, options: timestamps, payload: text('some bytes') }) },
-    { name: 'data beyond 2^32', bytes: tcp({ flags: ACK, back: true, sequence: 0xffffff01, acknowledgement: 1011, payload: new Uint8Array(600) }) },
+    {
+      name: 'data',
+      bytes: tcp({ flags: ACK | PUSH, sequence: 1001, acknowledgement: 0xffffff01, options: timestamps, payload: text('some bytes') }),
+    },
+    {
+      name: 'data beyond 2^32',
+      bytes: tcp({ flags: ACK, back: true, sequence: 0xffffff01, acknowledgement: 1011, payload: new Uint8Array(600) }),
+    },
     {
       name: 'selective acknowledgement',
       bytes: tcp({ flags: ACK, sequence: 1011, acknowledgement: 0xffffff01, options: [1, 1, 5, 10, ...u32(0xffffff65), ...u32(44)] }),
@@ -194,19 +213,38 @@ export function exhibition(): Frame[] {
     { name: 'RST', bytes: tcp({ flags: RST, sequence: 1015, window: 0 }) },
     { name: 'no flags', bytes: tcp({ flags: 0, sequence: 1 }) },
     { name: 'all flags', bytes: tcp({ flags: 255, sequence: 1, acknowledgement: 2, port: 5002 }) },
-    { name: 'unknown option', bytes: tcp({ flags: ACK, sequence: 1, acknowledgement: 2, port: 5003, options: [253, 4, 0xbe, 0xef, 0, 0, 0, 0] }) },
+    {
+      name: 'unknown option',
+      bytes: tcp({ flags: ACK, sequence: 1, acknowledgement: 2, port: 5003, options: [253, 4, 0xbe, 0xef, 0, 0, 0, 0] }),
+    },
     { name: 'option too long', bytes: tcp({ flags: ACK, sequence: 1, acknowledgement: 2, port: 5004, options: [8, 200, 0, 0] }) },
     { name: 'header too short', bytes: tcp({ flags: ACK, sequence: 1, acknowledgement: 2, port: 5005, offset: 3 }) },
     { name: 'header too long', bytes: tcp({ flags: ACK, sequence: 1, acknowledgement: 2, port: 5006, offset: 15 }) },
     {
       name: 'request',
-      bytes: tcp({ flags: ACK | PUSH, sequence: 1, acknowledgement: 1, port: 80, payload: text('GET / HTTP/1.1\r\nHost: b\r\nAccept: */*\r\n\r\n') }),
+      bytes: tcp({
+        flags: ACK | PUSH,
+        sequence: 1,
+        acknowledgement: 1,
+        port: 80,
+        payload: text('GET / HTTP/1.1\r\nHost: b\r\nAccept: */*\r\n\r\n'),
+      }),
     },
     {
       name: 'answer',
-      bytes: tcp({ flags: ACK | PUSH, back: true, sequence: 1, acknowledgement: 42, port: 80, payload: text('HTTP/1.1 200 OK\r\nServer: x\r\n\r\nhello\n') }),
+      bytes: tcp({
+        flags: ACK | PUSH,
+        back: true,
+        sequence: 1,
+        acknowledgement: 42,
+        port: 80,
+        payload: text('HTTP/1.1 200 OK\r\nServer: x\r\n\r\nhello\n'),
+      }),
     },
-    { name: 'binary to port 80', bytes: tcp({ flags: ACK, sequence: 42, acknowledgement: 90, port: 80, payload: bytes(1, 2, 3, 4, 0, 255) }) },
+    {
+      name: 'binary to port 80',
+      bytes: tcp({ flags: ACK, sequence: 42, acknowledgement: 90, port: 80, payload: bytes(1, 2, 3, 4, 0, 255) }),
+    },
     { name: 'an unknown type', bytes: ethernet(0x88b5, text('an experiment with some bytes'), EVERYBODY) },
     { name: 'cut in the TCP header', bytes: tcp({ flags: ACK, sequence: 42, acknowledgement: 90 }), kept: 44 },
     { name: 'cut in the TCP options', bytes: tcp({ flags: ACK, sequence: 42, acknowledgement: 90, options: timestamps }), kept: 60 },
