@@ -38,7 +38,7 @@ export class Guest {
   private readonly started: ChildProcess[] = [];
 
   constructor() {
-    writeFileSync(this.program, fileOf(gunzipSync(readFileSync(ARCHIVE)), 'bin/popcorn'));
+    writeFileSync(this.program, fileOf(gunzipSync(readFileSync(ARCHIVE)), 'usr/bin/popcorn'));
     chmodSync(this.program, 0o755);
   }
 
