@@ -26,6 +26,12 @@ describe('a program standing still', () => {
     expect(report(run([`/usr/lib/tests/${name}`]))).toBe(readFileSync(new URL(`${name}.txt`, EXPECTED), 'latin1'));
   });
 
+  it('runs new code whichever way it came', () => {
+    expect(run(['/usr/lib/tests/faults', 'aliases']).stdout).toMatch(
+      /^mapped twice, rewritten by its other address: 4 5\nrewritten by write\(2\): 6\nfetch of hot code that is gone +signal 11, code 1, at \+0\n$/,
+    );
+  });
+
   it('has its input, output, error and status passed through', () => {
     const lab = run(['sh', '-c', 'cat; echo no >&2; exit 3'], {}, 'yes\n');
     expect([lab.stdout, lab.stderr, lab.status]).toEqual(['yes\n', 'no\n', 3 << 8]);
@@ -70,6 +76,8 @@ const TRAVELLERS = [
   'threads',
   'memory',
   'spread',
+  'faults',
+  'shared',
 ];
 
 describe('a program on its way', () => {

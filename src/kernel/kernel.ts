@@ -33,6 +33,8 @@ import type { NicDriver } from './net/nic-driver.ts';
 import { VirtualSwitch } from './net/switch/switch.ts';
 import { Balancer } from './migrate/balancer.ts';
 import { Migration } from './migrate/migration.ts';
+import { PageGroups } from './migrate/groups.ts';
+import { SharedMemory } from './migrate/shared-memory.ts';
 import { Threads } from './migrate/threads.ts';
 import type { Access, MmServices } from './mm/address-space.ts';
 import { FrameUse } from './mm/frame-use.ts';
@@ -112,7 +114,9 @@ export class Kernel {
   readonly image: Image;
   readonly migration: Migration;
   readonly balancer: Balancer;
+  readonly pages: PageGroups;
   readonly threads: Threads;
+  readonly sharedMemory: SharedMemory;
   readonly calls: CallTable;
   readonly logBook: Log;
   state: KernelState = KernelState.Off;
@@ -186,7 +190,9 @@ export class Kernel {
     this.devices = new Devices(this);
     this.migration = new Migration(this);
     this.balancer = new Balancer(this);
+    this.pages = new PageGroups(this);
     this.threads = new Threads(this);
+    this.sharedMemory = new SharedMemory(this);
     this.calls = new CallTable(this);
   }
 
@@ -309,6 +315,7 @@ export class Kernel {
     this.vnet.peerGone(kernel);
     this.threads.peerGone(kernel);
     this.devices.changed();
+    this.sharedMemory.peerGone(kernel);
   }
   /** Whether a message is to be handled: one of a peer, or of who is about to become one. */
   accepts(from: KernelId, type: number): boolean {
@@ -472,6 +479,7 @@ export class Kernel {
     const task = new Task(tid, process, core, affinity, (sleeper, reason) => this.scheduler.wake(sleeper, reason));
     this.tasks.set(tid, task);
     this.processes.set(process.pid, process);
+    this.threads.lookAt(process);
     this.forks++;
     if (process.migrateEvery > 0 && process.threads.size === 1) this.migration.keepMoving(process);
     return task;

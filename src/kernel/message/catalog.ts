@@ -176,7 +176,29 @@ export const M = {
     m => `page ${m.page.toString(16)} is given up${m.pfn ? ` (written: frame ${m.pfn})` : ''}`,
   ),
   PAGE_COPIED: kind(60, 'PAGE_COPIED', { group: 'u32', pfn: 'u32' }, m => `I have copied frame ${m.pfn}`),
-  OUTPOST_END: kind(61, 'OUTPOST_END', { group: 'u32' }, m => `group ${m.group} needs nothing here any more`),
+  OUTPOST_END: kind(61, 'OUTPOST_END', { group: 'u32', joins: 'u32' }, m => `group ${m.group} needs nothing here any more`),
+
+  // Memory that processes on several kernels share: its home has the directory of pages, and who waits on a word of it.
+  OBJECT_LEAVE: kind(62, 'OBJECT_LEAVE', { group: 'u32', joins: 'u32' }, m => `nobody here maps object ${m.group} any more`),
+  FUTEX_REQUEST: kind(
+    63,
+    'FUTEX_REQUEST',
+    {
+      request: 'u32',
+      operation: 'u8',
+      group: 'u32',
+      offset: 'number',
+      value: 'u32',
+      bits: 'u32',
+      deadline: 'number',
+      other: 'u32',
+      target: 'number',
+    },
+    m => `${['wait', 'wake', 'requeue'][m.operation]} at ${m.offset.toString(16)} of object ${m.group}: ${m.value}`,
+  ),
+  FUTEX_RESPONSE: kind(64, 'FUTEX_RESPONSE', { request: 'u32', errno: 'i32', count: 'u32' }, m =>
+    m.errno ? `errno ${m.errno}` : `${m.count} woken`,
+  ),
 
   // Files of other kernels.
   FILE_REQUEST: kind(
