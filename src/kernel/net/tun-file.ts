@@ -188,15 +188,16 @@ export class TunFile extends BaseFile {
   }
 
   override read(target: Uint8Array, _io: IoContext): Maybe<number> {
-    const { queue } = this.#attached;
-    if (queue.length > 0) return this.#taken(target);
+    const { queue, isOver } = this.#attached;
+    if (queue.length > 0 || isOver === true) return this.#taken(target);
     if (this.nonblocking) throw new Errno(E.AGAIN);
     return this.#readLater(target);
   }
 
   *#readLater(target: Uint8Array): Blocking<number> {
-    const { queue } = this.#attached;
-    while (queue.length === 0) {
+    const tap = this.#attached;
+    const { queue } = tap;
+    while (queue.length === 0 && tap.isOver !== true) {
       if ((yield* sleep([queue.changed])) === 'interrupted' && queue.length === 0) throw new Errno(E.RESTARTSYS);
     }
     return this.#taken(target);
@@ -230,6 +231,7 @@ export class TunFile extends BaseFile {
 
   override poll(): number {
     if (this.#tap === null) return POLL.ERR;
+    if (this.#tap.isOver === true) return POLL.IN | POLL.RDNORM | POLL.HUP;
     return POLL.OUT | POLL.WRNORM | (this.#tap.queue.length > 0 ? POLL.IN | POLL.RDNORM : 0);
   }
 }

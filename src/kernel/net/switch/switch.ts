@@ -75,14 +75,17 @@ export class VirtualSwitch {
     this.#lanes = kernelsMax(kernel.topology.cores.length);
     this.#own = this.#windowOf(kernel.id);
     this.device = { name: 'vnet0', mac: macOfKernel(kernel.id), mtu: MTU, transmit: frame => this.#transmit(frame) };
+    const self = this;
     this.tap = {
       queue: new TapQueue(),
+      get isOver() {
+        return self.settings.version !== 'user';
+      },
       receive: frame => {
         if (this.isHub) this.note(FRAME.Out, kernel.id, { frame, id: 0 });
         kernel.net.receive(this.device, frame);
       },
     };
-    const self = this;
     this.napi = new Napi(kernel, {
       number: NET_DEVICE.Switch,
       get budget() {
@@ -265,6 +268,7 @@ export class VirtualSwitch {
     // Nothing is lost: what waits for the program takes the other way, and what has arrived is looked at.
     for (let packet = this.tap.queue.take(); packet !== undefined; packet = this.tap.queue.take()) this.#send(packet);
     this.changes++;
+    this.tap.queue.changed.wakeAll();
     if (this.waiting > 0) this.#arrived();
     this.changed.wakeAll();
     this.#wantProgram();

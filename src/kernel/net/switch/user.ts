@@ -86,7 +86,6 @@ export class ShmtunFile extends BaseFile {
     const { vnet } = kernel;
     const length = source.length - PORT_BYTES;
     if (length < ETHERNET_HEADER || length > FRAME_MAX) throw new Errno(E.INVAL);
-    if (!this.#isWanted) throw new Errno(E.IO);
     const target = new DataView(source.buffer, source.byteOffset).getUint32(0, true);
     const port = vnet.ports.get(target);
     if (port === undefined) throw new Errno(E.NODEV);
