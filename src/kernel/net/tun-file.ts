@@ -1,10 +1,11 @@
 /**
  * /dev/net/tun: a network interface whose other end is a program. What the stack sends the program reads, what the program writes comes in.
  *
- *     open → TUNSETIFF names the interface and makes it, or takes `vnet0`, while the virtual switch is of version `user` → read, write, poll
+ *     open → TUNSETIFF names the interface and makes it, or takes `vnet0`, while the virtual switch is of version `user` → read, write,
+ *          poll
  *
- * A TAP device has whole frames. A TUN device has IP packets: the headers before them are taken away and made here, and who asks for a neighbour
- * on it gets an answer. Without IFF_NO_PI four bytes stand before each: flags (0) and the ethertype, in network order.
+ * A TAP device has whole frames. A TUN device has IP packets: the headers before them are taken away and made here, and who asks for a
+ * neighbour on it gets an answer. Without IFF_NO_PI four bytes stand before each: flags (0) and the ethertype, in network order.
  *
  * Always holds: one file is one interface; with the last reference to it the interface goes, unless it is persistent or the switch's.
  */

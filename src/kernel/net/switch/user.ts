@@ -1,7 +1,8 @@
 /**
  * /dev/net/shmtun: the rings between kernels, for the program that carries frames in the switch's version `user`.
  *
- *     read     the next frame that has arrived, behind the port (a kernel's number, 4 bytes, little-endian) at which it came; 0: no program is wanted
+ *     read     the next frame that has arrived, behind the port (a kernel's number, 4 bytes, little-endian) at which it came; 0: no program
+ *              is wanted
  *     write    such a port and a frame: EAGAIN while what was written there before has not been taken
  *     poll     a frame has arrived
  *     SHMTUN_PORTS   which ports there are: a bit each
