@@ -382,17 +382,20 @@ export class Kernel {
     if (result === REGISTERS_SET) return;
     if (result === -E.RESTARTSYS || result === -E.RESTARTNOHAND) {
       task.restart = -result;
+      task.restarts++;
       task.work = true;
       return;
     }
     task.restartDeadline = Number.NaN;
     task.restart = 0;
+    task.restarts = 0;
     hart.setX(10, result);
     hart.pc = hart.pc + 4;
   }
 
   programStarted(task: Task): number {
     task.restart = 0;
+    task.restarts = 0;
     programChanged(this, task);
     return REGISTERS_SET;
   }

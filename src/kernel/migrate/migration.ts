@@ -74,6 +74,8 @@ interface Move {
 const AREA = { Shared: 1, GrowsDown: 2, File: 4, Object: 8 } as const;
 /** Page-table entries in one PTE_TRANSFER: three words each. */
 const ENTRIES_PER_MESSAGE = 100;
+/** Intervals that a process which is always on the move stays at most: longer than a move takes, so that any two of them meet. */
+const PATIENCE_MAX = 8;
 
 export class Migration {
   readonly #kernel: Kernel;
@@ -144,16 +146,21 @@ export class Migration {
     kernel.yieldRequested = true;
   }
 
-  /** --migrate-every: on to the next kernel each time the interval is over, if it has run here at all: so it gets on, however busy kernels are. */
-  keepMoving(process: Process): void {
+  /**
+   * --migrate-every: on to the next kernel each time the interval is over, if it has run here at all: so it gets on, however busy kernels are.
+   * One whose call has had to be made again and again stays up to PATIENCE_MAX intervals: what needs two processes at a time, as the two ends
+   * of a FIFO do to open it, would else never come about where both move in step.
+   */
+  keepMoving(process: Process, intervals = 1): void {
     const kernel = this.#kernel;
     kernel.at(kernel.now + process.migrateEvery, () => {
       if (kernel.processes.get(process.pid) !== process || process.exitStatus !== null) return;
       const up = [kernel.id, ...kernel.peers()].sort((a, b) => a - b);
       const next = up[(up.indexOf(kernel.id) + 1) % up.length] as KernelId;
       const hasRun = [...process.threads].some(task => task.usedUser + task.usedSystem > task.usedBefore);
-      if (next !== kernel.id && hasRun && this.mayLeave(process)) this.ask(process, next, []);
-      this.keepMoving(process);
+      const patience = Math.min(PATIENCE_MAX, ...[...process.threads].map(task => 2 ** task.restarts));
+      if (next !== kernel.id && hasRun && intervals >= patience && this.mayLeave(process)) this.ask(process, next, []);
+      this.keepMoving(process, intervals + 1);
     });
   }
 
