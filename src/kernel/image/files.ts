@@ -30,6 +30,7 @@ import type { UnixPort } from '../fs/socket/unix/domain.ts';
 import type { Vfs } from '../fs/vfs.ts';
 import type { Kernel } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
+import { runsOf } from '../mm/runs.ts';
 import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pfn, settle, type Sleeper } from '../types.ts';
 import { CHUNK, RemoteFile } from './remote-file.ts';
 import { RemotePort, RemoteSocket, SOCKET_OPERATIONS } from './remote-socket.ts';
@@ -62,7 +63,7 @@ const ROOT_HANDLE = 0;
 const NAMES_HANDLE = 1;
 const HEAD = 4;
 const ENTRIES_MAX = 32;
-const PIN_MAX = 400;
+const PIN_MAX = 4096;
 
 export interface Result {
   readonly value: Json;
@@ -176,7 +177,7 @@ function* reading(count: number, read: (target: Uint8Array) => Maybe<number>): B
   return { value: got, bytes: target.subarray(0, Math.max(0, got)) };
 }
 
-/** Frames of a run of pages, one reference each; the run ends where the file does. */
+/** Frames (as runs) of a run of pages, one reference each; it ends where the file does. */
 function* pinning(files: RemoteFiles, opened: OpenFile, first: number, count: number): Blocking<Result> {
   const frames: Pfn[] = [];
   for (let i = 0; i < count; i++) {
@@ -188,7 +189,7 @@ function* pinning(files: RemoteFiles, opened: OpenFile, first: number, count: nu
     }
   }
   files.lend(frames);
-  return { value: frames };
+  return { value: runsOf(frames) };
 }
 
 /** An open file that others hold references to. */

@@ -7,6 +7,7 @@ import type { AttributeChange, Attributes, DirectoryEntry, FileSystemStatus, Ino
 import type { Lock, LockRequest } from '../fs/lock.ts';
 import type { Kernel } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
+import { framesOf } from '../mm/runs.ts';
 import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pfn, WaitQueue } from '../types.ts';
 import type { FileRef, Json } from './files.ts';
 
@@ -177,10 +178,10 @@ export class RemoteFile extends BaseFile {
         at++;
         continue;
       }
-      const frames = yield* this.ask<readonly Pfn[]>('pin', [at, firstPage + count - at]);
+      const frames = framesOf(yield* this.ask<readonly number[]>('pin', [at, firstPage + count - at]));
       for (const [i, pfn] of frames.entries()) {
         kernel.frames.adopt(pfn);
-        kernel.processor.invalidateFrame(pfn);
+        kernel.processor.reuseFrame(pfn);
         if (this.#pinned.has(at + i)) kernel.frames.release(pfn);
         else this.#pinned.set(at + i, pfn);
       }
