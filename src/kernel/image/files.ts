@@ -11,7 +11,7 @@
  * The lent frame is touched by one side at a time: by the owner between request and response, else by the asker.
  */
 import { E, Errno } from '../abi/errno.ts';
-import { joined, setU32, u32At } from '../fs/bytes.ts';
+import { fromBytes, joined, setU32, u32At } from '../fs/bytes.ts';
 import type { FileKind, IoContext, OpenFile } from '../fs/file.ts';
 import {
   type AttributeChange,
@@ -533,9 +533,8 @@ function pack(json: Json | readonly Json[], bytes: Uint8Array): Uint8Array {
 
 function unpack(frame: Uint8Array): { json: Json; bytes: Uint8Array } {
   const length = u32At(frame);
-  let text = '';
-  for (let i = 0; i < length; i++) text += String.fromCharCode(frame[HEAD + i] as number);
-  return { json: length === 0 ? null : (JSON.parse(text) as Json), bytes: frame.subarray(HEAD + length) };
+  const json = length === 0 ? null : (JSON.parse(fromBytes(frame.subarray(HEAD, HEAD + length))) as Json);
+  return { json, bytes: frame.subarray(HEAD + length) };
 }
 
 /** Another kernel's inode. Nothing of it is remembered here but its name. */

@@ -24,6 +24,8 @@ export class RemoteFile extends BaseFile {
   readonly #queues = [this.#changed];
   /** Frames of pages that were fetched, one reference each. */
   readonly #pinned = new Map<number, Pfn>();
+  /** Those of them that have been mapped: code in them is known. */
+  readonly #mapped = new Set<Pfn>();
 
   constructor(
     kernel: Kernel,
@@ -181,7 +183,6 @@ export class RemoteFile extends BaseFile {
       const frames = framesOf(yield* this.ask<readonly number[]>('pin', [at, firstPage + count - at]));
       for (const [i, pfn] of frames.entries()) {
         kernel.frames.adopt(pfn);
-        kernel.processor.reuseFrame(pfn);
         if (this.#pinned.has(at + i)) kernel.frames.release(pfn);
         else this.#pinned.set(at + i, pfn);
       }
@@ -193,6 +194,10 @@ export class RemoteFile extends BaseFile {
     const pfn = this.#pinned.get(index);
     if (pfn === undefined) throw new Errno(E.FAULT);
     this.kernel.frames.retain(pfn);
+    if (!this.#mapped.has(pfn)) {
+      this.#mapped.add(pfn);
+      this.kernel.processor.reuseFrame(pfn);
+    }
     return pfn;
   }
 }

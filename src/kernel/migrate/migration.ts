@@ -18,6 +18,7 @@
  */
 import { E, Errno } from '../abi/errno.ts';
 import type { FileRef } from '../image/files.ts';
+import { fromBytes, joined } from '../fs/bytes.ts';
 import { FileTable } from '../fs/file-table.ts';
 import type { OpenFile } from '../fs/file.ts';
 import { type Kernel, latin1, REGISTERS_SET } from '../kernel.ts';
@@ -32,7 +33,7 @@ import type { SignalInfo } from '../signal/state.ts';
 import { traceName } from '../task/exec.ts';
 import type { Process, Task } from '../task/task.ts';
 import { MigrateStep, TraceKind } from '../trace.ts';
-import { type Blocking, type CoreId, type KernelId, PAGE_SHIFT, PAGE_SIZE, type Pfn, type Pid, settle, sleep, WaitQueue } from '../types.ts';
+import { type Blocking, type CoreId, type KernelId, PAGE_SIZE, type Pfn, type Pid, settle, sleep, WaitQueue } from '../types.ts';
 import { type Built, pack, registersOf, setSpace, type Travelling, type TravellingFile, unpack } from './travelling.ts';
 
 interface ArrivedArea {
@@ -427,10 +428,10 @@ export class Migration {
       const { objects } = arriving(from, clone);
       objects.set(object, [...(objects.get(object) ?? []), ...pages]);
     });
-messages.on(M.CLONE_REQUEST, ({ clone, pid, length, frames, registers }, { from }) => {
-      let image = '';
-      for (let i = 0; i < length; i++)
-        image += String.fromCharCode(this.#kernel.memory.u8[(frames[i >>> PAGE_SHIFT] as number) * PAGE_SIZE + (i % PAGE_SIZE)] as number);
+    messages.on(M.CLONE_REQUEST, ({ clone, pid, length, frames, registers }, { from }) => {
+      const { u8 } = this.#kernel.memory;
+      const parts = frames.map((pfn, i) => u8.slice(pfn * PAGE_SIZE, pfn * PAGE_SIZE + Math.min(PAGE_SIZE, length - i * PAGE_SIZE)));
+      const image = fromBytes(joined(parts));
       const arrived = arriving(from, clone);
       this.#arriving.delete(from * 2 ** 32 + clone);
       return this.#kernel.gate.through(() => this.#arrive(from, clone, pid, registers, image, arrived));
