@@ -26,8 +26,8 @@ export interface Observed {
   /** What the program printed. */
   readonly out: string;
   readonly hertz: number;
-  /** Milliseconds of wall time, the start of the world left out. */
-  readonly wall: number;
+  /** Pieces in which the trace came: milliseconds of the wall clock, and how many messages were sent in it. */
+  readonly batches: readonly { readonly at: number; readonly messages: number }[];
 }
 
 export const ENVIRONMENT = ['PATH=/usr/bin:/bin', 'HOME=/root'];
@@ -56,6 +56,7 @@ export async function observe(
     { hosts, ...(rootArchive === undefined ? {} : { rootArchive }) },
   );
   const records: TraceRecord[] = [];
+  const batches: { at: number; messages: number }[] = [];
   let out = '';
   session.listen({
     output: (_kernel, port, _time, bytes) => {
@@ -64,9 +65,11 @@ export async function observe(
     records: bytes => {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const u32 = (at: number): number => view.getUint32(at, true);
+      let messages = 0;
       for (let at = 0; at < bytes.length; at += TRACE_RECORD_BYTES) {
         const kind = view.getUint16(at + 8, true);
         if (kind === TraceKind.MessageBytes) continue;
+        if (kind === TraceKind.MessageSend) messages++;
         records.push({
           time: view.getFloat64(at, true),
           kind,
@@ -78,16 +81,15 @@ export async function observe(
           d: u32(at + 28),
         });
       }
+      batches.push({ at: performance.now(), messages });
     },
   });
-  const from = performance.now();
   await session.finished();
-  const wall = performance.now() - from;
   const { exitStatus, failure } = session.status;
   session.close();
   if (failure !== null) throw new Error(failure.message);
   if (exitStatus !== 0) throw new Error(`the program ended with ${exitStatus}: ${out}`);
-  return { records, out, hertz: session.topology.hertz, wall };
+  return { records, out, hertz: session.topology.hertz, batches };
 }
 
 const endOfInput = ({ exec }: Scenario) =>
