@@ -126,6 +126,8 @@ export class Kernel {
   visible: Cycles = 0;
   /** Other kernels that have checked in. */
   readonly #peers = new Set<KernelId>();
+  /** The same in ascending order; made anew when asked for after a change. */
+  #peerList: readonly KernelId[] | null = null;
   #seed: number;
   readonly #latencies = new Map<KernelId, Cycles>();
 
@@ -273,14 +275,17 @@ export class Kernel {
     return this.#peers.has(kernel);
   }
   /** Other kernels that are up, ascending. */
-  peers(): KernelId[] {
-    return [...this.#peers].sort((a, b) => a - b);
+  peers(): readonly KernelId[] {
+    this.#peerList ??= [...this.#peers].sort((a, b) => a - b);
+    return this.#peerList;
   }
   addPeer(kernel: KernelId): void {
     this.#peers.add(kernel);
+    this.#peerList = null;
   }
   removePeer(kernel: KernelId): void {
     this.#peers.delete(kernel);
+    this.#peerList = null;
     this.messages.peerGone(kernel);
     this.image.peerGone(kernel);
     this.migration.peerGone(kernel);
