@@ -3,7 +3,7 @@ import { guestRoot, printed, runGuest } from './guest.ts';
 import type { Figure } from './observe.ts';
 
 export async function fileReads(): Promise<Figure[]> {
-  const root = guestRoot();
+  const root = await guestRoot();
   if (root === null) return [{ what: 'needs riscv64-linux-gnu-gcc', value: 'skipped' }];
   const figures: Figure[] = [];
   for (const [kernel, where] of [

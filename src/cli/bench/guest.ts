@@ -12,14 +12,14 @@ const SOURCE = new URL('program.c', import.meta.url).pathname;
 const FILE_BYTES = 64 * 4096;
 
 /** @returns the archive, or null where the compiler is not installed */
-export function guestRoot(): Uint8Array | null {
+export async function guestRoot(): Promise<Uint8Array | null> {
   const folder = mkdtempSync(join(tmpdir(), 'lab-bench-'));
   try {
     for (const place of ['dev', 'proc', 'tmp']) mkdirSync(join(folder, place));
     const built = spawnSync('riscv64-linux-gnu-gcc', ['-O2', '-static', '-o', join(folder, 'program'), SOURCE]);
     if (built.status !== 0) return null;
     writeFileSync(join(folder, 'file'), new Uint8Array(FILE_BYTES));
-    return archiveOf(folder);
+    return await archiveOf(folder);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -17,7 +17,7 @@ export function latencies({ records }: Observed): number[] {
 }
 
 export async function migration(): Promise<Figure[]> {
-  const root = guestRoot();
+  const root = await guestRoot();
   if (root === null) return [{ what: 'needs riscv64-linux-gnu-gcc', value: 'skipped' }];
   const figures: Figure[] = [];
   for (const [name, points] of [

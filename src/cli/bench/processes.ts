@@ -8,7 +8,7 @@ const PLACES = [
 ] as const;
 
 export async function forks(): Promise<Figure[]> {
-  const root = guestRoot();
+  const root = await guestRoot();
   if (root === null) return [{ what: 'needs riscv64-linux-gnu-gcc', value: 'skipped' }];
   const figures: Figure[] = [];
   for (const [what, core] of PLACES) {
