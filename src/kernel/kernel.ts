@@ -11,6 +11,7 @@ import { E, Errno } from './abi/errno.ts';
 import { SI, SIG } from './abi/signal.ts';
 import type { BootParameters, MemoryRange, Partition, ResolvedPlan } from './boot/parameters.ts';
 import { KERNEL_COSTS, type KernelCost } from './costs.ts';
+import { toBytes } from './fs/bytes.ts';
 import type { FileSystems } from './fs/file-system.ts';
 import { SHIELD_TTIN, SHIELD_TTOU, type IoContext } from './fs/file.ts';
 import type { HostInput } from './fs/tty/host-port.ts';
@@ -139,6 +140,8 @@ export class Kernel {
   visible: Cycles = 0;
   /** Other kernels that have checked in. */
   readonly #peers = new Set<KernelId>();
+  /** The same in ascending order; made anew when asked for after a change. */
+  #peerList: readonly KernelId[] | null = null;
   #seed: number;
   readonly #latencies = new Map<KernelId, Cycles>();
 
@@ -293,15 +296,18 @@ export class Kernel {
     return this.#peers.has(kernel);
   }
   /** Other kernels that are up, ascending. */
-  peers(): KernelId[] {
-    return [...this.#peers].sort((a, b) => a - b);
+  peers(): readonly KernelId[] {
+    this.#peerList ??= [...this.#peers].sort((a, b) => a - b);
+    return this.#peerList;
   }
   addPeer(kernel: KernelId): void {
     this.#peers.add(kernel);
+    this.#peerList = null;
     this.devices.changed();
   }
   removePeer(kernel: KernelId): void {
     this.#peers.delete(kernel);
+    this.#peerList = null;
     this.messages.peerGone(kernel);
     this.image.peerGone(kernel);
     this.migration.peerGone(kernel);
@@ -435,17 +441,20 @@ export class Kernel {
     if (result === -E.RESTARTSYS && this.threads.repeat(task)) return;
     if (result === -E.RESTARTSYS || result === -E.RESTARTNOHAND) {
       task.restart = -result;
+      task.restarts++;
       task.work = true;
       return;
     }
     task.restartDeadline = Number.NaN;
     task.restart = 0;
+    task.restarts = 0;
     hart.setX(10, result);
     hart.pc = hart.pc + 4;
   }
 
   programStarted(task: Task): number {
     task.restart = 0;
+    task.restarts = 0;
     programChanged(this, task);
     return REGISTERS_SET;
   }
@@ -593,7 +602,7 @@ export class Kernel {
 
 /** Text of one byte a character as bytes. */
 export function latin1(text: string): Uint8Array {
-  return Uint8Array.from(text, c => c.charCodeAt(0) & 0xff);
+  return toBytes(text);
 }
 
 /** The bits of a leaf entry that travel with a migrating page. */
