@@ -131,7 +131,7 @@ describe('processes that share memory', () => {
   });
 
   it('end with the kernel that is the home of it', () => {
-    const { stdout } = play('taskset -c 1 /usr/lib/tests/shared 2; echo status $?; sleep 0.5; ps | grep -c "share[d] 2\$"', 1, 30);
+    const { stdout } = play('taskset -c 1 /usr/lib/tests/shared 2; echo status $?; sleep 0.5; ps | grep -c "share[d] 2$"; exit 0', 1, 30);
     expect(stdout).toMatch(/^it rests\n(it counts\n)+status 137\n0\n$/);
   });
 });
