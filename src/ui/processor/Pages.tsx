@@ -42,7 +42,7 @@ function Group({ group }: { group: PageGroup }) {
   return (
     <table>
       <caption>
-        {what}, home {kernelName(group.home)}: {all.length} pages shared
+        {what}, home {kernelName(group.home)}: {all.length === 1 ? '1 page' : `${all.length} pages`} shared
       </caption>
       <thead>
         <tr>
