@@ -11,6 +11,7 @@ import { E, Errno } from './abi/errno.ts';
 import { SI, SIG } from './abi/signal.ts';
 import type { BootParameters, MemoryRange, Partition, ResolvedPlan } from './boot/parameters.ts';
 import { KERNEL_COSTS, type KernelCost } from './costs.ts';
+import { toBytes } from './fs/bytes.ts';
 import type { FileSystems } from './fs/file-system.ts';
 import { SHIELD_TTIN, SHIELD_TTOU, type IoContext } from './fs/file.ts';
 import type { HostInput } from './fs/tty/host-port.ts';
@@ -22,11 +23,13 @@ import { Messenger } from './message/messenger.ts';
 import { TRANSPORTS } from './message/settings.ts';
 import { messageLatency } from './message/latency.ts';
 import { windowBytes } from './message/window.ts';
+import { Devices } from './device/devices.ts';
 import { Control } from './partition/control.ts';
 import { Gate } from './partition/gate.ts';
 import { Ledger } from './partition/ledger.ts';
 import { Lifecycle } from './partition/lifecycle.ts';
 import { kernelsMax, MachineMap } from './partition/map.ts';
+import type { Network } from './net/network.ts';
 import { Balancer } from './migrate/balancer.ts';
 import { Migration } from './migrate/migration.ts';
 import { PageGroups } from './migrate/groups.ts';
@@ -85,6 +88,7 @@ export class Kernel {
   /** Closed while it is being found out what a kernel that is gone has taken along. */
   readonly gate = new Gate();
   readonly control: Control;
+  readonly devices: Devices;
   readonly platform: Platform;
   readonly memory: PhysicalMemory;
   readonly processor: Processor;
@@ -117,6 +121,8 @@ export class Kernel {
   state: KernelState = KernelState.Off;
   /** Made at boot. */
   files!: FileSystems;
+  /** Made at boot: TCP/IP of this kernel, and where network devices are attached (net/network.ts). */
+  net!: Network;
   hostname = 'popcorn';
   /** Standard input of the `exec` program, where this kernel runs it. */
   stdin: HostInput | null = null;
@@ -134,6 +140,8 @@ export class Kernel {
   visible: Cycles = 0;
   /** Other kernels that have checked in. */
   readonly #peers = new Set<KernelId>();
+  /** The same in ascending order; made anew when asked for after a change. */
+  #peerList: readonly KernelId[] | null = null;
   #seed: number;
   readonly #latencies = new Map<KernelId, Cycles>();
 
@@ -175,6 +183,7 @@ export class Kernel {
     this.lifecycle = new Lifecycle(this);
     this.ledger = new Ledger(this);
     this.control = new Control(this);
+    this.devices = new Devices(this);
     this.migration = new Migration(this);
     this.balancer = new Balancer(this);
     this.pages = new PageGroups(this);
@@ -274,6 +283,9 @@ export class Kernel {
   traceCore(core: CoreId, comes: boolean): void {
     this.trace(TraceKind.CoreOwner, core, comes ? 1 : 0, 0, 0);
   }
+  traceDevice(place: number, comes: boolean): void {
+    this.trace(TraceKind.DeviceOwner, place, comes ? 1 : 0, 0, 0);
+  }
   traceMemory({ base, bytes, node }: MemoryRange, comes: boolean): void {
     this.trace(TraceKind.MemoryOwner, base / PAGE_SIZE, bytes / PAGE_SIZE, node, comes ? 1 : 0);
   }
@@ -284,18 +296,23 @@ export class Kernel {
     return this.#peers.has(kernel);
   }
   /** Other kernels that are up, ascending. */
-  peers(): KernelId[] {
-    return [...this.#peers].sort((a, b) => a - b);
+  peers(): readonly KernelId[] {
+    this.#peerList ??= [...this.#peers].sort((a, b) => a - b);
+    return this.#peerList;
   }
   addPeer(kernel: KernelId): void {
     this.#peers.add(kernel);
+    this.#peerList = null;
+    this.devices.changed();
   }
   removePeer(kernel: KernelId): void {
     this.#peers.delete(kernel);
+    this.#peerList = null;
     this.messages.peerGone(kernel);
     this.image.peerGone(kernel);
     this.migration.peerGone(kernel);
     this.threads.peerGone(kernel);
+    this.devices.changed();
     this.sharedMemory.peerGone(kernel);
   }
   /** Whether a message is to be handled: one of a peer, or of who is about to become one. */
@@ -424,17 +441,20 @@ export class Kernel {
     if (result === -E.RESTARTSYS && this.threads.repeat(task)) return;
     if (result === -E.RESTARTSYS || result === -E.RESTARTNOHAND) {
       task.restart = -result;
+      task.restarts++;
       task.work = true;
       return;
     }
     task.restartDeadline = Number.NaN;
     task.restart = 0;
+    task.restarts = 0;
     hart.setX(10, result);
     hart.pc = hart.pc + 4;
   }
 
   programStarted(task: Task): number {
     task.restart = 0;
+    task.restarts = 0;
     programChanged(this, task);
     return REGISTERS_SET;
   }
@@ -582,7 +602,7 @@ export class Kernel {
 
 /** Text of one byte a character as bytes. */
 export function latin1(text: string): Uint8Array {
-  return Uint8Array.from(text, c => c.charCodeAt(0) & 0xff);
+  return toBytes(text);
 }
 
 /** The bits of a leaf entry that travel with a migrating page. */

@@ -58,6 +58,8 @@ export const TraceKind = {
   CoreOwner: 34,
   /** Memory comes to this kernel or leaves it. a: first frame, b: frames, c: node, d: 1 comes, 0 leaves. */
   MemoryOwner: 35,
+  /** A device comes to this kernel or leaves it. a: its place in the machine's list (machine/devices/devices.ts), b: 1 comes, 0 leaves. */
+  DeviceOwner: 36,
   /** Frames in use now. a: free frames, b: all frames. */
   Memory: 33,
 } as const;

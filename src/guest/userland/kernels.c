@@ -146,7 +146,7 @@ static int order(const char *verb, int argc, char **argv)
 int boot_main(int argc, char **argv)
 {
 	if (argc < 2)
-		return usage("[KERNEL] [--cpus CORES] [--mem SIZE@NODE]");
+		return usage("[KERNEL] [--cpus CORES] [--mem SIZE@NODE] [--dev DEVICES]");
 	return order("boot", argc, argv);
 }
 
@@ -172,6 +172,13 @@ int mv_mem_main(int argc, char **argv)
 	if (argc != 4)
 		return usage("SIZE FROM TO");
 	return order("mv-mem", argc, argv);
+}
+
+int mv_dev_main(int argc, char **argv)
+{
+	if (argc != 3)
+		return usage("DEVICES KERNEL");
+	return order("mv-dev", argc, argv);
 }
 
 int msgmon_main(int argc, char **argv)

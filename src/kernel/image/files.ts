@@ -11,7 +11,7 @@
  * The lent frame is touched by one side at a time: by the owner between request and response, else by the asker.
  */
 import { E, Errno } from '../abi/errno.ts';
-import { joined, setU32, u32At } from '../fs/bytes.ts';
+import { fromBytes, joined, setU32, u32At } from '../fs/bytes.ts';
 import type { FileKind, IoContext, OpenFile } from '../fs/file.ts';
 import {
   type AttributeChange,
@@ -25,11 +25,12 @@ import {
   type NewInode,
 } from '../fs/inode.ts';
 import type { Lock, LockRequest } from '../fs/lock.ts';
-import { isSocket, type SocketKind, type SocketLink } from '../fs/socket/socket.ts';
+import { isSocket, type NewSocket, type Socket, type SocketKind, type SocketLink } from '../fs/socket/socket.ts';
 import type { UnixPort } from '../fs/socket/unix/domain.ts';
 import type { Vfs } from '../fs/vfs.ts';
 import type { Kernel } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
+import { runsOf } from '../mm/runs.ts';
 import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pfn, settle, type Sleeper } from '../types.ts';
 import { CHUNK, RemoteFile } from './remote-file.ts';
 import { RemotePort, RemoteSocket, SOCKET_OPERATIONS } from './remote-socket.ts';
@@ -62,7 +63,7 @@ const ROOT_HANDLE = 0;
 const NAMES_HANDLE = 1;
 const HEAD = 4;
 const ENTRIES_MAX = 32;
-const PIN_MAX = 400;
+const PIN_MAX = 4096;
 
 export interface Result {
   readonly value: Json;
@@ -177,7 +178,7 @@ function* reading(count: number, read: (target: Uint8Array) => Maybe<number>): B
   return { value: got, bytes: target.subarray(0, Math.max(0, got)) };
 }
 
-/** Frames of a run of pages, one reference each; the run ends where the file does. Of pages that may be written, they are copies. */
+/** Frames (as runs) of a run of pages, one reference each; it ends where the file does. Of pages that may be written, they are copies. */
 function* pinning(files: RemoteFiles, opened: OpenFile, first: number, count: number): Blocking<Result> {
   const frames: Pfn[] = [];
   const isWritten = files.isWritten(opened);
@@ -192,7 +193,7 @@ function* pinning(files: RemoteFiles, opened: OpenFile, first: number, count: nu
     }
   }
   files.lend(frames);
-  return { value: frames };
+  return { value: runsOf(frames) };
 }
 
 function* nothing(): Blocking<void> {}
@@ -512,6 +513,13 @@ export class RemoteFiles {
     return new RemotePort(this.#kernel, link);
   }
 
+  /** Has another kernel make a socket, which is its own. */
+  *newSocket(owner: KernelId, wanted: NewSocket, caller: IoContext): Blocking<Socket> {
+    if (!this.#kernel.isPeer(owner)) throw new Errno(E.NETDOWN);
+    const { json } = yield* this.ask(owner, 'newSocket', ROOT_HANDLE, [wanted as unknown as Json, caller as unknown as Json]);
+    return this.import(json as unknown as FileRef) as OpenFile as Socket;
+  }
+
   /** The directory of abstract socket names, when the tree is another kernel's. */
   names(): Inode | null {
     const root = this.#kernel.vfs.root.inode;
@@ -555,9 +563,8 @@ function pack(json: Json | readonly Json[], bytes: Uint8Array): Uint8Array {
 
 function unpack(frame: Uint8Array): { json: Json; bytes: Uint8Array } {
   const length = u32At(frame);
-  let text = '';
-  for (let i = 0; i < length; i++) text += String.fromCharCode(frame[HEAD + i] as number);
-  return { json: length === 0 ? null : (JSON.parse(text) as Json), bytes: frame.subarray(HEAD + length) };
+  const json = length === 0 ? null : (JSON.parse(fromBytes(frame.subarray(HEAD, HEAD + length))) as Json);
+  return { json, bytes: frame.subarray(HEAD + length) };
 }
 
 /** Another kernel's inode. Nothing of it is remembered here but its name. */

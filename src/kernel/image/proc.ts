@@ -5,7 +5,8 @@
  *
  * Always holds: a table about a process is made where the process is; its relations come from the origin.
  */
-import { commandLine, rangesText } from '../boot/parameters.ts';
+import { deviceTexts } from '../../machine/devices/devices.ts';
+import { commandLine, type Partition, rangesText } from '../boot/parameters.ts';
 import { E, Errno } from '../abi/errno.ts';
 import { SIG_DFL, SIG_IGN } from '../abi/signal.ts';
 import type { OpenFile } from '../fs/file.ts';
@@ -13,11 +14,12 @@ import { after } from '../fs/maybe.ts';
 import type { AreaInfo, CoreInfo, DescriptorInfo, NodeInfo, ProcessInfo, ProcSource, SystemInfo } from '../fs/proc/source.ts';
 import { type Kernel, latin1 } from '../kernel.ts';
 import { M, MESSAGE_NAMES } from '../message/catalog.ts';
+import { ALL } from '../message/multicast.ts';
 import { PROT } from '../mm/vm-area.ts';
 import { RELEASE, VERSION } from '../syscall/system.ts';
 import { usedBy } from '../syscall/process.ts';
 import type { Process, Task } from '../task/task.ts';
-import { type Blocking, type CoreId, type KernelId, type Maybe, PAGE_SIZE, type Pid, settle, sleep, WaitQueue } from '../types.ts';
+import { type Blocking, type CoreId, type KernelId, type Maybe, PAGE_SIZE, type Pid, settle } from '../types.ts';
 
 /** What one kernel adds to the tables about the system. */
 interface Part {
@@ -94,38 +96,16 @@ export class ProcTables implements ProcSource {
   }
 
   *#ask(kernel: KernelId, name: TableName, pid: Pid): Blocking<unknown> {
-    const { data } = yield* this.#kernel.messages.call(
-      kernel,
-      M.REMOTE_PROC_REQUEST,
-      { what: NAMES.indexOf(name), pid },
-      M.REMOTE_PROC_RESPONSE,
+    return tableIn(
+      yield* this.#kernel.messages.call(kernel, M.REMOTE_PROC_REQUEST, { what: NAMES.indexOf(name), pid }, M.REMOTE_PROC_RESPONSE),
     );
-    let text = '';
-    for (const byte of data) text += String.fromCharCode(byte);
-    return JSON.parse(text) as unknown;
   }
 
-  /** A table of every other kernel that is up, asked for at once; of one that goes meanwhile there is none. Ascending by kernel. */
+  /** A table of every other kernel that is up, asked for by one message; of one that goes meanwhile there is none. Ascending by kernel. */
   *#askAll(name: TableName): Blocking<unknown[]> {
-    const kernel = this.#kernel;
-    const answers = new Map<KernelId, unknown>();
-    const queue = new WaitQueue();
-    const peers = kernel.peers();
-    let left = peers.length;
-    const ask = this.#ask.bind(this);
-    for (const peer of peers) {
-      const fiber = kernel.spawn(
-        (function* () {
-          answers.set(peer, yield* ask(peer, name, 0));
-        })(),
-      );
-      fiber.onDone(() => {
-        left--;
-        queue.wakeAll();
-      });
-    }
-    while (left > 0) yield* sleep([queue], { interruptible: false });
-    return peers.filter(peer => answers.has(peer)).map(peer => answers.get(peer));
+    const { messages } = this.#kernel;
+    const answers = yield* messages.mcastCall(ALL, M.REMOTE_PROC_REQUEST, { what: NAMES.indexOf(name), pid: 0 }, M.REMOTE_PROC_RESPONSE);
+    return [...answers.values()].flatMap(answer => (answer instanceof Errno ? [] : [tableIn(answer)]));
   }
 
   // --- what is here --------------------------------------------------------------------------------------------------------------
@@ -511,7 +491,7 @@ export class ProcTables implements ProcSource {
   }
 
   popcornFiles(): readonly string[] {
-    return ['kernels', 'control', 'plan', 'messages', 'pcnmsg'];
+    return ['kernels', 'control', 'plan', 'messages', 'pcnmsg', 'groups'];
   }
   popcornText(name: string): Maybe<string> {
     const kernel = this.#kernel;
@@ -523,7 +503,7 @@ export class ProcTables implements ProcSource {
         return kernel.map.partitions
           .map(
             partition =>
-              `${partition.kernel}: cores ${partition.cores.join(',')} memory ${partition.memory.map(range => `${range.bytes >>> 20}M@${range.node}`).join(',')}\n`,
+              `${partition.kernel}: cores ${partition.cores.join(',')} memory ${partition.memory.map(range => `${range.bytes >>> 20}M@${range.node}`).join(',')}${devicesOf(partition)}\n`,
           )
           .join('');
       case 'control':
@@ -533,6 +513,8 @@ export class ProcTables implements ProcSource {
         const { calls, backlog } = messages.outstanding;
         return `sent ${messages.sentCount}\nreceived ${messages.receivedCount}\nbacklog ${backlog}\ncalls ${calls}\nstalls ${stalls}\nresent ${resent}\nbad ${bad}\n`;
       }
+      case 'groups':
+        return messages.groups.list.map(([id, members]) => `${id >>> 8}/${id & 0xff}: ${members.join(' ')}\n`).join('');
       case 'messages':
         return `sent ${messages.sentCount}\nreceived ${messages.receivedCount}\n${[...MESSAGE_NAMES].map(([type, text]) => `${type} ${text}\n`).join('')}`;
       default:
@@ -542,13 +524,13 @@ export class ProcTables implements ProcSource {
   *#kernelsText(): Blocking<string> {
     const kernel = this.#kernel;
     const parts = new Map([this.localPart(), ...((yield* this.#askAll('part')) as Part[])].map(part => [part.kernel, part]));
-    const rows = kernel.map.partitions.map(({ kernel: id, cores, memory }) => {
+    const rows = kernel.map.partitions.map(({ kernel: id, cores, memory, devices }) => {
       const part = parts.get(id);
       const bytes = memory.reduce((sum, range) => sum + range.bytes, 0);
       const numbers = rangesText([...cores].sort((a, b) => a - b));
-      return `${String(id).padStart(6)}  ${part === undefined ? 'off' : 'up '}  ${numbers.padEnd(12)} ${`${bytes >>> 20}M`.padStart(6)}  ${part?.tasks ?? '-'}\n`;
+      return `${String(id).padStart(6)}  ${part === undefined ? 'off' : 'up '}  ${numbers.padEnd(12)} ${`${bytes >>> 20}M`.padStart(6)}  ${`${part?.tasks ?? '-'}`.padEnd(5)}  ${deviceTexts(devices).join(',') || '-'}\n`;
     });
-    return `kernel  state cores       memory  tasks\n${rows.join('')}`;
+    return `kernel  state cores       memory  tasks  devices\n${rows.join('')}`;
   }
   *setOnline(core: CoreId, online: boolean): Blocking<void> {
     yield* this.#kernel.control.order(`${online ? 'online' : 'offline'} ${core}`);
@@ -557,6 +539,14 @@ export class ProcTables implements ProcSource {
     if (name !== 'control') throw new Errno(E.ACCES);
     yield* this.#kernel.control.order(text);
   }
+}
+
+const devicesOf = ({ devices }: Partition): string => (devices.length === 0 ? '' : ` devices ${deviceTexts(devices).join(',')}`);
+
+function tableIn({ data }: { readonly data: Uint8Array }): unknown {
+  let text = '';
+  for (const byte of data) text += String.fromCharCode(byte);
+  return JSON.parse(text);
 }
 
 function fileOf(backing: object): OpenFile | null {

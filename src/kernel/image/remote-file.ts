@@ -9,6 +9,7 @@ import type { Kernel } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import type { ObjectMember } from '../migrate/shared-memory.ts';
 import type { SharedPages } from '../mm/sharing.ts';
+import { framesOf } from '../mm/runs.ts';
 import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pfn, WaitQueue } from '../types.ts';
 import type { FileRef, Json } from './files.ts';
 
@@ -27,6 +28,8 @@ export class RemoteFile extends BaseFile {
   readonly #pinned = new Map<number, Pfn>();
   /** Set while it is mapped shared. */
   #member: ObjectMember | null = null;
+  /** Those of them that have been mapped: code in them is known. */
+  readonly #mapped = new Set<Pfn>();
 
   constructor(
     kernel: Kernel,
@@ -194,10 +197,9 @@ export class RemoteFile extends BaseFile {
         at++;
         continue;
       }
-      const frames = yield* this.ask<readonly Pfn[]>('pin', [at, firstPage + count - at]);
+      const frames = framesOf(yield* this.ask<readonly number[]>('pin', [at, firstPage + count - at]));
       for (const [i, pfn] of frames.entries()) {
         kernel.frames.adopt(pfn);
-        kernel.processor.invalidateFrame(pfn);
         if (this.#pinned.has(at + i)) kernel.frames.release(pfn);
         else this.#pinned.set(at + i, pfn);
       }
@@ -209,6 +211,10 @@ export class RemoteFile extends BaseFile {
     const pfn = this.#pinned.get(index);
     if (pfn === undefined) throw new Errno(E.FAULT);
     this.kernel.frames.retain(pfn);
+    if (!this.#mapped.has(pfn)) {
+      this.#mapped.add(pfn);
+      this.kernel.processor.reuseFrame(pfn);
+    }
     return pfn;
   }
 }

@@ -2,6 +2,7 @@
  * Every kind of message between kernels: its number on the wire, its name (Popcorn's own where it had one), its fields, and the line
  * by which the inspector shows it.
  */
+import { framesOf } from '../mm/runs.ts';
 import type { Fields, Payload } from './codec.ts';
 
 export interface MessageKind<F extends Fields = Fields> {
@@ -28,8 +29,9 @@ export const M = {
   LEDGER_REQUEST: kind(
     5,
     'LEDGER_REQUEST',
-    { request: 'u32', ask: 'u8', kernel: 'u8', cores: 'u32s', memory: 'numbers' },
-    m => `${['', 'boot', 'gone:', 'give to'][m.ask]} kernel ${m.kernel === 255 ? 'of any number' : m.kernel}, cores ${m.cores.join(',')}`,
+    { request: 'u32', ask: 'u8', kernel: 'u8', cores: 'u32s', memory: 'numbers', devices: 'text' },
+    m =>
+      `${['', 'boot', 'gone:', 'give to', 'what is free to'][m.ask]} kernel ${m.kernel === 255 ? 'of any number' : m.kernel}, cores ${m.cores.join(',')} ${m.devices}`,
   ),
   LEDGER_RESPONSE: kind(6, 'LEDGER_RESPONSE', { request: 'u32', errno: 'i32', kernel: 'u8' }, m =>
     m.errno ? `errno ${m.errno}` : `noted by all: kernel ${m.kernel}`,
@@ -42,6 +44,13 @@ export const M = {
   FRAMES_HELD: kind(9, 'FRAMES_HELD', { request: 'u32', gone: 'u8', frames: 'u32s' }, m => `I hold ${m.frames.length} of your frames`),
   FRAMES_NOTED: kind(15, 'FRAMES_NOTED', { request: 'u32' }, () => 'noted'),
   LEDGER_NOTED: kind(8, 'LEDGER_NOTED', { request: 'u32' }, () => 'noted'),
+  /** One message to a group: `kind` and payload, of `length` bytes from frame `pfn` on or in `data`. Of kind 0: the group is opened, with the members in `data`. */
+  MCAST: kind(16, 'MCAST', { group: 'u16', kind: 'u8', length: 'u32', pfn: 'u32', data: 'bytes' }, (m): string => {
+    const group = m.group === 0xffff ? 'all' : m.group === 0xfffe ? 'some' : `group ${m.group >>> 8}/${m.group & 0xff}`;
+    if (m.kind === 0) return `${group} is opened: kernels ${m.data.join(', ')}`;
+    return `to ${group}: ${MESSAGE_NAMES.get(m.kind) ?? m.kind}, ${m.length} bytes${m.data.length === 0 ? ` in frame ${m.pfn}` : ''}`;
+  }),
+  MCAST_CLOSE: kind(17, 'MCAST_CLOSE', { group: 'u16' }, m => `group ${m.group >>> 8}/${m.group & 0xff} is closed`),
   HEARTBEAT: urgent(kind(4, 'HEARTBEAT', { beat: 'u32' }, m => `beat ${m.beat}`)),
 
   // Processes and their origins.
@@ -72,8 +81,8 @@ export const M = {
   CLONE_REQUEST: kind(
     20,
     'CLONE_REQUEST',
-    { clone: 'u32', pid: 'u32', registers: 'bytes', image: 'bytes' },
-    m => `run ${m.pid} for me: ${m.registers.length + m.image.length} bytes of state`,
+    { clone: 'u32', pid: 'u32', length: 'u32', frames: 'u32s', registers: 'bytes' },
+    m => `run ${m.pid} for me: ${m.registers.length} bytes of registers, ${m.length} bytes of state in frame ${m.frames.join(', ')}`,
   ),
   VMA_TRANSFER: kind(
     21,
@@ -210,7 +219,7 @@ export const M = {
     m => `${m.handle} is closed here`,
   ),
   FILE_RELEASED: kind(35, 'FILE_RELEASED', { request: 'u32' }, () => 'closed'),
-  FRAME_RETURN: kind(34, 'FRAME_RETURN', { frames: 'u32s' }, m => `${m.frames.length} frames back`),
+  FRAME_RETURN: kind(34, 'FRAME_RETURN', { runs: 'u32s' }, m => `${framesOf(m.runs).length} frames back`),
 
   // The rest of the single system image.
   REMOTE_PROC_REQUEST: kind(40, 'REMOTE_PROC_REQUEST', { request: 'u32', what: 'u8', pid: 'u32' }, m => `table ${m.what} of ${m.pid}`),
