@@ -11,7 +11,7 @@
  * The lent frame is touched by one side at a time: by the owner between request and response, else by the asker.
  */
 import { E, Errno } from '../abi/errno.ts';
-import { joined, setU32, u32At } from '../fs/bytes.ts';
+import { fromBytes, joined, setU32, u32At } from '../fs/bytes.ts';
 import type { FileKind, IoContext, OpenFile } from '../fs/file.ts';
 import {
   type AttributeChange,
@@ -30,6 +30,7 @@ import type { UnixPort } from '../fs/socket/unix/domain.ts';
 import type { Vfs } from '../fs/vfs.ts';
 import type { Kernel } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
+import { runsOf } from '../mm/runs.ts';
 import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pfn, settle, type Sleeper } from '../types.ts';
 import { CHUNK, RemoteFile } from './remote-file.ts';
 import { RemotePort, RemoteSocket, SOCKET_OPERATIONS } from './remote-socket.ts';
@@ -62,7 +63,7 @@ const ROOT_HANDLE = 0;
 const NAMES_HANDLE = 1;
 const HEAD = 4;
 const ENTRIES_MAX = 32;
-const PIN_MAX = 400;
+const PIN_MAX = 4096;
 
 export interface Result {
   readonly value: Json;
@@ -150,6 +151,7 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
   ['allocate', (_f, o, [mode, offset, length]) => plain(file(o).allocate(mode as number, offset as number, length as number))],
   ['fileLock', (_f, o, [request]) => plain(file(o).lock(request as unknown as LockRequest))],
   ['fileStatus', (_f, o) => plain(file(o).status())],
+  ['share', (f, o, _args, _bytes, from) => ({ value: f.shareMemory(file(o), from) })],
   ['pin', (f, o, [first, count]) => pinning(f, file(o), first as number, Math.min(PIN_MAX, count as number))],
   ...SOCKET_OPERATIONS,
   // Of either side: what is longer than a frame goes in parts, before a request and after an answer.
@@ -176,20 +178,25 @@ function* reading(count: number, read: (target: Uint8Array) => Maybe<number>): B
   return { value: got, bytes: target.subarray(0, Math.max(0, got)) };
 }
 
-/** Frames of a run of pages, one reference each; the run ends where the file does. */
+/** Frames (as runs) of a run of pages, one reference each; it ends where the file does. Of pages that may be written, they are copies. */
 function* pinning(files: RemoteFiles, opened: OpenFile, first: number, count: number): Blocking<Result> {
   const frames: Pfn[] = [];
+  const isWritten = files.isWritten(opened);
   for (let i = 0; i < count; i++) {
     try {
-      frames.push(yield* settle(opened.mapPage(first + i, false)));
+      yield* opened.sharedPages?.acquire(first + i, 'read') ?? nothing();
+      const pfn = yield* settle(opened.mapPage(first + i, false));
+      frames.push(isWritten ? files.copyOf(pfn) : pfn);
     } catch (error) {
       if (!(error instanceof Errno) || (i === 0 && error.errno === E.NODEV)) throw error;
       break;
     }
   }
   files.lend(frames);
-  return { value: frames };
+  return { value: runsOf(frames) };
 }
+
+function* nothing(): Blocking<void> {}
 
 /** An open file that others hold references to. */
 interface Exported {
@@ -286,6 +293,23 @@ export class RemoteFiles {
     if (left > 0) exported.holders.set(holder, left);
     else exported.holders.delete(holder);
     if (exported.holders.size === 0) this.#forget(exported);
+  }
+
+  shareMemory(opened: OpenFile, from: KernelId): { group: number; joins: number } {
+    return this.#kernel.sharedMemory.share(opened, from);
+  }
+  /** Whether programs may write its pages through mappings. */
+  isWritten(opened: OpenFile): boolean {
+    return opened.sharedPages !== null || this.#kernel.sharedMemory.isMapped(opened);
+  }
+  /** Another frame with the same content, in place of the caller's reference. @throws Errno ENOMEM */
+  copyOf(pfn: Pfn): Pfn {
+    const { frames } = this.#kernel;
+    try {
+      return this.#kernel.sharedMemory.copyOf(pfn);
+    } finally {
+      frames.release(pfn);
+    }
   }
 
   /** References on frames that another kernel gets. */
@@ -539,9 +563,8 @@ function pack(json: Json | readonly Json[], bytes: Uint8Array): Uint8Array {
 
 function unpack(frame: Uint8Array): { json: Json; bytes: Uint8Array } {
   const length = u32At(frame);
-  let text = '';
-  for (let i = 0; i < length; i++) text += String.fromCharCode(frame[HEAD + i] as number);
-  return { json: length === 0 ? null : (JSON.parse(text) as Json), bytes: frame.subarray(HEAD + length) };
+  const json = length === 0 ? null : (JSON.parse(fromBytes(frame.subarray(HEAD, HEAD + length))) as Json);
+  return { json, bytes: frame.subarray(HEAD + length) };
 }
 
 /** Another kernel's inode. Nothing of it is remembered here but its name. */
