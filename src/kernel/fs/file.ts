@@ -7,7 +7,7 @@
 import { E, Errno } from '../abi/errno.ts';
 import { O } from '../abi/fcntl.ts';
 import { ALWAYS_READY } from '../abi/poll.ts';
-import type { KernelId, Maybe, Pfn, Pid, WaitQueue } from '../types.ts';
+import type { Cycles, KernelId, Maybe, Pfn, Pid, WaitQueue } from '../types.ts';
 import type { AttributeChange, Attributes, DirectoryEntry, FileSystemStatus, Inode } from './inode.ts';
 import { type Lock, type LockRequest, LockTable, unlockAll } from './lock.ts';
 import { after } from './maybe.ts';
@@ -22,6 +22,8 @@ export interface IoContext {
   readonly gid: number;
   /** Which of the terminal's stop signals the caller blocks or ignores: SHIELD_TTIN | SHIELD_TTOU. */
   readonly shield: number;
+  /** When the wait of a call ends that is made again; left out: it begins now. */
+  readonly deadline?: Cycles;
 }
 export const SHIELD_TTIN = 1;
 export const SHIELD_TTOU = 2;

@@ -15,6 +15,7 @@ import { type Blocking, type Maybe, settle } from '../types.ts';
 import type { CallRow, SyscallContext, SyscallHandler } from './context.ts';
 import { addFile, addPair, callerOf, descriptorLimit, fileOf, holding, int, ioOf, unsigned } from './file-common.ts';
 import { length } from './file-io.ts';
+import { receiving, sending } from './socket-time.ts';
 import { deliverEnclosed, enclosedAt, headerAt, receivePieces, sendPieces } from './socket-message.ts';
 
 function socketOf(ctx: SyscallContext, fd: number): Socket {
@@ -275,8 +276,8 @@ export const SOCKET_CALLS: Readonly<Record<number, CallRow>> = {
   199: full('socketpair', socketpair),
   200: full('bind', bind),
   201: full('listen', listen),
-  202: full('accept', accept),
-  203: full('connect', connect),
+  202: full('accept', receiving(accept)),
+  203: full('connect', sending(connect)),
   204: full('getsockname', name('ownName')),
   205: full('getpeername', name('peerName')),
   206: { name: 'sendto', handler: sendto, support: 'partial', missing: NO_OOB },
@@ -286,7 +287,7 @@ export const SOCKET_CALLS: Readonly<Record<number, CallRow>> = {
   210: full('shutdown', shutdown),
   211: { name: 'sendmsg', handler: sendmsg, support: 'partial', missing: NO_OOB },
   212: { name: 'recvmsg', handler: recvmsg, support: 'partial', missing: NO_OOB },
-  242: full('accept4', accept4),
+  242: full('accept4', receiving(accept4)),
   243: { name: 'recvmmsg', handler: many(receiveOne), support: 'partial', missing: 'No timeout; no out-of-band data.' },
   269: { name: 'sendmmsg', handler: many(sendOne), support: 'partial', missing: NO_OOB },
 };
