@@ -40,6 +40,7 @@ export function fsServices(kernel: Kernel): FsServices {
     isPeer: other => kernel.isPeer(other),
     farPort: link => kernel.image.files.port(link),
     farSocket: (owner, wanted, io) => kernel.image.files.newSocket(owner, wanted, io),
+    farNetText: (owner, path, change) => kernel.image.files.netText(owner, path, change),
     net: kernel.net,
     farNames: () => kernel.image.files.names(),
   };

@@ -43,6 +43,8 @@ export interface FsServices {
   farPort(link: SocketLink): UnixPort;
   /** A new socket of another kernel. Throws ENETDOWN when that is not there. */
   farSocket(kernel: KernelId, wanted: NewSocket, io: IoContext): Maybe<Socket>;
+  /** A file of /proc/net or /proc/sys/net of another kernel; `change` is written to it first. Throws ENETDOWN, EINVAL. */
+  farNetText(kernel: KernelId, path: string, change: string | null): Maybe<string>;
   /** TCP/IP of this kernel. */
   readonly net: Network;
   /** The directory of abstract socket names, when another kernel owns the tree and so keeps it. */

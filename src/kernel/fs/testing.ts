@@ -152,6 +152,9 @@ export class FsLab implements FsServices {
   isPeer(): boolean {
     return false;
   }
+  farNetText(): never {
+    throw new Errno(E.NETDOWN);
+  }
   farSocket(): never {
     throw new Errno(E.NETDOWN);
   }

@@ -11,7 +11,7 @@
  * The lent frame is touched by one side at a time: by the owner between request and response, else by the asker.
  */
 import { E, Errno } from '../abi/errno.ts';
-import { joined, setU32, u32At } from '../fs/bytes.ts';
+import { fromBytes, joined, setU32, u32At } from '../fs/bytes.ts';
 import type { FileKind, IoContext, OpenFile } from '../fs/file.ts';
 import {
   type AttributeChange,
@@ -494,6 +494,11 @@ export class RemoteFiles {
     if (!this.#kernel.isPeer(owner)) throw new Errno(E.NETDOWN);
     const { json } = yield* this.ask(owner, 'newSocket', ROOT_HANDLE, [wanted as unknown as Json, caller as unknown as Json]);
     return this.import(json as unknown as FileRef) as OpenFile as Socket;
+  }
+
+  *netText(owner: KernelId, path: string, change: string | null): Blocking<string> {
+    if (!this.#kernel.isPeer(owner)) throw new Errno(E.NETDOWN);
+    return fromBytes((yield* this.ask(owner, 'netText', ROOT_HANDLE, [path, change])).bytes);
   }
 
   /** The directory of abstract socket names, when the tree is another kernel's. */

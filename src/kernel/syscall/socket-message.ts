@@ -105,7 +105,12 @@ export function* sendPieces(
       let sent: number;
       try {
         const message: Message = { bytes, files: enclosed, credentials, to };
-        sent = yield* timed(ctx, socket, SO.SNDTIMEO, socket.send(message, { flags, deadline: io.deadline ?? Number.POSITIVE_INFINITY }, io));
+        sent = yield* timed(
+          ctx,
+          socket,
+          SO.SNDTIMEO,
+          socket.send(message, { flags, deadline: io.deadline ?? Number.POSITIVE_INFINITY }, io),
+        );
       } catch (error) {
         yield* settle(releaseAll(enclosed));
         throw error;

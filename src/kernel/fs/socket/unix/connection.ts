@@ -72,6 +72,13 @@ export class UnixConnection extends UnixSocket {
     return end.release();
   }
 
+  override get isListening(): boolean {
+    return this.#listening !== null;
+  }
+  override get isConnected(): boolean {
+    return this.#end !== null;
+  }
+
   // ── Coming together ──
 
   override listen(backlog: number, io: IoContext): void {
