@@ -6,7 +6,7 @@
  */
 import { E, Errno } from '../abi/errno.ts';
 import { O } from '../abi/fcntl.ts';
-import { AF, MMSGHDR_BYTES, MSG, MSGHDR_BYTES, SHUT, SOCK, SOCKADDR_BYTES_MAX } from '../abi/socket.ts';
+import { AF, MMSGHDR_BYTES, MSG, MSGHDR_BYTES, SHUT, SO, SOCK, SOCKADDR_BYTES_MAX, SOL_SOCKET } from '../abi/socket.ts';
 import { fromBytes, toBytes } from '../fs/bytes.ts';
 import { after, eager } from '../fs/maybe.ts';
 import { FAMILIES } from '../fs/socket/families.ts';
@@ -176,8 +176,16 @@ const OPTION_BYTES_MAX = 256;
 const setsockopt: SyscallHandler = (ctx, fd, level, option, address, bytes) => {
   const own = socketOf(ctx, fd);
   if (int(bytes) < 0) throw new Errno(E.INVAL);
-  return after(own.setOption(int(level), int(option), ctx.user.read(address, Math.min(bytes, OPTION_BYTES_MAX))), () => 0);
+  const filters = int(level) === SOL_SOCKET && int(option) === SO.ATTACH_FILTER;
+  const value = filters ? filterAt(ctx, address, bytes) : ctx.user.read(address, Math.min(bytes, OPTION_BYTES_MAX));
+  return after(own.setOption(int(level), int(option), value), () => 0);
 };
+
+/** struct sock_fprog: a count and a pointer to instructions of eight bytes. What the option gets is the instructions. */
+function filterAt(ctx: SyscallContext, address: number, bytes: number): Uint8Array {
+  if (bytes < 16) throw new Errno(E.INVAL);
+  return ctx.user.read(ctx.user.getU64(address + 8), 8 * (ctx.user.getU32(address) & 0xffff));
+}
 
 // ── Messages ──
 

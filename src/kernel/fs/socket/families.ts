@@ -2,6 +2,7 @@
 import { AF } from '../../abi/socket.ts';
 import { INET } from './inet/family.ts';
 import { NETLINK } from './netlink/family.ts';
+import { PACKETS } from './packet/family.ts';
 import type { SocketFamily } from './socket.ts';
 import { UNIX } from './unix/family.ts';
 
@@ -9,4 +10,5 @@ export const FAMILIES: Readonly<Record<number, SocketFamily>> = {
   [AF.UNIX]: UNIX,
   [AF.INET]: INET,
   [AF.NETLINK]: NETLINK,
+  [AF.PACKET]: PACKETS,
 };
