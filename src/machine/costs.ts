@@ -74,6 +74,7 @@ export const KERNEL_COSTS = {
   interruptEntry: cost(500, 'entering an interrupt handler'),
   messageDispatch: cost(650, 'softirq: reading a slot and calling its handler'),
   messageSend: cost(500, 'writing a slot (one line transfer + 100) and raising the interrupt (400)'),
+  mcastMember: cost(400, 'raising the interrupt of each further member of a group: the payload is written once'),
   queueSend: cost(150, 'writing a message to the registers of a hardware queue'),
   queueDelivery: cost(1450, 'from these registers to the receiver’s handler, whichever core that is on'),
   queueDispatch: cost(400, 'softirq: reading a message out of a hardware queue and calling its handler'),

@@ -72,6 +72,7 @@ export function* boot(kernel: Kernel): Blocking<void> {
     kernel.log(6, `popcornfs: / of kernel ${ROOT_OWNER} mounted`);
   }
   yield* kernel.files.mountStandard();
+  yield* kernel.devices.start();
   kernel.hostname = kernel.plan.mode === 'federation' ? `popcorn${kernel.id}` : 'popcorn';
   kernel.setState(KernelState.Up, by);
   kernel.lifecycle.startHeartbeat();
@@ -159,6 +160,8 @@ function* start(
     vforkDone: null,
     migrateEvery,
     dumpable: 1,
+    isStopped: false,
+    outpost: null,
   };
   const own = kernel.cores.map(core => core.id);
   const task: Task = kernel.newTask(record.pid, process, own[0] as number, own);

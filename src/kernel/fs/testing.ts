@@ -176,6 +176,8 @@ export class FsLab implements FsServices {
 
   readonly proc: ProcSource = {
     setOnline: () => {},
+    migrateThread: () => {},
+    sharedPages: () => '',
     pids: () => [...this.contexts.keys()],
     exists: pid => this.contexts.has(pid),
     process: pid => (this.contexts.has(pid) ? sampleProcess(pid) : null),
