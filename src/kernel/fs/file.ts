@@ -119,10 +119,15 @@ export abstract class BaseFile implements OpenFile {
     this.references--;
     if (this.references > 0) return;
     const holder = this.#lockHolder;
-    if (holder === null) return this.closed();
+    if (holder === null) return after(this.closed(), () => this.#tellGone());
     return after(this.#locked.lock(unlockAll('flock', holder)), () =>
-      after(this.#locked.lock(unlockAll('record', holder)), () => this.closed()),
+      after(this.#locked.lock(unlockAll('record', holder)), () => after(this.closed(), () => this.#tellGone())),
     );
+  }
+
+  /** Sets that it is in find it gone. */
+  #tellGone(): void {
+    for (const queue of this.queues) queue.wakeAll();
   }
 
   /** The last reference is gone. */

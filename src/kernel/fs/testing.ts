@@ -13,6 +13,7 @@ import type { Process, Task } from '../task/task.ts';
 import { isBlocking, type Blocking, type Maybe, type Pfn, type Sleeper, type Wait, type WakeReason } from '../types.ts';
 import { defaultActions } from '../signal/state.ts';
 import { fromBytes, toBytes } from './bytes.ts';
+import type { OpenFile } from './file.ts';
 import { FileSystems } from './file-system.ts';
 import { FileTable } from './file-table.ts';
 import { Network } from '../net/network.ts';
@@ -152,6 +153,13 @@ export class FsLab implements FsServices {
   isPeer(): boolean {
     return false;
   }
+  farEpoll(): never {
+    throw new Errno(E.NETDOWN);
+  }
+  watched(file: OpenFile): OpenFile {
+    return file;
+  }
+  unwatched(): void {}
   farNetText(): never {
     throw new Errno(E.NETDOWN);
   }
