@@ -70,6 +70,8 @@ const TRAVELLERS = [
   'threads',
   'memory',
   'spread',
+  'inet',
+  'epoll',
 ];
 
 describe('a program on its way', () => {

@@ -53,7 +53,7 @@ const IFLA = {
   CARRIER: 33,
 } as const;
 const IFA = { ADDRESS: 1, LOCAL: 2, LABEL: 3, BROADCAST: 4, CACHEINFO: 6, FLAGS: 8 } as const;
-const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PRIORITY: 6, PREFSRC: 7, TABLE: 15 } as const;
+const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PRIORITY: 6, PREFSRC: 7, TABLE: 15, UID: 25 } as const;
 const NDA = { DST: 1, LLADDR: 2 } as const;
 
 const TABLE = { MAIN: 254, LOCAL: 255 } as const;
@@ -61,6 +61,9 @@ const TABLE = { MAIN: 254, LOCAL: 255 } as const;
 const PROTOCOL = { KERNEL: 2, BOOT: 3 } as const;
 const SCOPE = { UNIVERSE: 0, LINK: 253, HOST: 254 } as const;
 const TYPE = { UNICAST: 1, LOCAL: 2, BROADCAST: 3 } as const;
+/** RTM_F_CLONED: the way to one address, found when it was asked for; and that this is an own one (RTCF_LOCAL). */
+const FOUND = 0x200;
+const FOUND_HERE = 0x80000000;
 const OPERSTATE = { UNKNOWN: 0, DOWN: 2, UP: 6 } as const;
 const NUD: Readonly<Record<NeighbourState, number>> = { INCOMPLETE: 1, REACHABLE: 2, STALE: 4, DELAY: 8, PROBE: 0x10, PERMANENT: 0x80 };
 
@@ -141,6 +144,8 @@ interface RouteRow {
   readonly protocol: number;
   readonly scope: number;
   readonly type: number;
+  /** RTM_F_*, RTCF_* */
+  readonly flags?: number;
 }
 
 function routeRow({ network, prefix, gateway, through, metric, source }: Route): RouteRow {
@@ -171,15 +176,17 @@ function localRows(stack: NetStack): RouteRow[] {
   return rows;
 }
 
-function routeAnswer({ network, prefix, gateway, index, metric, source, table, protocol, scope, type }: RouteRow): Answer {
+function routeAnswer({ network, prefix, gateway, index, metric, source, table, protocol, scope, type, flags = 0 }: RouteRow): Answer {
   const fixed = new Uint8Array(ROUTE_BYTES);
   fixed.set(u8s(AF.INET, prefix, 0, 0, table, protocol, scope, type));
+  fixed.set(u32s(flags), 8);
   const attributes: Attribute[] = [[RTA.TABLE, u32s(table)]];
   if (prefix > 0) attributes.push([RTA.DST, be32(network)]);
   if (metric !== 0) attributes.push([RTA.PRIORITY, u32s(metric)]);
   if (source !== null) attributes.push([RTA.PREFSRC, be32(source)]);
   if (gateway !== null) attributes.push([RTA.GATEWAY, be32(gateway)]);
   attributes.push([RTA.OIF, u32s(index)]);
+  if (flags & FOUND) attributes.push([RTA.UID, u32s(0)]);
   return { type: RTM.NEWROUTE, body: bodyOf(fixed, attributes) };
 }
 
@@ -297,6 +304,7 @@ const getRoute: Handle = (stack, request) => {
       ...{ network: target, prefix: 32, gateway: path.nextHop === target ? null : path.nextHop, index: path.through.index, metric: 0 },
       ...{ source: path.source, table: local ? TABLE.LOCAL : TABLE.MAIN, protocol: 0, scope: SCOPE.UNIVERSE },
       type: local ? TYPE.LOCAL : TYPE.UNICAST,
+      flags: local ? FOUND + FOUND_HERE : FOUND,
     }),
   ];
 };
