@@ -254,6 +254,7 @@ export class FsLab implements FsServices {
     this.sessions.set(pid, { group, session });
     const process = {
       pid,
+      origin: 0,
       files: new FileTable(),
       fs: this.files.rootContext(),
       actions: defaultActions(),
