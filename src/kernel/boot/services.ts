@@ -31,6 +31,8 @@ export function fsServices(kernel: Kernel): FsServices {
     releaseFrame: pfn => kernel.frames.release(pfn),
     frameBytes,
     wroteFrame: pfn => kernel.processor.invalidateFrame(pfn),
+    isLent: pfn => kernel.frames.isGiven(pfn),
+    cut: (file, firstPage) => kernel.sharedMemory.cut(file, firstPage),
     frameCounts: () => ({ total: kernel.frames.own.total, free: kernel.frames.own.free }),
     random: () => kernel.random(),
     log: text => kernel.log(6, text),

@@ -25,6 +25,10 @@ export interface FsServices {
   frameBytes(pfn: Pfn): Uint8Array;
   /** Its bytes were changed: instructions decoded from it are stale. */
   wroteFrame(pfn: Pfn): void;
+  /** Whether other kernels see the frame. */
+  isLent(pfn: Pfn): boolean;
+  /** A file ends before this page: mappings here show nothing of it from there on. */
+  cut(file: Inode, firstPage: number): void;
   /** Frames of this kernel, for statfs. */
   frameCounts(): { readonly total: number; readonly free: number };
 

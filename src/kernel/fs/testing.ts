@@ -138,6 +138,10 @@ export class FsLab implements FsServices {
     return this.#frame(pfn).bytes;
   }
   wroteFrame(): void {}
+  cut(): void {}
+  isLent(): boolean {
+    return false;
+  }
   frameCounts(): { total: number; free: number } {
     return { total: this.framesMax, free: this.framesMax - this.frames.size };
   }

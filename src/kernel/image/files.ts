@@ -31,6 +31,7 @@ import type { UnixPort } from '../fs/socket/unix/domain.ts';
 import type { Vfs } from '../fs/vfs.ts';
 import type { Kernel } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
+import { runsOf } from '../mm/runs.ts';
 import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pfn, settle, type Sleeper } from '../types.ts';
 import { CHUNK, RemoteFile } from './remote-file.ts';
 import { EPOLL_OPERATIONS, RemoteEpoll, WatchedFile } from './remote-epoll.ts';
@@ -66,7 +67,7 @@ const ROOT_HANDLE = 0;
 const NAMES_HANDLE = 1;
 const HEAD = 4;
 const ENTRIES_MAX = 32;
-const PIN_MAX = 400;
+const PIN_MAX = 4096;
 
 export interface Result {
   readonly value: Json;
@@ -155,6 +156,7 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
   ['allocate', (_f, o, [mode, offset, length]) => plain(file(o).allocate(mode as number, offset as number, length as number))],
   ['fileLock', (_f, o, [request]) => plain(file(o).lock(request as unknown as LockRequest))],
   ['fileStatus', (_f, o) => plain(file(o).status())],
+  ['share', (f, o, _args, _bytes, from) => ({ value: f.shareMemory(file(o), from) })],
   ['pin', (f, o, [first, count]) => pinning(f, file(o), first as number, Math.min(PIN_MAX, count as number))],
   ...SOCKET_OPERATIONS,
   ...EPOLL_OPERATIONS,
@@ -182,20 +184,25 @@ function* reading(count: number, read: (target: Uint8Array) => Maybe<number>): B
   return { value: got, bytes: target.subarray(0, Math.max(0, got)) };
 }
 
-/** Frames of a run of pages, one reference each; the run ends where the file does. */
+/** Frames (as runs) of a run of pages, one reference each; it ends where the file does. Of pages that may be written, they are copies. */
 function* pinning(files: RemoteFiles, opened: OpenFile, first: number, count: number): Blocking<Result> {
   const frames: Pfn[] = [];
+  const isWritten = files.isWritten(opened);
   for (let i = 0; i < count; i++) {
     try {
-      frames.push(yield* settle(opened.mapPage(first + i, false)));
+      yield* opened.sharedPages?.acquire(first + i, 'read') ?? nothing();
+      const pfn = yield* settle(opened.mapPage(first + i, false));
+      frames.push(isWritten ? files.copyOf(pfn) : pfn);
     } catch (error) {
       if (!(error instanceof Errno) || (i === 0 && error.errno === E.NODEV)) throw error;
       break;
     }
   }
   files.lend(frames);
-  return { value: frames };
+  return { value: runsOf(frames) };
 }
+
+function* nothing(): Blocking<void> {}
 
 /** An open file that others hold references to. */
 export interface Exported {
@@ -377,6 +384,23 @@ export class RemoteFiles {
     if (!this.#kernel.isPeer(owner)) throw new Errno(E.NETDOWN);
     const { json } = yield* this.ask(owner, 'newEpoll', ROOT_HANDLE, []);
     return this.import(json as unknown as FileRef);
+  }
+
+  shareMemory(opened: OpenFile, from: KernelId): { group: number; joins: number } {
+    return this.#kernel.sharedMemory.share(opened, from);
+  }
+  /** Whether programs may write its pages through mappings. */
+  isWritten(opened: OpenFile): boolean {
+    return opened.sharedPages !== null || this.#kernel.sharedMemory.isMapped(opened);
+  }
+  /** Another frame with the same content, in place of the caller's reference. @throws Errno ENOMEM */
+  copyOf(pfn: Pfn): Pfn {
+    const { frames } = this.#kernel;
+    try {
+      return this.#kernel.sharedMemory.copyOf(pfn);
+    } finally {
+      frames.release(pfn);
+    }
   }
 
   /** References on frames that another kernel gets. */
@@ -643,9 +667,8 @@ function pack(json: Json | readonly Json[], bytes: Uint8Array): Uint8Array {
 
 function unpack(frame: Uint8Array): { json: Json; bytes: Uint8Array } {
   const length = u32At(frame);
-  let text = '';
-  for (let i = 0; i < length; i++) text += String.fromCharCode(frame[HEAD + i] as number);
-  return { json: length === 0 ? null : (JSON.parse(text) as Json), bytes: frame.subarray(HEAD + length) };
+  const json = length === 0 ? null : (JSON.parse(fromBytes(frame.subarray(HEAD, HEAD + length))) as Json);
+  return { json, bytes: frame.subarray(HEAD + length) };
 }
 
 /** Another kernel's inode. Nothing of it is remembered here but its name. */
