@@ -127,7 +127,7 @@ export class KernelReplica implements Replica {
         kernel.stdin?.feed(input.bytes);
         return;
       case 'file':
-        this.#try(kernel, `file ${input.name}`, () => kernel.files.dropFile(input.name, input.bytes));
+        kernel.spawn(this.#drop(kernel, input.name, input.bytes));
         return;
       case 'migrate':
         kernel.spawn(this.#migrate(kernel, input.pid, input.to));
@@ -159,12 +159,12 @@ export class KernelReplica implements Replica {
     }
   }
 
-  #try(kernel: Kernel, what: string, work: () => void): void {
+  *#drop(kernel: Kernel, name: string, bytes: Uint8Array) {
     try {
-      work();
+      yield* kernel.files.dropFile(name, bytes);
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
-      kernel.log(4, `${what}: refused with errno ${error.errno}`);
+      kernel.log(4, `file ${name}: refused with errno ${error.errno}`);
     }
   }
 }

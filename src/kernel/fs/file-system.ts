@@ -108,10 +108,10 @@ export class FileSystems {
     const fs = new TmpFs(this.services, this.vfs.newDevice(), 'devtmpfs');
     const node = { uid: 0, gid: 0, rdev: 0, target: '' };
     for (const { name, major, minor, mode } of [...MEMORY_DEVICES, ...TTY_DEVICES]) {
-      fs.root.create(name, { ...node, mode: S.IFCHR | mode, rdev: makeDevice(major, minor) });
+      fs.root.make(name, { ...node, mode: S.IFCHR | mode, rdev: makeDevice(major, minor) });
     }
-    for (const [name, target] of DEV_LINKS) fs.root.create(name, { ...node, mode: S.IFLNK | 0o777, target });
-    for (const name of ['pts', 'shm']) fs.root.create(name, { ...node, mode: S.IFDIR | (name === 'shm' ? 0o1777 : 0o755) });
+    for (const [name, target] of DEV_LINKS) fs.root.make(name, { ...node, mode: S.IFLNK | 0o777, target });
+    for (const name of ['pts', 'shm']) fs.root.make(name, { ...node, mode: S.IFDIR | (name === 'shm' ? 0o1777 : 0o755) });
     return fs;
   }
 
@@ -160,18 +160,18 @@ export class FileSystems {
   }
 
   /** Puts a file that came from outside into /mnt. The bytes stay outside memory until they are touched. Only where the root is local. */
-  dropFile(name: string, bytes: Uint8Array): void {
+  *dropFile(name: string, bytes: Uint8Array): Blocking<void> {
     const fs = this.vfs.root.mount.fileSystem;
     if (!(fs instanceof TmpFs)) throw new Errno(E.ROFS);
     const fileName = name.replace(/[/\0]/g, '_').replace(/^\.+/, '_').slice(0, 255) || 'file';
     const node = { uid: 0, gid: 0, rdev: 0, target: '' };
-    const mnt = fs.root.find('mnt') ?? fs.root.create('mnt', { ...node, mode: S.IFDIR | 0o755 });
+    const mnt = fs.root.find('mnt') ?? (yield* settle(fs.root.create('mnt', { ...node, mode: S.IFDIR | 0o755 })));
     try {
-      mnt.unlink(fileName);
+      yield* settle(mnt.unlink(fileName));
     } catch (error) {
       if (!(error instanceof Errno) || error.errno !== E.NOENT) throw error;
     }
-    const file = mnt.create(fileName, { ...node, mode: S.IFREG | 0o755 });
+    const file = yield* settle(mnt.create(fileName, { ...node, mode: S.IFREG | 0o755 }));
     if (file instanceof TmpFile) file.fill(bytes.slice());
   }
 }

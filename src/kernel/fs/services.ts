@@ -24,6 +24,15 @@ export interface FsServices {
   frameBytes(pfn: Pfn): Uint8Array;
   /** Its bytes were changed: instructions decoded from it are stale. */
   wroteFrame(pfn: Pfn): void;
+  /** Whether another kernel has a reference to it: then it is not to be written. */
+  isLent(pfn: Pfn): boolean;
+  /** A page of a file is another frame now: who has mapped the old one here finds the new one when the page is next touched. */
+  replacedFrame(old: Pfn): void;
+  /**
+   * Does `work`, which changes the inodes that `involved` names, at a moment when no other kernel remembers anything of them. Asked again each
+   * time somebody has forgotten: may throw Errno, as `work` may.
+   */
+  changing<T>(involved: () => readonly Inode[], work: () => T): Maybe<T>;
   /** Frames of this kernel, for statfs. */
   frameCounts(): { readonly total: number; readonly free: number };
 

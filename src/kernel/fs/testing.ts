@@ -140,6 +140,13 @@ export class FsLab implements FsServices {
   openRemoteTerminal(): null {
     return null;
   }
+  isLent(): boolean {
+    return false;
+  }
+  replacedFrame(): void {}
+  changing<T>(_involved: () => readonly unknown[], work: () => T): T {
+    return work();
+  }
   isPeer(): boolean {
     return false;
   }

@@ -11,27 +11,23 @@
  * The lent frame is touched by one side at a time: by the owner between request and response, else by the asker.
  */
 import { E, Errno } from '../abi/errno.ts';
+import { SEEK } from '../abi/fcntl.ts';
 import { joined, setU32, u32At } from '../fs/bytes.ts';
 import type { FileKind, IoContext, OpenFile } from '../fs/file.ts';
-import {
-  type AttributeChange,
-  type Attributes,
-  BaseInode,
-  type DirectoryEntry,
-  type FileSystem,
-  type FileSystemStatus,
-  type Inode,
-  type InodeKind,
-  type NewInode,
-} from '../fs/inode.ts';
-import type { Lock, LockRequest } from '../fs/lock.ts';
+import type { AttributeChange, Attributes, FileSystem, Inode, InodeKind, NewInode } from '../fs/inode.ts';
+import type { LockRequest } from '../fs/lock.ts';
 import { isSocket, type SocketKind, type SocketLink } from '../fs/socket/socket.ts';
 import type { UnixPort } from '../fs/socket/unix/domain.ts';
+import { TmpDirectory } from '../fs/tmpfs/directory.ts';
+import { TmpFile } from '../fs/tmpfs/file.ts';
 import type { Vfs } from '../fs/vfs.ts';
 import type { Kernel } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pfn, settle, type Sleeper } from '../types.ts';
+import { RemoteCache } from './cache.ts';
+import { Delegations } from './delegations.ts';
 import { CHUNK, RemoteFile } from './remote-file.ts';
+import { type Found, type FoundEntry, packAttributes, RemoteInode } from './remote-inode.ts';
 import { RemotePort, RemoteSocket, SOCKET_OPERATIONS } from './remote-socket.ts';
 
 /** Plain data of JSON. */
@@ -62,11 +58,15 @@ const ROOT_HANDLE = 0;
 const NAMES_HANDLE = 1;
 const HEAD = 4;
 const ENTRIES_MAX = 32;
+/** As many as fit in a frame with all that is to be remembered of them. */
+const ENTRIES_FULL_MAX = 26;
 const PIN_MAX = 400;
 
 export interface Result {
   readonly value: Json;
   readonly bytes?: Uint8Array;
+  /** With which the asker may remember the value (delegations.ts). */
+  readonly serial?: number;
 }
 export type Serve = (files: RemoteFiles, object: unknown, args: readonly Json[], bytes: Uint8Array, from: KernelId) => Maybe<Result>;
 
@@ -85,15 +85,15 @@ export const plain = <T>(value: Maybe<T>): Maybe<Result> => result(value, each =
 /** Index = number in the message. */
 const OPERATIONS: readonly (readonly [string, Serve])[] = [
   // On inodes.
-  ['attributes', (_f, o) => plain(inode(o).attributes())],
+  ['attributes', (f, o, _args, _bytes, from) => remembered(f, inode(o), from, inode(o).attributes())],
   ['setAttributes', (_f, o, [change]) => plain(inode(o).setAttributes(change as unknown as AttributeChange))],
   ['truncate', (_f, o, [size]) => plain(inode(o).truncate(size as number))],
   ['status', (_f, o) => plain(inode(o).status())],
-  ['lookup', (f, o, [name]) => result(inode(o).lookup(name as string), found => ({ value: f.inodeRef(found) as unknown as Json }))],
+  ['lookup', (f, o, [name], _bytes, from) => lookup(f, inode(o), name as string, from)],
   [
     'create',
-    (f, o, [name, made]) =>
-      result(inode(o).create(name as string, made as unknown as NewInode), found => ({ value: f.inodeRef(found) as unknown as Json })),
+    (f, o, [name, made], _bytes, from) =>
+      result(inode(o).create(name as string, made as unknown as NewInode), found => ({ value: foundBy(f, found, from) })),
   ],
   ['link', (f, o, [name, other]) => plain(inode(o).link(name as string, inode(f.object(other as number))))],
   ['unlink', (_f, o, [name]) => plain(inode(o).unlink(name as string))],
@@ -103,17 +103,20 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
     (f, o, [name, target, to, flags]) =>
       plain(inode(o).rename(name as string, inode(f.object(target as number)), to as string, flags as number)),
   ],
-  ['entries', (_f, o, [cookie, count]) => plain(inode(o).entries(cookie as number, Math.min(ENTRIES_MAX, count as number)))],
-  ['readlink', (_f, o, [caller]) => plain(inode(o).readlink(io(caller)))],
+  ['entries', (f, o, [cookie, count], _bytes, from) => entries(f, inode(o), cookie as number, count as number, from)],
+  ['readlink', (f, o, [caller], _bytes, from) => remembered(f, inode(o), from, inode(o).readlink(io(caller)))],
   [
     'open',
-    (f, o, [flags, caller], _bytes, from) =>
-      result(inode(o).open(flags as number, io(caller)), opened => ({ value: f.handOver(opened, from) as unknown as Json })),
+    (f, o, [flags, caller, position], _bytes, from) =>
+      result(inode(o).open(flags as number, io(caller)), opened => {
+        if (position !== 0) opened.seek(position as number, SEEK.SET);
+        return { value: f.handOver(opened, from) as unknown as Json };
+      }),
   ],
   [
     'createNameless',
-    (f, o, [made]) =>
-      result(inode(o).createNameless(made as unknown as NewInode), found => ({ value: f.inodeRef(found) as unknown as Json })),
+    (f, o, [made], _bytes, from) =>
+      result(inode(o).createNameless(made as unknown as NewInode), found => ({ value: foundBy(f, found, from) })),
   ],
   ['socket', (_f, o) => plain(inode(o).socket())],
   ['lock', (_f, o, [request]) => plain(inode(o).lock(request as unknown as LockRequest))],
@@ -151,6 +154,7 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
   ['fileLock', (_f, o, [request]) => plain(file(o).lock(request as unknown as LockRequest))],
   ['fileStatus', (_f, o) => plain(file(o).status())],
   ['pin', (f, o, [first, count]) => pinning(f, file(o), first as number, Math.min(PIN_MAX, count as number))],
+  ['pages', (f, o, [first, count], _bytes, from) => pages(f, o, first as number, Math.min(PIN_MAX, count as number), from)],
   ...SOCKET_OPERATIONS,
   // Of either side: what is longer than a frame goes in parts, before a request and after an answer.
   [
@@ -176,6 +180,40 @@ function* reading(count: number, read: (target: Uint8Array) => Maybe<number>): B
   return { value: got, bytes: target.subarray(0, Math.max(0, got)) };
 }
 
+/** What an inode says of itself, to be remembered. */
+const remembered = <T>(files: RemoteFiles, object: Inode, from: KernelId, value: Maybe<T>): Maybe<Result> =>
+  result(value, each => ({ value: each as unknown as Json, serial: files.delegations.grant(object, from) }));
+
+/** Where an inode is, with its attributes if they may be remembered. */
+function foundBy(files: RemoteFiles, found: Inode, from: KernelId): Json {
+  const serial = files.delegations.grant(found, from);
+  const answer: Found = [files.inodeRef(found), serial === 0 ? null : (found.attributes() as Attributes), serial];
+  return answer as unknown as Json;
+}
+
+/** A name that is not there is worth remembering too: null. */
+function* lookup(files: RemoteFiles, directory: Inode, name: string, from: KernelId): Blocking<Result> {
+  let value: Json = null;
+  try {
+    value = foundBy(files, yield* settle(directory.lookup(name)), from);
+  } catch (error) {
+    if (!(error instanceof Errno) || error.errno !== E.NOENT) throw error;
+  }
+  return { value, serial: files.delegations.grant(directory, from) };
+}
+
+/** Entries with what they lead to: who lists a directory mostly asks for that next. */
+function* entries(files: RemoteFiles, directory: Inode, cookie: number, count: number, from: KernelId): Blocking<Result> {
+  const found: FoundEntry[] = [];
+  for (const entry of yield* settle(directory.entries(cookie, Math.min(ENTRIES_FULL_MAX, count)))) {
+    const child = directory instanceof TmpDirectory ? directory.find(entry.name) : null;
+    const serial = child === null ? 0 : files.delegations.grant(child, from);
+    if (child === null || serial === 0) found.push([entry, 0, 0, [], 0]);
+    else found.push([entry, files.inodeRef(child).handle, child.mode, packAttributes(child.attributes()), serial]);
+  }
+  return { value: found as unknown as Json, serial: files.delegations.grant(directory, from) };
+}
+
 /** Frames of a run of pages, one reference each; the run ends where the file does. */
 function* pinning(files: RemoteFiles, opened: OpenFile, first: number, count: number): Blocking<Result> {
   const frames: Pfn[] = [];
@@ -187,8 +225,20 @@ function* pinning(files: RemoteFiles, opened: OpenFile, first: number, count: nu
       break;
     }
   }
-  files.lend(frames);
-  return { value: frames };
+  return { value: files.lend(frames, opened.inode?.isTracked === false) };
+}
+
+/** The same of a file that is not open, to be remembered; none if it may not be. */
+function pages(files: RemoteFiles, object: unknown, first: number, count: number, from: KernelId): Result {
+  if (!(object instanceof TmpFile)) throw new Errno(E.NODEV);
+  const serial = files.delegations.grant(object, from);
+  const frames: Pfn[] = [];
+  try {
+    for (let i = 0; serial > 0 && i < count; i++) frames.push(object.mapPage(first + i));
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error;
+  }
+  return { value: files.lend(frames, false), serial };
 }
 
 /** An open file that others hold references to. */
@@ -207,6 +257,10 @@ export class RemoteFiles {
   readonly #inodeHandles = new Map<Inode, number>();
   readonly #fileHandles = new Map<OpenFile, Exported>();
   readonly #imported = new Map<string, RemoteFile>();
+  /** All that stand for files of others here, opened there or not. */
+  readonly #remote = new Set<RemoteFile>();
+  readonly delegations: Delegations;
+  readonly cache: RemoteCache;
   #next = NAMES_HANDLE + 1;
   /** What is longer than a frame, until it is complete or fetched; by kernel and its number for it. */
   readonly #arriving = new Map<string, Uint8Array[]>();
@@ -215,6 +269,8 @@ export class RemoteFiles {
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
+    this.delegations = new Delegations(kernel);
+    this.cache = new RemoteCache(kernel);
   }
 
   get vfs(): Vfs {
@@ -288,14 +344,25 @@ export class RemoteFiles {
     if (exported.holders.size === 0) this.#forget(exported);
   }
 
-  /** References on frames that another kernel gets. */
-  lend(frames: readonly Pfn[]): void {
-    for (const pfn of frames) this.#kernel.frames.lend(pfn);
+  /** References on frames that another kernel gets: on copies, if what is in the frames may be written without notice. */
+  lend(frames: readonly Pfn[], asCopies: boolean): Pfn[] {
+    const kernel = this.#kernel;
+    return frames.map(pfn => {
+      const given = asCopies ? kernel.frames.allocate() : pfn;
+      if (asCopies) {
+        kernel.memory.u8.copyWithin(given * PAGE_SIZE, pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
+        kernel.processor.invalidateFrame(given);
+        kernel.charge(kernel.cost('pageCopy'));
+        kernel.frames.release(pfn);
+      }
+      kernel.frames.lend(given);
+      return given;
+    });
   }
 
   /** Pages of files of a kernel that is gone are nobody's to fetch any more. */
   forgetPages(owner: KernelId): void {
-    for (const imported of this.#imported.values()) if (imported.owner === owner) imported.forgetPages();
+    for (const each of this.#remote) if (each.owner === owner) each.forgetPages();
   }
 
   /** A kernel is gone: what it held is released, and who waits for its files is told to look. */
@@ -309,7 +376,9 @@ export class RemoteFiles {
       this.#take(exported, count, peer);
       for (let i = 0; i < count; i++) this.#kernel.detach(exported.file.release());
     }
-    for (const imported of [...this.#imported.values()]) if (imported.owner === peer) imported.ready();
+    this.delegations.peerGone(peer);
+    this.cache.peerGone(peer);
+    for (const each of [...this.#remote]) if (each.owner === peer) each.ready();
   }
 
   #forget(exported: Exported): void {
@@ -336,7 +405,8 @@ export class RemoteFiles {
   listen(): void {
     const kernel = this.#kernel;
     const { messages } = kernel;
-    messages.on(M.FILE_REQUEST, ({ request, operation, handle, pfn, length, parcel }, { from }) => {
+    messages.on(M.FILE_REQUEST, ({ request, operation, handle, pfn, length, parcel, givenUp }, { from }) => {
+      for (let i = 0; i + 1 < givenUp.length; i += 2) this.#givenUp(givenUp[i] as number, from, givenUp[i + 1] as number);
       const row = OPERATIONS[operation];
       const frame = kernel.memory.u8.subarray(pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
       const { json, bytes } = unpack(parcel === 0 ? frame.slice(0, length) : this.#arrived(from, parcel));
@@ -352,7 +422,7 @@ export class RemoteFiles {
           const long = payload.length > PAGE_SIZE;
           if (!long) frame.set(payload);
           const rest = long ? this.#leave(from, payload) : 0;
-          messages.send(from, M.FILE_RESPONSE, { request, errno, length: payload.length, parcel: rest });
+          messages.send(from, M.FILE_RESPONSE, { request, errno, length: payload.length, parcel: rest, serial: value?.serial ?? 0 });
         },
       );
     });
@@ -367,6 +437,20 @@ export class RemoteFiles {
       );
     });
     messages.on(M.FILE_RELEASED, ({ request }) => messages.answered(request, {}));
+    messages.on(M.FILE_RECALL, ({ request, upTo, handles }, { from }) => this.#recalled(from, request, upTo, handles));
+    messages.on(M.FILE_RECALLED, ({ request }) => messages.answered(request, {}));
+  }
+
+  #givenUp(handle: number, from: KernelId, serial: number): void {
+    const object = handle === ROOT_HANDLE || handle === NAMES_HANDLE ? this.object(handle) : this.#objects.get(handle);
+    if (object !== undefined && !('holders' in object)) this.delegations.givenUp(object, from, serial);
+  }
+
+  *#recalled(from: KernelId, request: number, upTo: number, handles: readonly number[]): Blocking<void> {
+    yield* this.cache.recall(from, handles, upTo);
+    // Its frames are its own again before it hears that it may write to them.
+    this.#kernel.image.sendReturns(from);
+    this.#kernel.messages.send(from, M.FILE_RECALLED, { request });
   }
 
   // --- what is longer than a frame ------------------------------------------------------------------------------------------------
@@ -409,21 +493,29 @@ export class RemoteFiles {
     handle: number,
     args: readonly Json[],
     bytes: Uint8Array = EMPTY,
-  ): Blocking<{ json: Json; bytes: Uint8Array }> {
+    givenUp: readonly number[] = [],
+  ): Blocking<Answer> {
     const payload = pack(args, bytes);
-    if (payload.length <= PAGE_SIZE) return unpack(yield* this.#exchange(owner, name, handle, payload, 0));
+    if (payload.length <= PAGE_SIZE) return yield* this.#exchange(owner, name, handle, payload, 0, givenUp);
     const parcel = this.#nextParcel++;
     for (let at = 0; at < payload.length; at += CHUNK)
       yield* this.ask(owner, 'part', ROOT_HANDLE, [parcel], payload.subarray(at, at + CHUNK));
-    return unpack(yield* this.#exchange(owner, name, handle, EMPTY, parcel));
+    return yield* this.#exchange(owner, name, handle, EMPTY, parcel, givenUp);
   }
 
   /** One request and its answer. */
-  *#exchange(owner: KernelId, name: string, handle: number, payload: Uint8Array, parcel: number): Blocking<Uint8Array> {
+  *#exchange(
+    owner: KernelId,
+    name: string,
+    handle: number,
+    payload: Uint8Array,
+    parcel: number,
+    givenUp: readonly number[],
+  ): Blocking<Answer> {
     const kernel = this.#kernel;
     const operation = NUMBERS.get(name) as number;
     const pfn = kernel.frames.allocate();
-    let answer: { readonly length: number; readonly parcel: number };
+    let answer: { readonly length: number; readonly parcel: number; readonly serial: number };
     try {
       const frame = kernel.memory.u8.subarray(pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
       kernel.processor.invalidateFrame(pfn);
@@ -431,11 +523,11 @@ export class RemoteFiles {
       answer = yield* kernel.messages.call(
         owner,
         M.FILE_REQUEST,
-        { operation, handle, pfn, length: payload.length, parcel },
+        { operation, handle, pfn, length: payload.length, parcel, givenUp },
         M.FILE_RESPONSE,
         SLEEPING.has(operation),
       );
-      if (answer.parcel === 0) return frame.slice(0, answer.length);
+      if (answer.parcel === 0) return { ...unpack(frame.slice(0, answer.length)), serial: answer.serial };
     } finally {
       kernel.frames.release(pfn);
     }
@@ -446,7 +538,7 @@ export class RemoteFiles {
       parts.push(bytes);
       got += bytes.length;
     }
-    return joined(parts);
+    return { ...unpack(joined(parts)), serial: answer.serial };
   }
 
   /** A reference that came to this kernel becomes the caller's. */
@@ -464,16 +556,25 @@ export class RemoteFiles {
       known.references++;
       return known;
     }
-    const forget = (): void => void this.#imported.delete(key);
-    const made =
-      ref.socket === undefined ? new RemoteFile(this.#kernel, ref, forget) : new RemoteSocket(this.#kernel, ref, ref.socket, forget);
-    this.#imported.set(key, made);
+    const made = ref.socket === undefined ? new RemoteFile(this.#kernel, ref) : new RemoteSocket(this.#kernel, ref, ref.socket);
+    this.appeared(made);
     return made;
+  }
+
+  /** Something stands for another kernel's file from now on; or it has been opened there. */
+  appeared(remote: RemoteFile): void {
+    this.#remote.add(remote);
+    if (remote.isOpenAtOwner) this.#imported.set(`${remote.owner}/${remote.ref.handle}`, remote);
+  }
+  vanished(remote: RemoteFile): void {
+    this.#remote.delete(remote);
+    if (remote.isOpenAtOwner) this.#imported.delete(`${remote.owner}/${remote.ref.handle}`);
   }
 
   /** A reference for kernel `to`, whoever owns the file. */
   *refer(opened: OpenFile, to: KernelId): Blocking<FileRef> {
     if (!(opened instanceof RemoteFile)) return this.share(opened, to);
+    yield* opened.openAtOwner();
     const { json } = yield* this.ask(opened.owner, 'fileRetain', opened.ref.handle, [to]);
     return { ...(json as unknown as FileRef), label: opened.dentry?.path() ?? opened.label };
   }
@@ -521,6 +622,13 @@ export class RemoteFiles {
 
 const EMPTY = new Uint8Array(0);
 
+interface Answer {
+  readonly json: Json;
+  readonly bytes: Uint8Array;
+  /** With which it may be remembered; 0: it may not. */
+  readonly serial: number;
+}
+
 function pack(json: Json | readonly Json[], bytes: Uint8Array): Uint8Array {
   const text = JSON.stringify(json);
   const payload = new Uint8Array(HEAD + text.length + bytes.length);
@@ -535,90 +643,4 @@ function unpack(frame: Uint8Array): { json: Json; bytes: Uint8Array } {
   let text = '';
   for (let i = 0; i < length; i++) text += String.fromCharCode(frame[HEAD + i] as number);
   return { json: length === 0 ? null : (JSON.parse(text) as Json), bytes: frame.subarray(HEAD + length) };
-}
-
-/** Another kernel's inode. Nothing of it is remembered here but its name. */
-export class RemoteInode extends BaseInode {
-  override readonly volatile = true;
-  readonly #kernel: Kernel;
-
-  constructor(
-    kernel: Kernel,
-    readonly ref: InodeRef,
-  ) {
-    super();
-    this.#kernel = kernel;
-  }
-  get owner(): KernelId {
-    return this.ref.owner;
-  }
-  get device(): number {
-    return this.ref.device;
-  }
-  get ino(): number {
-    return this.ref.ino;
-  }
-  get kind(): InodeKind {
-    return this.ref.kind;
-  }
-
-  *#ask<T>(name: string, ...args: readonly Json[]): Blocking<T> {
-    return (yield* this.#kernel.image.files.ask(this.ref.owner, name, this.ref.handle, args)).json as unknown as T;
-  }
-  *#inode(name: string, ...args: readonly Json[]): Blocking<Inode> {
-    return this.#kernel.image.files.inode(yield* this.#ask<InodeRef>(name, ...args));
-  }
-  #handleOf(other: Inode): number {
-    if (!(other instanceof RemoteInode) || other.owner !== this.owner) throw new Errno(E.XDEV);
-    return other.ref.handle;
-  }
-
-  attributes(): Blocking<Attributes> {
-    return this.#ask('attributes');
-  }
-  status(): Blocking<FileSystemStatus> {
-    return this.#ask('status');
-  }
-  override setAttributes(change: AttributeChange): Blocking<void> {
-    return this.#ask('setAttributes', change as unknown as Json);
-  }
-  override truncate(size: number): Blocking<void> {
-    return this.#ask('truncate', size);
-  }
-  override lookup(name: string): Blocking<Inode> {
-    return this.#inode('lookup', name);
-  }
-  override create(name: string, made: NewInode): Blocking<Inode> {
-    return this.#inode('create', name, made as unknown as Json);
-  }
-  override link(name: string, other: Inode): Blocking<void> {
-    return this.#ask('link', name, this.#handleOf(other));
-  }
-  override unlink(name: string): Blocking<void> {
-    return this.#ask('unlink', name);
-  }
-  override rmdir(name: string): Blocking<void> {
-    return this.#ask('rmdir', name);
-  }
-  override rename(name: string, target: Inode, to: string, flags: number): Blocking<void> {
-    return this.#ask('rename', name, this.#handleOf(target), to, flags);
-  }
-  override entries(cookie: number, countMax: number): Blocking<readonly DirectoryEntry[]> {
-    return this.#ask('entries', cookie, countMax);
-  }
-  override readlink(caller: IoContext): Blocking<string> {
-    return this.#ask('readlink', caller as unknown as Json);
-  }
-  override *open(flags: number, caller: IoContext): Blocking<OpenFile> {
-    return this.#kernel.image.files.import(yield* this.#ask<FileRef>('open', flags, caller as unknown as Json));
-  }
-  override createNameless(made: NewInode): Blocking<Inode> {
-    return this.#inode('createNameless', made as unknown as Json);
-  }
-  override socket(): Blocking<SocketLink | null> {
-    return this.#ask('socket');
-  }
-  override lock(request: LockRequest): Blocking<Lock | null> {
-    return this.#ask('lock', request as unknown as Json);
-  }
 }

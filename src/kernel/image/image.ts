@@ -60,12 +60,15 @@ export class Image {
       return;
     }
     this.#returns.set(owner, [pfn]);
-    kernel.at(kernel.now, () => {
-      const frames = this.#returns.get(owner) ?? [];
-      this.#returns.delete(owner);
-      for (let at = 0; at < frames.length && kernel.isPeer(owner); at += RETURN_MAX)
-        kernel.messages.send(owner, M.FRAME_RETURN, { frames: frames.slice(at, at + RETURN_MAX) });
-    });
+    kernel.at(kernel.now, () => this.sendReturns(owner));
+  }
+  /** At once, as what is sent next relies on it. */
+  sendReturns(owner: KernelId): void {
+    const kernel = this.#kernel;
+    const frames = this.#returns.get(owner) ?? [];
+    this.#returns.delete(owner);
+    for (let at = 0; at < frames.length && kernel.isPeer(owner); at += RETURN_MAX)
+      kernel.messages.send(owner, M.FRAME_RETURN, { frames: frames.slice(at, at + RETURN_MAX) });
   }
 
   ownerOfFrame(pfn: Pfn): KernelId {

@@ -122,12 +122,19 @@ export const M = {
   FILE_REQUEST: kind(
     30,
     'FILE_REQUEST',
-    { request: 'u32', operation: 'u8', handle: 'u32', pfn: 'u32', length: 'u16', parcel: 'u32' },
+    { request: 'u32', operation: 'u8', handle: 'u32', pfn: 'u32', length: 'u16', parcel: 'u32', givenUp: 'u32s' },
     m => `operation ${m.operation} on ${m.handle}, arguments: ${m.parcel ? `parcel ${m.parcel}` : `${m.length} bytes in frame ${m.pfn}`}`,
   ),
-  FILE_RESPONSE: kind(31, 'FILE_RESPONSE', { request: 'u32', errno: 'i32', length: 'u32', parcel: 'u32' }, m =>
-    m.errno ? `errno ${m.errno}` : `${m.length} bytes`,
+  FILE_RESPONSE: kind(31, 'FILE_RESPONSE', { request: 'u32', errno: 'i32', length: 'u32', parcel: 'u32', serial: 'u32' }, m =>
+    m.errno ? `errno ${m.errno}` : `${m.length} bytes${m.serial === 0 ? '' : `, to be remembered as ${m.serial}`}`,
   ),
+  FILE_RECALL: kind(
+    36,
+    'FILE_RECALL',
+    { request: 'u32', upTo: 'u32', handles: 'u32s' },
+    m => `forget ${m.handles.join(', ')} as given up to ${m.upTo}`,
+  ),
+  FILE_RECALLED: kind(37, 'FILE_RECALLED', { request: 'u32' }, () => 'forgotten'),
   FILE_READY: kind(32, 'FILE_READY', { handle: 'u32' }, m => `${m.handle} may be ready`),
   FILE_RELEASE: kind(
     33,

@@ -65,6 +65,10 @@ export class FrameUse {
   lend(pfn: Pfn): void {
     if (this.own.owns(pfn)) this.#give(pfn, 1);
   }
+  /** Whether other kernels have references on a frame of our own. */
+  isLent(pfn: Pfn): boolean {
+    return this.#given.has(pfn);
+  }
   /** Such a reference comes back, and is dropped. */
   returned(pfn: Pfn): void {
     this.#give(pfn, -1);

@@ -2,12 +2,13 @@
 import { E, Errno } from '../abi/errno.ts';
 import { O } from '../abi/fcntl.ts';
 import { mayRead, mayWrite } from '../fs/file.ts';
+import { TmpFile } from '../fs/tmpfs/file.ts';
 import type { Kernel } from '../kernel.ts';
 import { fileBacking } from '../mm/file-backing.ts';
 import { roundUpToPage, USER_END } from '../mm/page-table.ts';
 import { MAP, PROT } from '../mm/vm-area.ts';
 import type { Backing } from '../mm/vm-area.ts';
-import { type Blocking, PAGE_SIZE } from '../types.ts';
+import { type Blocking, PAGE_SIZE, settle } from '../types.ts';
 import type { CallRow, SyscallContext, SyscallHandler } from './context.ts';
 import { fileOf } from './file-common.ts';
 
@@ -51,6 +52,7 @@ export function memoryCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
         throw new Errno(E.RESTARTSYS);
       }
       if (file.kind !== 'file' && file.kind !== 'character') throw new Errno(E.NODEV);
+      if (type !== MAP.PRIVATE && mayWrite(file) && file.inode instanceof TmpFile) yield* settle(file.inode.becomeMemory());
       backing = yield* fileBacking(file, offset / PAGE_SIZE, roundUpToPage(length) / PAGE_SIZE, work => kernel.detach(work));
     }
     try {

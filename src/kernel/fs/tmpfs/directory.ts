@@ -3,6 +3,7 @@ import { E, Errno } from '../../abi/errno.ts';
 import { RENAME } from '../../abi/fcntl.ts';
 import { S, typeOfMode } from '../../abi/stat.ts';
 import type { DirectoryEntry, Inode, InodeKind, NewInode } from '../inode.ts';
+import type { Maybe } from '../../types.ts';
 import { TmpInode } from './inode.ts';
 import type { TmpFs } from './tmpfs.ts';
 
@@ -41,7 +42,12 @@ export class TmpDirectory extends TmpInode {
     return this.#entries.get(name)?.inode ?? null;
   }
 
-  override create(name: string, made: NewInode): TmpInode {
+  override create(name: string, made: NewInode): Maybe<TmpInode> {
+    return this.changing(() => this.make(name, made));
+  }
+
+  /** The same while no other kernel can remember anything: as the root is filled. */
+  make(name: string, made: NewInode): TmpInode {
     if (this.#entries.has(name)) throw new Errno(E.EXIST);
     this.#checkAlive();
     const inherits = (this.mode & S.ISGID) !== 0;
@@ -55,7 +61,13 @@ export class TmpDirectory extends TmpInode {
     return this.fs.make(made, this);
   }
 
-  override link(name: string, inode: Inode): void {
+  override link(name: string, inode: Inode): Maybe<void> {
+    return this.fs.services.changing(
+      () => [this, inode],
+      () => this.#link(name, inode),
+    );
+  }
+  #link(name: string, inode: Inode): void {
     if (!(inode instanceof TmpInode) || inode.fs !== this.fs) throw new Errno(E.XDEV);
     if (this.#entries.has(name)) throw new Errno(E.EXIST);
     this.#checkAlive();
@@ -63,14 +75,26 @@ export class TmpDirectory extends TmpInode {
     inode.ctime = this.fs.now();
   }
 
-  override unlink(name: string): void {
+  override unlink(name: string): Maybe<void> {
+    return this.fs.services.changing(
+      () => [this, this.#entry(name).inode],
+      () => this.#unlink(name),
+    );
+  }
+  #unlink(name: string): void {
     const { inode } = this.#entry(name);
     if (inode.kind === 'directory') throw new Errno(E.ISDIR);
     this.#remove(name);
     inode.dropLink();
   }
 
-  override rmdir(name: string): void {
+  override rmdir(name: string): Maybe<void> {
+    return this.fs.services.changing(
+      () => [this, this.#entry(name).inode],
+      () => this.#rmdir(name),
+    );
+  }
+  #rmdir(name: string): void {
     const { inode } = this.#entry(name);
     if (!(inode instanceof TmpDirectory)) throw new Errno(E.NOTDIR);
     if (!inode.isEmpty) throw new Errno(E.NOTEMPTY);
@@ -79,7 +103,14 @@ export class TmpDirectory extends TmpInode {
     inode.dropLink();
   }
 
-  override rename(name: string, target: Inode, targetName: string, flags: number): void {
+  override rename(name: string, target: Inode, targetName: string, flags: number): Maybe<void> {
+    const involved = (): readonly Inode[] => {
+      const there = target instanceof TmpDirectory ? target.find(targetName) : null;
+      return [this, target, this.#entry(name).inode, ...(there === null ? [] : [there])];
+    };
+    return this.fs.services.changing(involved, () => this.#rename(name, target, targetName, flags));
+  }
+  #rename(name: string, target: Inode, targetName: string, flags: number): void {
     if (!(target instanceof TmpDirectory) || target.fs !== this.fs) throw new Errno(E.XDEV);
     const { inode } = this.#entry(name);
     const there = target.find(targetName);
@@ -99,8 +130,8 @@ export class TmpDirectory extends TmpInode {
     if (there) {
       if (inode.kind === 'directory' && there.kind !== 'directory') throw new Errno(E.NOTDIR);
       if (inode.kind !== 'directory' && there.kind === 'directory') throw new Errno(E.ISDIR);
-      if (there.kind === 'directory') target.rmdir(targetName);
-      else target.unlink(targetName);
+      if (there.kind === 'directory') target.#rmdir(targetName);
+      else target.#unlink(targetName);
     }
     this.#remove(name);
     target.#add(targetName, inode, true);

@@ -10,7 +10,7 @@
 import { E, Errno } from '../../abi/errno.ts';
 import { FALLOC, O, SEEK } from '../../abi/fcntl.ts';
 import { S } from '../../abi/stat.ts';
-import { PAGE_SIZE, type KernelId, type Pfn } from '../../types.ts';
+import { PAGE_SIZE, type KernelId, type Maybe, type Pfn } from '../../types.ts';
 import { FS_COSTS, transferCost } from '../costs.ts';
 import { BaseFile, type FileKind, type IoContext, type OpenFile } from '../file.ts';
 import type { AttributeChange, Attributes, FileSystemStatus, Inode, InodeKind, NewInode } from '../inode.ts';
@@ -30,6 +30,8 @@ export class TmpFile extends TmpInode {
   #size = 0;
   /** Open files on it. */
   opens = 0;
+  /** It is mapped for writing, and shared: what it contains changes without anybody asking. */
+  #isMemory = false;
 
   constructor(fs: TmpFs, made: NewInode) {
     super(fs, made);
@@ -40,6 +42,17 @@ export class TmpFile extends TmpInode {
   }
   override get blocks(): number {
     return (this.#pages.size + Math.ceil(this.#archive.length / PAGE_SIZE)) * (PAGE_SIZE / 512);
+  }
+
+  override get isTracked(): boolean {
+    return !this.#isMemory;
+  }
+  /** Before it is mapped, shared and for writing: until it is closed by all, other kernels remember nothing of it and get copies of its pages. */
+  becomeMemory(): Maybe<void> {
+    return this.changing(() => {
+      this.#isMemory = true;
+      for (const index of [...this.#pages.keys()]) this.#writable(index);
+    });
   }
 
   /** Gives the file its contents in the archive, which stay there until they are touched. */
@@ -62,6 +75,7 @@ export class TmpFile extends TmpInode {
 
   closed(): void {
     this.opens--;
+    if (this.opens === 0) this.#isMemory = false;
     this.dropIfUnused();
   }
 
@@ -81,6 +95,7 @@ export class TmpFile extends TmpInode {
     return count;
   }
 
+  /** Within `changing`. */
   write(source: Uint8Array, position: number): number {
     if (source.length === 0) return 0;
     if (position + source.length > FILE_BYTES_MAX) throw new Errno(E.FBIG);
@@ -92,7 +107,7 @@ export class TmpFile extends TmpInode {
         const index = Math.floor((position + done) / PAGE_SIZE);
         const offset = (position + done) % PAGE_SIZE;
         const bytes = Math.min(source.length - done, PAGE_SIZE - offset);
-        const pfn = this.#page(index);
+        const pfn = this.#writable(index);
         services.frameBytes(pfn).set(source.subarray(done, done + bytes), offset);
         services.wroteFrame(pfn);
         done += bytes;
@@ -106,7 +121,10 @@ export class TmpFile extends TmpInode {
     return done;
   }
 
-  override truncate(size: number): void {
+  override truncate(size: number): Maybe<void> {
+    return this.changing(() => this.#truncate(size));
+  }
+  #truncate(size: number): void {
     if (size < 0) throw new Errno(E.INVAL);
     if (size > FILE_BYTES_MAX) throw new Errno(E.FBIG);
     if (size < this.#size) {
@@ -121,7 +139,10 @@ export class TmpFile extends TmpInode {
     this.mtime = this.ctime = this.fs.now();
   }
 
-  allocate(mode: number, offset: number, length: number): void {
+  allocate(mode: number, offset: number, length: number): Maybe<void> {
+    return this.changing(() => this.#allocate(mode, offset, length));
+  }
+  #allocate(mode: number, offset: number, length: number): void {
     if (offset < 0 || length <= 0) throw new Errno(E.INVAL);
     if (offset + length > FILE_BYTES_MAX) throw new Errno(E.FBIG);
     const end = offset + length;
@@ -133,7 +154,7 @@ export class TmpFile extends TmpInode {
       if (length / PAGE_SIZE > this.fs.services.frameCounts().free + this.#pages.size) throw new Errno(E.NOSPC);
       for (let index = Math.floor(offset / PAGE_SIZE); index * PAGE_SIZE < end; index++) this.#page(index);
     }
-    if (!(mode & FALLOC.KEEP_SIZE) && end > this.#size) this.truncate(end);
+    if (!(mode & FALLOC.KEEP_SIZE) && end > this.#size) this.#truncate(end);
   }
 
   /** The page's frame, with a reference for the caller. */
@@ -165,10 +186,11 @@ export class TmpFile extends TmpInode {
   #zero(start: number, end: number): void {
     const archiveEnd = Math.min(end, this.#archive.length);
     for (let index = Math.floor(start / PAGE_SIZE); index * PAGE_SIZE < archiveEnd; index++) this.#page(index);
-    for (const [index, pfn] of this.#pages) {
+    for (const index of [...this.#pages.keys()]) {
       const from = Math.max(start, index * PAGE_SIZE);
       const to = Math.min(end, (index + 1) * PAGE_SIZE);
       if (from >= to) continue;
+      const pfn = this.#writable(index);
       this.fs.services.frameBytes(pfn).fill(0, from - index * PAGE_SIZE, to - index * PAGE_SIZE);
       this.fs.services.wroteFrame(pfn);
     }
@@ -190,6 +212,21 @@ export class TmpFile extends TmpInode {
     return pfn;
   }
 
+  /** The page's frame, to be written: another one if other kernels have it, who keep what it was. */
+  #writable(index: number): Pfn {
+    const pfn = this.#page(index);
+    const { services } = this.fs;
+    if (!services.isLent(pfn)) return pfn;
+    const own = services.allocFrame();
+    services.frameBytes(own).set(services.frameBytes(pfn));
+    services.wroteFrame(own);
+    this.#pages.set(index, own);
+    services.replacedFrame(pfn);
+    services.releaseFrame(pfn);
+    services.charge(transferCost(PAGE_SIZE));
+    return own;
+  }
+
   #drop(from: number): void {
     for (const [index, pfn] of this.#pages) {
       if (index < from) continue;
@@ -200,8 +237,9 @@ export class TmpFile extends TmpInode {
 
   #zeroTail(): void {
     const offset = this.#size % PAGE_SIZE;
-    const pfn = this.#pages.get(Math.floor(this.#size / PAGE_SIZE));
-    if (offset === 0 || pfn === undefined) return;
+    const index = Math.floor(this.#size / PAGE_SIZE);
+    if (offset === 0 || !this.#pages.has(index)) return;
+    const pfn = this.#writable(index);
     this.fs.services.frameBytes(pfn).fill(0, offset);
     this.fs.services.wroteFrame(pfn);
   }
@@ -241,19 +279,21 @@ class TmpOpenFile extends BaseFile {
     return count;
   }
 
-  override write(source: Uint8Array, _io: IoContext): number {
-    if (this.flags & O.APPEND) this.#position = this.file.size;
-    const count = this.file.write(source, this.#position);
-    this.#position += count;
-    return count;
+  override write(source: Uint8Array, _io: IoContext): Maybe<number> {
+    return this.file.changing(() => {
+      if (this.flags & O.APPEND) this.#position = this.file.size;
+      const count = this.file.write(source, this.#position);
+      this.#position += count;
+      return count;
+    });
   }
 
   override pread(target: Uint8Array, position: number, _io: IoContext): number {
     return this.file.read(target, position);
   }
 
-  override pwrite(source: Uint8Array, position: number, _io: IoContext): number {
-    return this.file.write(source, this.flags & O.APPEND ? this.file.size : position);
+  override pwrite(source: Uint8Array, position: number, _io: IoContext): Maybe<number> {
+    return this.file.changing(() => this.file.write(source, this.flags & O.APPEND ? this.file.size : position));
   }
 
   override seek(offset: number, whence: number): number {
@@ -292,14 +332,14 @@ class TmpOpenFile extends BaseFile {
   attributes(): Attributes {
     return this.file.attributes();
   }
-  override setAttributes(change: AttributeChange): void {
-    this.file.setAttributes(change);
+  override setAttributes(change: AttributeChange): Maybe<void> {
+    return this.file.setAttributes(change);
   }
-  override truncate(size: number): void {
-    this.file.truncate(size);
+  override truncate(size: number): Maybe<void> {
+    return this.file.truncate(size);
   }
-  override allocate(mode: number, offset: number, length: number): void {
-    this.file.allocate(mode, offset, length);
+  override allocate(mode: number, offset: number, length: number): Maybe<void> {
+    return this.file.allocate(mode, offset, length);
   }
   override status(): FileSystemStatus {
     return this.file.status();

@@ -38,6 +38,13 @@ export abstract class TmpInode extends BaseInode {
   get device(): number {
     return this.fs.device;
   }
+  override get isTracked(): boolean {
+    return true;
+  }
+  /** Changes this inode once nobody else remembers it. */
+  changing<T>(work: () => T): Maybe<T> {
+    return this.fs.services.changing(() => [this], work);
+  }
   abstract get size(): number;
   get blocks(): number {
     return 0;
@@ -55,6 +62,9 @@ export abstract class TmpInode extends BaseInode {
   }
 
   override setAttributes(change: AttributeChange): Maybe<void> {
+    return this.changing(() => this.#setAttributes(change));
+  }
+  #setAttributes(change: AttributeChange): void {
     const now = this.fs.now();
     if (change.mode !== undefined) this.mode = (this.mode & S.IFMT) | (change.mode & 0o7777);
     if (change.uid !== undefined || change.gid !== undefined) {

@@ -42,7 +42,7 @@ function place(fs: TmpFs, directory: TmpDirectory, name: string, entry: CpioEntr
   if (!VALID_TYPES.has(entry.mode & S.IFMT))
     throw new CpioError(`cpio: '${entry.name}' has an unknown type, mode ${entry.mode.toString(8)}`);
   const target = (entry.mode & S.IFMT) === S.IFLNK ? fromBytes(entry.content) : '';
-  const inode = directory.create(name, {
+  const inode = directory.make(name, {
     mode: entry.mode,
     uid: entry.uid,
     gid: entry.gid,
@@ -60,7 +60,7 @@ const VALID_TYPES: ReadonlySet<number> = new Set([S.IFREG, S.IFDIR, S.IFLNK, S.I
 function directoryFor(root: TmpDirectory, path: string): TmpDirectory {
   let at = root;
   for (const part of path.split('/').filter(name => name !== '')) {
-    const next = at.find(part) ?? at.create(part, { mode: S.IFDIR | 0o755, uid: 0, gid: 0, rdev: 0, target: '' });
+    const next = at.find(part) ?? at.make(part, { mode: S.IFDIR | 0o755, uid: 0, gid: 0, rdev: 0, target: '' });
     if (!(next instanceof TmpDirectory)) throw new CpioError(`cpio: '${part}' in '${path}' is no directory`);
     at = next;
   }
