@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { type Scenario, scenarioOf } from '../lab/scenario.ts';
 import { resolvePlan } from '../lab/plan.ts';
 import { cyclesOf } from '../lab/time.ts';
-import { archiveOf } from './archive.ts';
+import { archiveOf, archivesNamed } from './archive.ts';
 import { engineKind, readOptions, wholeNumber } from './options.ts';
 import type { EngineKind } from '../world/protocol.ts';
 import { embeddedRoot, start } from './session.ts';
@@ -17,7 +17,7 @@ const ENVIRONMENT = ['PATH=/usr/bin:/bin', 'HOME=/root'];
 export async function exec(args: readonly string[]): Promise<number> {
   let prepared: { scenario: Scenario; hosts: number; root: Uint8Array; fingerprint: boolean; engine: EngineKind };
   try {
-    prepared = prepare(args);
+    prepared = await prepare(args);
   } catch (error) {
     process.stderr.write(`exec: ${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
@@ -115,17 +115,17 @@ function isFile(fd: number): boolean {
   }
 }
 
-function prepare(args: readonly string[]): {
+async function prepare(args: readonly string[]): Promise<{
   scenario: Scenario;
   hosts: number;
   root: Uint8Array;
   fingerprint: boolean;
   engine: EngineKind;
-} {
+}> {
   const dashes = args.indexOf('--');
   const { values, flags, rest } = readOptions(
     dashes < 0 ? args : args.slice(0, dashes),
-    ['machine', 'plan', 'kernel', 'root', 'migrate-every', 'hosts', 'seed', 'engine'],
+    ['machine', 'plan', 'kernel', 'root', 'with', 'migrate-every', 'hosts', 'seed', 'engine'],
     ['fingerprint', 'no-caches'],
   );
   const argv = [...rest, ...(dashes < 0 ? [] : args.slice(dashes + 1))].map(text => Buffer.from(text).toString('latin1'));
@@ -138,7 +138,7 @@ function prepare(args: readonly string[]): {
   if (values['migrate-every'] !== undefined && migrateEvery <= 0) throw new Error('--migrate-every: the time must be more than nothing');
   return {
     hosts: wholeNumber(values['hosts'], 'hosts', 1, 1, 8),
-    root: values['root'] === undefined ? embeddedRoot() : archiveOf(values['root']),
+    root: values['root'] === undefined ? embeddedRoot() : await archiveOf(values['root']),
     fingerprint: flags.has('fingerprint'),
     engine: engineKind(values['engine']),
     scenario: scenarioOf({
@@ -147,6 +147,7 @@ function prepare(args: readonly string[]): {
       plan,
       seed: wholeNumber(values['seed'], 'seed', 1),
       ...(flags.has('no-caches') ? { caches: false } : {}),
+      ...(values['with'] === undefined ? {} : { root: archivesNamed(values['with']) }),
       boot: partitions.map(partition => partition.kernel),
       exec: { kernel, argv, env: ENVIRONMENT, migrateEvery },
     }),

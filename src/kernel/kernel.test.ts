@@ -69,12 +69,20 @@ const TRAVELLERS = [
   'sockets',
   'threads',
   'memory',
+  'spread',
 ];
 
 describe('a program on its way', () => {
   it.each(TRAVELLERS)('%s prints the same while it moves round 8 kernels every 100 µs', name => {
     const lab = run([`/usr/lib/tests/${name}`], { kernels: 8, cores: 8, migrateEvery: HERTZ / 10_000 });
     expect(report(lab)).toBe(readFileSync(new URL(`${name}.txt`, EXPECTED), 'latin1'));
+  });
+
+  it('has its threads compute on several kernels, where they ask for cores, and prints the same', () => {
+    const lab = run(['/usr/lib/tests/spread'], { kernels: 8, cores: 8 });
+    expect(report(lab)).toBe(readFileSync(new URL('spread.txt', EXPECTED), 'latin1'));
+    const places = lab.trace.filter(([, , kind, , , , step]) => kind === TraceKind.ThreadTrip && step === 1).map(([, kernel]) => kernel);
+    expect(new Set(places).size).toBeGreaterThan(3);
   });
 
   it('keeps its pid and its place among the jobs of its shell, and can be killed from a third kernel', () => {

@@ -7,6 +7,7 @@
 import { gunzipSync } from 'fflate';
 import { instructionCosts } from '../machine/costs.ts';
 import { Processor } from '../machine/hart/hart.ts';
+import { machineDevices } from '../machine/devices/devices.ts';
 import { memoryMap } from '../machine/layout.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import type { Topology } from '../machine/topology/topology.ts';
@@ -87,6 +88,7 @@ export class KernelLab {
         kernel,
         cores: node.cores,
         memory: [map.nodes[kernel] as (typeof map.nodes)[number]],
+        devices: kernel === 0 ? machineDevices(topology).map(({ name }) => name) : [],
       })),
     };
     const cells = new StartCells(memory);

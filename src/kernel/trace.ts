@@ -40,6 +40,13 @@ export const TraceKind = {
   Fault: 15,
   /** A migration's step. a: pid, b: other kernel, c: step (see MigrateStep), d: count (areas, pages) or errno. */
   Migrate: 20,
+  /** A thread computes on another kernel than its process. a: pid, b: tid, c: 0 it leaves, 1 it has come, 2 it goes home, 3 it is home; d: other kernel. */
+  ThreadTrip: 21,
+  /**
+   * A page of a process whose threads compute on several kernels changes hands. a: pid, b: virtual page number, c: 0 held by nobody, 1 shared,
+   * 2 one may write it, 3 lost; d: who may write it, or the set of those below 32 who may read it.
+   */
+  PageState: 22,
   /** A page fault that a handler served. a: pid, b: virtual page number, c: 0 anonymous, 1 file, 2 copy on write, 3 refused; d: pfn. */
   PageFault: 30,
   /** A system call that is not there was made the first time. a: pid, b: number. */
@@ -50,6 +57,8 @@ export const TraceKind = {
   CoreOwner: 34,
   /** Memory comes to this kernel or leaves it. a: first frame, b: frames, c: node, d: 1 comes, 0 leaves. */
   MemoryOwner: 35,
+  /** A device comes to this kernel or leaves it. a: its place in the machine's list (machine/devices/devices.ts), b: 1 comes, 0 leaves. */
+  DeviceOwner: 36,
   /** Frames in use now. a: free frames, b: all frames. */
   Memory: 33,
 } as const;

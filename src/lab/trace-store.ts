@@ -94,11 +94,13 @@ const NO_MESSAGE = 0xff;
 export class TraceStore {
   readonly kernels = new Map<number, KernelRow>();
   readonly processes = new Map<number, ProcessRow>();
+  /** By a device's place in the machine's list, as with cores. */
+  readonly deviceOwners = new Map<number, { readonly kernel: number; readonly time: number }>();
   /** Who was the last to say that it has a core; −1: it has been given up and nobody has it yet. */
   readonly coreOwners = new Map<number, { readonly kernel: number; readonly time: number }>();
   /** Memory that came to a kernel or left it, in order of time. */
   readonly memoryMoves: { readonly kernel: number; readonly time: number; readonly range: MemoryRange; readonly comes: boolean }[] = [];
-  /** Changes with either. */
+  /** Changes with any of these. */
   sharesVersion = 0;
   /** Messages that were ever sent, and those handled. */
   sentCount = 0;
@@ -178,6 +180,13 @@ export class TraceStore {
         const known = this.coreOwners.get(a);
         if (known !== undefined && known.time > time) return;
         if (b === 1 || known?.kernel === kernel) this.coreOwners.set(a, { kernel: b === 1 ? kernel : -1, time });
+        this.sharesVersion++;
+        return;
+      }
+      case TraceKind.DeviceOwner: {
+        const known = this.deviceOwners.get(a);
+        if (known !== undefined && known.time > time) return;
+        if (b === 1 || known?.kernel === kernel) this.deviceOwners.set(a, { kernel: b === 1 ? kernel : -1, time });
         this.sharesVersion++;
         return;
       }

@@ -4,8 +4,8 @@
  */
 import { create } from 'zustand';
 import { machineOf } from '../lab/machine.ts';
-import { rangesText } from '../kernel/boot/parameters.ts';
-import { PlanError, resolvePlan } from '../lab/plan.ts';
+import { PlanError, prefixOf, withPrefix } from '../lab/plan-text.ts';
+import { kernelsText, resolvePlan } from '../lab/plan.ts';
 import type { DebugCommand } from '../kernel/debug/watch.ts';
 import type { ResolvedPlan } from '../kernel/boot/parameters.ts';
 import { type Recording, readFile, type Scenario, scenarioOf, writeFile } from '../lab/scenario.ts';
@@ -14,8 +14,10 @@ import { Debugger } from '../lab/debugger.ts';
 import type { Session, SessionStatus, StepKind } from '../lab/session.ts';
 import { fromFragment, toFragment } from '../lab/link.ts';
 import { M } from '../kernel/message/catalog.ts';
-import type { Topology } from '../machine/topology/topology.ts';
+import { coreOf, type Topology } from '../machine/topology/topology.ts';
 import { Consoles } from './console/consoles.ts';
+import { archiveKind } from '../lab/archive/kinds.ts';
+import { toCpio } from '../lab/archive/file.ts';
 import { checkDropped } from './drop.ts';
 import { kernelName } from './kernels.ts';
 import { atIntervals } from './news.ts';
@@ -111,6 +113,10 @@ interface State {
     >,
   ): void;
   openFile(file: File): Promise<void>;
+  /** Lays an archive's files over the root: of what runs, or of the next power-on. @throws Error */
+  openArchive(name: string, bytes: Uint8Array): Promise<void>;
+  /** Before power-on: without that archive. */
+  dropArchive(name: string): void;
   saveRecording(): void;
   copyLink(): Promise<void>;
 }
@@ -161,17 +167,16 @@ export const useLab = create<State>((set, get) => ({
     const { plan, topology, picked, scenario, history } = get();
     if (picked.size === 0) return;
     const joined = plan?.partitions[kernel ?? -1];
-    const own = [...new Set([...(joined?.cores ?? []), ...picked])].sort((a, b) => a - b);
+    const own = { cores: [...new Set([...(joined?.cores ?? []), ...picked])].sort((a, b) => a - b), devices: joined?.devices ?? [] };
     const others = (plan?.partitions ?? [])
       .filter(each => each !== joined)
-      .map(each => each.cores.filter(core => !picked.has(core)))
-      .filter(cores => cores.length > 0);
-    const all = [...others, own].sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
-    const nodes = (cores: readonly number[]): number[] =>
-      [...new Set(cores.map(core => topology.nodes[topology.cores.find(({ id }) => id === core)?.node ?? 0]?.id ?? 0))].sort(
-        (a, b) => a - b,
-      );
-    get().setPlan(all.map(cores => `${rangesText(cores)}@${rangesText(nodes(cores))}`).join(';'));
+      .map(({ cores, devices }) => ({ cores: cores.filter(core => !picked.has(core)), devices }))
+      .filter(({ cores }) => cores.length > 0);
+    const all = [...others, own].sort((a, b) => (a.cores[0] ?? 0) - (b.cores[0] ?? 0));
+    const { rule } = prefixOf(scenario.plan);
+    const nodes = (cores: readonly number[]): number[] => [...new Set(cores.map(core => coreOf(topology, core).node))];
+    const kernels = all.map(each => ({ ...each, nodes: rule === 'flat' ? null : nodes(each.cores) }));
+    get().setPlan(withPrefix(scenario.plan, { body: kernelsText(kernels, topology) }));
     set({ history: [...history, scenario.plan].slice(-100) });
   },
   undoPlan: () => {
@@ -327,6 +332,10 @@ export const useLab = create<State>((set, get) => ({
         }
         return;
       }
+      if (archiveKind(bytes) !== null) {
+        await get().openArchive(file.name, bytes);
+        return;
+      }
       checkDropped(file.name, bytes);
       if (session === null || session.trace.kernels.get(0)?.state !== 2)
         throw new Error(`${file.name}: boot kernel 0 first; then files dropped here are in its /mnt`);
@@ -338,6 +347,29 @@ export const useLab = create<State>((set, get) => ({
     } catch (error) {
       set({ notice: { text: messageOf(error), bad: true } });
     }
+  },
+  openArchive: async (name, bytes) => {
+    const { session, scenario } = get();
+    const { unpack } = await import('../lab/archive/unpack.ts');
+    const files = await unpack(name, bytes);
+    if (session === null) {
+      const others = (scenario.root ?? []).filter(each => each.name !== name);
+      set({
+        scenario: { ...scenario, root: [...others, { name, bytes }] },
+        notice: { text: `${name}: ${files.length} files will be in the root when kernels boot`, bad: false },
+      });
+      return;
+    }
+    if (session.trace.kernels.get(0)?.state !== 2) throw new Error(`${name}: boot kernel 0 first; then its files are laid over the root`);
+    if (!session.input(0, { kind: 'files', name, archive: toCpio(files, DROPPED_MAX) }))
+      throw new Error('a recording is playing: it can’t be changed');
+    set({ notice: { text: `${name}: ${files.length} files are in the root of every kernel`, bad: false } });
+  },
+  dropArchive: name => {
+    const { scenario } = get();
+    const root = (scenario.root ?? []).filter(each => each.name !== name);
+    const { root: _, ...rest } = scenario;
+    set({ scenario: root.length === 0 ? rest : { ...rest, root } });
   },
   saveRecording: () => {
     const { session } = get();
@@ -353,7 +385,9 @@ export const useLab = create<State>((set, get) => ({
   },
   copyLink: async () => {
     const url = new URL(location.href);
-    url.hash = toFragment({ ...get().scenario, title: 'shared' });
+    const { root, ...scenario } = get().scenario;
+    // Archives are too large for a link: their names go along.
+    url.hash = toFragment({ ...scenario, ...(root === undefined ? {} : { root: root.map(({ name }) => ({ name })) }), title: 'shared' });
     history.replaceState(null, '', url);
     try {
       await navigator.clipboard.writeText(url.href);
@@ -370,6 +404,9 @@ export const consoles = new Consoles(
   (kernel, columns, rows) => useLab.getState().session?.input(kernel, { kind: 'resize', columns, rows }),
 );
 
+/** Bytes of an archive's files that a running machine takes: they become part of the recording. */
+const DROPPED_MAX = 48 << 20;
+
 /** Wall milliseconds in which a refusal that appears in the log is shown as the answer to an order. */
 const REFUSAL_WAIT = 5000;
 
@@ -378,7 +415,7 @@ const isOn = (session: Session, kernel: number): boolean => [1, 2].includes(sess
 /** The plan as it is by now, where cores or memory have changed hands. */
 function sharesOf(session: Session, { sharesVersion }: State): Partial<State> {
   const version = session.trace.sharesVersion;
-  return version === sharesVersion ? {} : { plan: partitionsNow(session.plan, session.trace), sharesVersion: version };
+  return version === sharesVersion ? {} : { plan: partitionsNow(session.plan, session.trace, session.topology), sharesVersion: version };
 }
 
 function planned(scenario: Scenario): Pick<State, 'scenario' | 'topology' | 'plan' | 'planError'> {

@@ -3,6 +3,7 @@
  *
  * Always holds: these are plain data, so they can be written into physical memory by the kernel that boots another, and recorded.
  */
+import { deviceTexts } from '../../machine/devices/devices.ts';
 import type { MessageSettings } from '../message/settings.ts';
 import type { DebugCommand } from '../debug/watch.ts';
 import type { CoreId, KernelId } from '../types.ts';
@@ -19,6 +20,8 @@ export interface Partition {
   readonly kernel: KernelId;
   readonly cores: readonly CoreId[];
   readonly memory: readonly MemoryRange[];
+  /** Names of the machine's devices (machine/devices/devices.ts). */
+  readonly devices: readonly string[];
 }
 
 /** `single`: one system image over all kernels. `federation`: independent systems. */
@@ -73,6 +76,8 @@ export type ReplicaInput =
   | { readonly kind: 'stdin'; readonly bytes: Uint8Array }
   /** A file dropped on the page: it appears in /mnt. */
   | { readonly kind: 'file'; readonly name: string; readonly bytes: Uint8Array }
+  /** Files dropped on the page in an archive (cpio): they appear below /. */
+  | { readonly kind: 'files'; readonly name: string; readonly archive: Uint8Array }
   /** A process is to move to another kernel. */
   | { readonly kind: 'migrate'; readonly pid: number; readonly to: KernelId }
   /** A debugger's command for a process that runs with this kernel. */
@@ -80,9 +85,9 @@ export type ReplicaInput =
 
 /** What /proc/cmdline says, in the words of Popcorn's kernels. */
 export function commandLine({ kernel, plan, caches }: BootParameters): string {
-  const { cores, memory } = plan.partitions.find(each => each.kernel === kernel) ?? { cores: [], memory: [] };
+  const { cores, memory, devices } = plan.partitions.find(each => each.kernel === kernel) ?? { cores: [], memory: [], devices: [] };
   const memmap = memory.map(range => `memmap=${range.bytes >>> 20}M@0x${range.base.toString(16)}`).join(' ');
-  return `console=ttyS0 present_mask=${rangesText(cores)} ${memmap} popcorn_kernels=${plan.partitions.length} root=${plan.mode === 'single' ? 'popcornfs' : 'initramfs'}${caches ? '' : ' nocaches'}`;
+  return `console=ttyS0 present_mask=${rangesText(cores)} ${memmap}${devices.length > 0 ? ` popcorn_devices=${deviceTexts(devices).join(',')}` : ''} popcorn_kernels=${plan.partitions.length} root=${plan.mode === 'single' ? 'popcornfs' : 'initramfs'}${caches ? '' : ' nocaches'}`;
 }
 
 /** `0-3,8` of ascending numbers. */

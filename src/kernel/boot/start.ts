@@ -129,6 +129,9 @@ export class KernelReplica implements Replica {
       case 'file':
         kernel.spawn(this.#drop(kernel, input.name, input.bytes));
         return;
+      case 'files':
+        this.#try(kernel, `files of ${input.name}`, () => kernel.files.dropFiles(input.archive));
+        return;
       case 'migrate':
         kernel.spawn(this.#migrate(kernel, input.pid, input.to));
         return;
@@ -156,6 +159,15 @@ export class KernelReplica implements Replica {
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
       kernel.log(4, `popcorn: process ${pid} can't move to kernel ${to}: errno ${error.errno}`);
+    }
+  }
+
+  #try(kernel: Kernel, what: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof Errno)) throw error;
+      kernel.log(4, `${what}: refused with errno ${error.errno}`);
     }
   }
 

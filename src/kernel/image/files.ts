@@ -16,7 +16,7 @@ import { joined, setU32, u32At } from '../fs/bytes.ts';
 import type { FileKind, IoContext, OpenFile } from '../fs/file.ts';
 import type { AttributeChange, Attributes, FileSystem, Inode, InodeKind, NewInode } from '../fs/inode.ts';
 import type { LockRequest } from '../fs/lock.ts';
-import { isSocket, type SocketKind, type SocketLink } from '../fs/socket/socket.ts';
+import { isSocket, type NewSocket, type Socket, type SocketKind, type SocketLink } from '../fs/socket/socket.ts';
 import type { UnixPort } from '../fs/socket/unix/domain.ts';
 import { TmpDirectory } from '../fs/tmpfs/directory.ts';
 import { TmpFile } from '../fs/tmpfs/file.ts';
@@ -588,6 +588,13 @@ export class RemoteFiles {
 
   port(link: SocketLink): UnixPort {
     return new RemotePort(this.#kernel, link);
+  }
+
+  /** Has another kernel make a socket, which is its own. */
+  *newSocket(owner: KernelId, wanted: NewSocket, caller: IoContext): Blocking<Socket> {
+    if (!this.#kernel.isPeer(owner)) throw new Errno(E.NETDOWN);
+    const { json } = yield* this.ask(owner, 'newSocket', ROOT_HANDLE, [wanted as unknown as Json, caller as unknown as Json]);
+    return this.import(json as unknown as FileRef) as OpenFile as Socket;
   }
 
   /** The directory of abstract socket names, when the tree is another kernel's. */

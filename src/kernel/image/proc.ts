@@ -5,7 +5,8 @@
  *
  * Always holds: a table about a process is made where the process is; its relations come from the origin.
  */
-import { commandLine, rangesText } from '../boot/parameters.ts';
+import { deviceTexts } from '../../machine/devices/devices.ts';
+import { commandLine, type Partition, rangesText } from '../boot/parameters.ts';
 import { E, Errno } from '../abi/errno.ts';
 import { SIG_DFL, SIG_IGN } from '../abi/signal.ts';
 import type { OpenFile } from '../fs/file.ts';
@@ -41,6 +42,8 @@ const TABLES = {
   pids: (p: ProcTables) => p.localPids(),
   process: (p: ProcTables, pid: Pid) => p.localProcess(pid),
   threads: (p: ProcTables, pid: Pid) => [...p.local(pid).threads].map(task => task.tid),
+  threadInfos: (p: ProcTables, pid: Pid) => p.localThreads(pid),
+  sharedPages: (p: ProcTables, pid: Pid) => p.sharedPagesHere(pid),
   areas: (p: ProcTables, pid: Pid) => p.localAreas(pid),
   argumentBytes: (p: ProcTables, pid: Pid) => p.strings(pid, 'argStart', 'argEnd'),
   environmentBytes: (p: ProcTables, pid: Pid) => p.strings(pid, 'envStart', 'envEnd'),
@@ -150,7 +153,7 @@ export class ProcTables implements ProcSource {
       pid,
       tid: lead.tid,
       name: process.name,
-      state: letterOf(lead),
+      state: kernel.threads.isOut(lead) ? 'R' : letterOf(lead),
       ...relations,
       minorFaults: mm.minorFaults,
       majorFaults: 0,
@@ -175,14 +178,24 @@ export class ProcTables implements ProcSource {
       blocked: lead.blocked,
       ignored,
       caught,
-      kernel: kernel.id,
+      kernel: kernel.threads.kernelOf(lead),
       origin: process.origin,
-      core: lead.core,
+      core: kernel.threads.isOut(lead) ? lead.placeCore : lead.core,
       affinity: lead.affinity,
       voluntarySwitches: lead.voluntarySwitches,
       involuntarySwitches: lead.involuntarySwitches,
-      waitsIn: lead.state === 'asleep' ? 'schedule' : '',
+      waitsIn: lead.state === 'asleep' && !kernel.threads.isOut(lead) ? 'schedule' : '',
     };
+  }
+
+  *localThreads(pid: Pid): Blocking<(ProcessInfo | null)[]> {
+    const infos: (ProcessInfo | null)[] = [];
+    for (const task of this.local(pid).threads) infos.push(yield* this.localProcess(pid, task));
+    return infos;
+  }
+
+  sharedPagesHere(pid: Pid): string {
+    return this.#kernel.threads.pagesText(this.local(pid));
   }
 
   #zombie(
@@ -266,8 +279,9 @@ export class ProcTables implements ProcSource {
       for (const byte of process.user.read(mm[from], Math.min(4096, mm[to] - mm[from]))) text += String.fromCharCode(byte);
       return text;
     } catch (error) {
-      if (error instanceof Errno) return '';
-      throw error;
+      if (!(error instanceof Errno)) throw error;
+      mm.sharing?.forgetMissed();
+      return '';
     }
   }
 
@@ -362,10 +376,8 @@ export class ProcTables implements ProcSource {
     return ((yield* this.#orNull('threads', pid)) ?? [pid]) as readonly Pid[];
   }
   *thread(pid: Pid, tid: Pid): Blocking<ProcessInfo | null> {
-    const task = this.#kernel.tasks.get(tid);
-    if (task !== undefined && task.process.pid === pid) return yield* this.localProcess(pid, task);
-    const found = yield* this.process(pid);
-    return found === null ? null : { ...found, tid };
+    const infos = ((yield* this.#orNull('threadInfos', pid)) ?? []) as (ProcessInfo | null)[];
+    return infos.find(info => info?.tid === tid) ?? null;
   }
   *areas(pid: Pid): Blocking<readonly AreaInfo[]> {
     return ((yield* this.#orNull('areas', pid)) ?? []) as readonly AreaInfo[];
@@ -408,6 +420,12 @@ export class ProcTables implements ProcSource {
 
   *migrate(pid: Pid, to: KernelId): Blocking<void> {
     yield* this.#kernel.migration.request(pid, to);
+  }
+  *migrateThread(pid: Pid, tid: Pid, to: KernelId): Blocking<void> {
+    yield* this.#kernel.threads.request(pid, tid, to);
+  }
+  *sharedPages(pid: Pid): Blocking<string> {
+    return ((yield* this.#orNull('sharedPages', pid)) ?? '') as string;
   }
   rename(pid: Pid, name: string): void {
     this.#kernel.setName(this.local(pid), name.slice(0, 15));
@@ -485,7 +503,7 @@ export class ProcTables implements ProcSource {
         return kernel.map.partitions
           .map(
             partition =>
-              `${partition.kernel}: cores ${partition.cores.join(',')} memory ${partition.memory.map(range => `${range.bytes >>> 20}M@${range.node}`).join(',')}\n`,
+              `${partition.kernel}: cores ${partition.cores.join(',')} memory ${partition.memory.map(range => `${range.bytes >>> 20}M@${range.node}`).join(',')}${devicesOf(partition)}\n`,
           )
           .join('');
       case 'control':
@@ -523,13 +541,13 @@ export class ProcTables implements ProcSource {
   *#kernelsText(): Blocking<string> {
     const kernel = this.#kernel;
     const parts = new Map([this.localPart(), ...((yield* this.#askAll('part')) as Part[])].map(part => [part.kernel, part]));
-    const rows = kernel.map.partitions.map(({ kernel: id, cores, memory }) => {
+    const rows = kernel.map.partitions.map(({ kernel: id, cores, memory, devices }) => {
       const part = parts.get(id);
       const bytes = memory.reduce((sum, range) => sum + range.bytes, 0);
       const numbers = rangesText([...cores].sort((a, b) => a - b));
-      return `${String(id).padStart(6)}  ${part === undefined ? 'off' : 'up '}  ${numbers.padEnd(12)} ${`${bytes >>> 20}M`.padStart(6)}  ${part?.tasks ?? '-'}\n`;
+      return `${String(id).padStart(6)}  ${part === undefined ? 'off' : 'up '}  ${numbers.padEnd(12)} ${`${bytes >>> 20}M`.padStart(6)}  ${`${part?.tasks ?? '-'}`.padEnd(5)}  ${deviceTexts(devices).join(',') || '-'}\n`;
     });
-    return `kernel  state cores       memory  tasks\n${rows.join('')}`;
+    return `kernel  state cores       memory  tasks  devices\n${rows.join('')}`;
   }
   *setOnline(core: CoreId, online: boolean): Blocking<void> {
     yield* this.#kernel.control.order(`${online ? 'online' : 'offline'} ${core}`);
@@ -539,6 +557,8 @@ export class ProcTables implements ProcSource {
     yield* this.#kernel.control.order(text);
   }
 }
+
+const devicesOf = ({ devices }: Partition): string => (devices.length === 0 ? '' : ` devices ${deviceTexts(devices).join(',')}`);
 
 function tableIn({ data }: { readonly data: Uint8Array }): unknown {
   let text = '';

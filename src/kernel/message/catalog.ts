@@ -28,8 +28,9 @@ export const M = {
   LEDGER_REQUEST: kind(
     5,
     'LEDGER_REQUEST',
-    { request: 'u32', ask: 'u8', kernel: 'u8', cores: 'u32s', memory: 'numbers' },
-    m => `${['', 'boot', 'gone:', 'give to'][m.ask]} kernel ${m.kernel === 255 ? 'of any number' : m.kernel}, cores ${m.cores.join(',')}`,
+    { request: 'u32', ask: 'u8', kernel: 'u8', cores: 'u32s', memory: 'numbers', devices: 'text' },
+    m =>
+      `${['', 'boot', 'gone:', 'give to', 'what is free to'][m.ask]} kernel ${m.kernel === 255 ? 'of any number' : m.kernel}, cores ${m.cores.join(',')} ${m.devices}`,
   ),
   LEDGER_RESPONSE: kind(6, 'LEDGER_RESPONSE', { request: 'u32', errno: 'i32', kernel: 'u8' }, m =>
     m.errno ? `errno ${m.errno}` : `noted by all: kernel ${m.kernel}`,
@@ -117,6 +118,65 @@ export const M = {
   LOAD_REQUEST: kind(26, 'LOAD_REQUEST', { request: 'u32' }, () => 'how busy are you?'),
   LOAD_RESPONSE: kind(27, 'LOAD_RESPONSE', { request: 'u32', tasks: 'u16', cores: 'u16' }, m => `${m.tasks} tasks on ${m.cores} cores`),
   MIGRATE_RESPONSE: kind(25, 'MIGRATE_RESPONSE', { request: 'u32', errno: 'i32' }, m => (m.errno ? `errno ${m.errno}` : 'under way')),
+
+  // Threads that compute away from their process, and the pages that they share with it.
+  MIGRATE_THREAD: kind(
+    51,
+    'MIGRATE_THREAD',
+    { request: 'u32', pid: 'u32', tid: 'u32', to: 'u8' },
+    m => `send thread ${m.tid} to kernel ${m.to}`,
+  ),
+  THREAD_TRANSFER: kind(
+    52,
+    'THREAD_TRANSFER',
+    { group: 'u32', pid: 'u32', tid: 'u32', core: 'u16', nice: 'i32', name: 'text', registers: 'bytes' },
+    m => `compute for thread ${m.tid} of ${m.pid} ${m.name}`,
+  ),
+  THREAD_HOME: kind(
+    53,
+    'THREAD_HOME',
+    {
+      group: 'u32',
+      tid: 'u32',
+      why: 'u8',
+      exit: 'u8',
+      address: 'number',
+      access: 'u8',
+      core: 'u16',
+      user: 'number',
+      system: 'number',
+      registers: 'bytes',
+    },
+    m => `thread ${m.tid} comes home${m.why === 1 ? ` with trap ${m.exit}` : ''}`,
+  ),
+  THREAD_RECALL: kind(54, 'THREAD_RECALL', { group: 'u32', tid: 'u32' }, m => `thread ${m.tid} is wanted at home`),
+  PAGE_REQUEST: kind(
+    55,
+    'PAGE_REQUEST',
+    { group: 'u32', page: 'u32', access: 'u8' },
+    m => `page ${m.page.toString(16)} to ${['', 'read', 'write', 'execute'][m.access]}`,
+  ),
+  PAGE_GRANT: kind(
+    56,
+    'PAGE_GRANT',
+    { group: 'u32', page: 'u32', right: 'u8', protection: 'u8', pfn: 'u32' },
+    m => `page ${m.page.toString(16)}: ${['refused', 'you may read', 'you may write'][m.right]}${m.pfn ? ` (copy frame ${m.pfn})` : ''}`,
+  ),
+  PAGE_GRANTED: kind(57, 'PAGE_GRANTED', { group: 'u32', page: 'u32' }, m => `I have page ${m.page.toString(16)}`),
+  PAGE_TAKE: kind(
+    58,
+    'PAGE_TAKE',
+    { group: 'u32', page: 'u32', leave: 'u8' },
+    m => `give up page ${m.page.toString(16)}${m.leave ? ' for writing' : ''}`,
+  ),
+  PAGE_TAKEN: kind(
+    59,
+    'PAGE_TAKEN',
+    { group: 'u32', page: 'u32', pfn: 'u32' },
+    m => `page ${m.page.toString(16)} is given up${m.pfn ? ` (written: frame ${m.pfn})` : ''}`,
+  ),
+  PAGE_COPIED: kind(60, 'PAGE_COPIED', { group: 'u32', pfn: 'u32' }, m => `I have copied frame ${m.pfn}`),
+  OUTPOST_END: kind(61, 'OUTPOST_END', { group: 'u32' }, m => `group ${m.group} needs nothing here any more`),
 
   // Files of other kernels.
   FILE_REQUEST: kind(

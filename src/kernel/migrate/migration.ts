@@ -101,8 +101,13 @@ export class Migration {
     }
   }
 
+  isMoving(process: Process): boolean {
+    return this.#moves.has(process);
+  }
+
+  /** Whether its pages are not to be touched: they are on their way, or other kernels copy them. */
   isLeaving(space: AddressSpace): boolean {
-    return this.#leaving.has(space);
+    return this.#leaving.has(space) || space.sharing !== null;
   }
 
   // --- asking for it -------------------------------------------------------------------------------------------------------------
@@ -114,7 +119,7 @@ export class Migration {
   *request(pid: Pid, to: KernelId): Blocking<void> {
     const kernel = this.#kernel;
     if (to !== kernel.id && !kernel.isPeer(to)) throw new Errno(E.INVAL);
-    const process = kernel.processes.get(pid) ?? kernel.tasks.get(pid)?.process;
+    const process = kernel.processes.get(pid) ?? kernel.taskHere(pid)?.process;
     if (process !== undefined) {
       this.ask(process, to, []);
       return;
@@ -159,8 +164,8 @@ export class Migration {
 
   /** Memory that other processes share (lent by vfork, or mapped by them too) and files mapped for writing keep a process where it is. */
   mayLeave(process: Process): boolean {
-    const { mm, files } = process;
-    return mm.users === 1 && files.users === 1 && mm.areas.list.every(area => !area.shared || maySend(mm, area));
+    const { mm, files, outpost } = process;
+    return outpost === null && mm.users === 1 && files.users === 1 && mm.areas.list.every(area => !area.shared || maySend(mm, area));
   }
 
   /** The task, about to go on in user mode, comes to rest instead. Returns whether it does. */
@@ -229,6 +234,7 @@ export class Migration {
     try {
       // One of the threads may have done something about it before it came to rest.
       if (!this.mayLeave(process)) throw new Errno(E.BUSY);
+      yield* kernel.threads.dissolve(process);
       mm.breakCopyOnWrite();
       for (const area of mm.areas.list) if (area.backing instanceof AnonymousObject) mm.dropPages(area.start, area.end);
       const files = yield* this.#sendableFiles(process, refs, to);

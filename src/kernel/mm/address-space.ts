@@ -12,6 +12,7 @@ import { PAGE_SIZE, type Pfn, type VirtAddr } from '../types.ts';
 import { AnonymousObject } from './anonymous-object.ts';
 import type { FrameUse } from './frame-use.ts';
 import { PageTable, PTE, pageOf, roundUpToPage, USER_END } from './page-table.ts';
+import type { Sharing } from './sharing.ts';
 import { MAP, PROT, type VmArea, VmAreas, type Backing } from './vm-area.ts';
 
 export type Access = 'read' | 'write' | 'execute';
@@ -58,6 +59,8 @@ export class AddressSpace {
   /** Present pages. */
   resident = 0;
   minorFaults = 0;
+  /** Set while threads on other kernels use it. */
+  sharing: Sharing | null = null;
   readonly #services: MmServices;
 
   constructor(services: MmServices) {
@@ -241,10 +244,7 @@ export class AddressSpace {
   fault(address: VirtAddr, access: Access): FaultResult {
     const area = this.areas.find(address) ?? this.#growStack(address);
     if (area === null) return { signal: SIG.SEGV, code: SI.SEGV_MAPERR };
-    const needed = access === 'write' ? PROT.WRITE : access === 'execute' ? PROT.EXEC : PROT.READ;
-    // As on RISC-V, a page that may be written or executed but not read can't be told apart from a readable one by a load.
-    const granted = area.protection & PROT.WRITE ? area.protection | PROT.READ : area.protection;
-    if ((granted & needed) === 0) return { signal: SIG.SEGV, code: SI.SEGV_ACCERR };
+    if (!grants(area, access)) return { signal: SIG.SEGV, code: SI.SEGV_ACCERR };
     const page = pageOf(address);
     const entry = this.table.get(page);
     this.minorFaults++;
@@ -255,6 +255,12 @@ export class AddressSpace {
       if (!(error instanceof Errno)) throw error;
       return error.errno === E.NOMEM ? { signal: SIG.KILL, code: SI.KERNEL } : { signal: SIG.BUS, code: SI.BUS_ADRERR };
     }
+  }
+
+  /** Whether an area allows this, whatever page is there. */
+  allows(address: VirtAddr, access: Access): boolean {
+    const area = this.areas.find(address) ?? this.#growStack(address);
+    return area !== null && grants(area, access);
   }
 
   /** Installs a page that came with a migration: the reference comes with it. */
@@ -317,6 +323,7 @@ export class AddressSpace {
 
   /** Releases everything. The object must not be used afterwards. */
   destroy(): void {
+    this.sharing?.end();
     for (const area of [...this.areas.list]) {
       this.table.forEach(area.start, area.end, (_address, pfn) => this.#services.frames.release(pfn));
       area.backing?.release();
@@ -428,6 +435,12 @@ export class AddressSpace {
     if (writable && protection & PROT.WRITE) flags |= PTE.W;
     return flags;
   }
+}
+
+/** As on RISC-V, a page that may be written but not read can't be told apart from a readable one by a load. */
+function grants({ protection }: VmArea, access: Access): boolean {
+  const needed = access === 'write' ? PROT.WRITE : access === 'execute' ? PROT.EXEC : PROT.READ;
+  return ((protection & PROT.WRITE ? protection | PROT.READ : protection) & needed) !== 0;
 }
 
 /** Fills a fresh frame with zeroes. */

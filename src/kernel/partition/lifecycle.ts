@@ -11,7 +11,7 @@
 import { AnonymousObject } from '../mm/anonymous-object.ts';
 import { E, Errno } from '../abi/errno.ts';
 import { SIG } from '../abi/signal.ts';
-import { type BootParameters, type MemoryRange, type Partition, rangesText } from '../boot/parameters.ts';
+import { type BootParameters, type Partition, rangesText } from '../boot/parameters.ts';
 import { type Kernel, KernelState, latin1 } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import { exitProcess } from '../task/exit.ts';
@@ -19,7 +19,7 @@ import { type Blocking, type CoreId, type Cycles, type KernelId, PAGE_SIZE, type
 import { Core } from '../sched/core.ts';
 import { coreOf } from '../../machine/topology/topology.ts';
 import { ANY, ASK } from './ledger.ts';
-import { cut, MachineMap } from './map.ts';
+import { cut, MachineMap, NO_SHARE, type Share } from './map.ts';
 
 const HEARTBEAT_MILLISECONDS = 100;
 const SILENCE_MILLISECONDS = 350;
@@ -28,12 +28,10 @@ const HALT_MILLISECONDS = 100;
 /** Frames that one FRAMES_HELD names at most. */
 const FRAMES_MAX = 1000;
 
-export interface BootRequest {
+/** Without cores and memory: the share that the kernel has in the plan. */
+export interface BootRequest extends Share {
   /** Null: any number that is free. */
   readonly kernel: KernelId | null;
-  /** Both empty: the share that the kernel has in the plan. */
-  readonly cores: readonly CoreId[];
-  readonly memory: readonly MemoryRange[];
 }
 
 export class Lifecycle {
@@ -83,8 +81,7 @@ export class Lifecycle {
   *boot(wanted: BootRequest): Blocking<KernelId> {
     const kernel = this.#kernel;
     if (wanted.kernel === kernel.id || (wanted.kernel !== null && this.#starting.has(wanted.kernel))) throw new Errno(E.EXIST);
-    const { cores, memory } = wanted;
-    const id = yield* kernel.ledger.change({ ask: ASK.Boot, kernel: wanted.kernel ?? ANY, cores, memory });
+    const id = yield* kernel.ledger.change({ ...wanted, ask: ASK.Boot, kernel: wanted.kernel ?? ANY });
     const parameters: BootParameters = {
       ...kernel.parameters,
       balance: kernel.balancer.isOn,
@@ -160,7 +157,7 @@ export class Lifecycle {
 
   *#report(dead: KernelId): Blocking<void> {
     const { ledger } = this.#kernel;
-    yield* ledger.change({ ask: ASK.Gone, kernel: dead, cores: [], memory: [] });
+    yield* ledger.change({ ask: ASK.Gone, kernel: dead, ...NO_SHARE });
   }
 
   #cycles(milliseconds: number): Cycles {
@@ -176,6 +173,7 @@ export class Lifecycle {
     this.isHalting = true;
     kernel.log(5, 'reboot: halting');
     for (const process of [...kernel.processes.values()]) exitProcess(kernel, process, SIG.KILL);
+    yield* kernel.devices.stop();
     const deadline = kernel.now + this.#cycles(HALT_MILLISECONDS);
     while (kernel.messages.outstanding.calls > 0 && kernel.now < deadline)
       yield* sleep([], { deadline: kernel.now + this.#cycles(1), interruptible: false });
@@ -183,7 +181,15 @@ export class Lifecycle {
     // Whoever keeps the ledger without this kernel tells all others, and stops this kernel's cores first (`fence`).
     const [successor] = kernel.peers();
     if (successor === undefined) this.stop(KernelState.Halted);
-    else kernel.messages.send(successor, M.LEDGER_REQUEST, { request: 0, ask: ASK.Gone, kernel: kernel.id, cores: [], memory: [] });
+    else
+      kernel.messages.send(successor, M.LEDGER_REQUEST, {
+        request: 0,
+        ask: ASK.Gone,
+        kernel: kernel.id,
+        cores: [],
+        memory: [],
+        devices: '',
+      });
   }
 
   /** A kernel that is to be no more has its cores stopped (INIT): whatever it was about to do, it does not. */
@@ -236,6 +242,7 @@ export class Lifecycle {
         return own;
       };
       try {
+        kernel.threads.spreadOf(mm)?.replace(isTheirs, copyOf);
         for (const { start, end, backing } of mm.areas.list) {
           if (backing instanceof AnonymousObject) {
             // The object's frames are found anew when they are touched.
@@ -336,5 +343,6 @@ export class Lifecycle {
         kernel.log(6, `popcorn: cores ${rangesText(share.cores)} and ${kernel.frames.own.total >>> 8}M are this kernel's`);
     }
     kernel.sharesChanged();
+    kernel.devices.changed();
   }
 }

@@ -39,7 +39,7 @@ describe('cores', () => {
     expect(lab.stderr.split('\n')).toEqual([
       'mv-cpu: kernel 0 would have no core left: halt it instead',
       'mv-cpu: kernel 7 is not up',
-      'mv-cpu: core 9 belongs to no kernel',
+      'mv-cpu: the machine has no core 9',
       'mv-cpu: kernel 0 has it',
       'echo: write error: Invalid argument',
       '',
@@ -63,6 +63,63 @@ describe('memory', () => {
   });
 });
 
+describe('devices', () => {
+  const owners = `cat /proc/popcorn/plan | sed 's/cores.*memory [^ ]*//'`;
+
+  it('belong to the first kernel, and change hands', () => {
+    const lab = run(`${owners}; mv-dev nic0,nic0.2-3 1; ${owners}; kernels`);
+    expect(lab.stdout).toContain('0:  devices disk0,nic0,nic0.1-3\n1: \n0:  devices disk0,nic0.1\n1:  devices nic0,nic0.2-3\n');
+    expect(lab.stdout).toMatch(/\n1 .* nic0,nic0\.2-3\n/);
+    expect(lab.log(0)).toContain("nic0, nic0.2-3 are kernel 1's now");
+    const said = lab.trace
+      .filter(([, , kind]) => kind === TraceKind.DeviceOwner)
+      .map(([, kernel, , , place, comes]) => [kernel, place, comes]);
+    expect(said.slice(-6)).toEqual(
+      expect.arrayContaining([
+        [0, 1, 0],
+        [0, 3, 0],
+        [0, 4, 0],
+        [1, 1, 1],
+        [1, 3, 1],
+        [1, 4, 1],
+      ]),
+    );
+  });
+
+  it('of a kernel that is gone are free: for a kernel that boots, or for one that is there', () => {
+    const lab = run(
+      `mv-dev nic0.1,nic0.2 1; boot --cpus 4 --mem 8M@2 --dev nic0.1; halt 1; sleep 0.05
+       boot --cpus 4 --mem 8M@2 --dev nic0.1; sleep 0.05; mv-dev nic0.2 3; ${owners}`,
+      { cores: 6, kernels: 3, boot: [1] },
+    );
+    expect(lab.stderr).toBe('boot: nic0.1 belongs to kernel 1, which is up\n');
+    expect(lab.stdout).toMatch(/^1: \n2: \n3: {2}devices nic0\.1-2\n/m);
+  });
+
+  it('are not had by names that are none, or twice', () => {
+    const lab = run('mv-dev nic1 1; mv-dev nic0.9 1; mv-dev disk0 7; mv-dev disk0 0; mv-dev Disk 1; boot --dev nic0');
+    expect(lab.stderr.split('\n')).toEqual([
+      'mv-dev: the machine has no device nic1',
+      'mv-dev: the machine has no device nic0.9',
+      'mv-dev: kernel 7 is not up',
+      'mv-dev: kernel 0 has it',
+      'mv-dev: Disk is no device',
+      'boot: neither a kernel nor --cpus is named',
+      '',
+    ]);
+  });
+});
+
+describe('what is free', () => {
+  it('goes to a kernel that is there: cores, and memory that has been given away and comes back', () => {
+    const lab = run(
+      `mv-mem 16M 0 1; halt 1; sleep 0.05; mv-cpu 2 0; mv-mem 16M 1 0; mv-cpu 3 0; cut -d' ' -f1-4 /proc/popcorn/plan; free -m | sed -n 2p | cut -c1-20`,
+    );
+    expect(lab.stderr).toBe('');
+    expect(lab.stdout).toMatch(/^0: cores 0,1,2,3 memory\n1: cores {2}memory\nMem: +76 /);
+  });
+});
+
 describe('kernels', () => {
   it('are booted from what is free, and halted; what they had is free again', () => {
     const lab = run(
@@ -75,7 +132,7 @@ describe('kernels', () => {
     );
     expect(lab.stdout).toContain('     3  up ');
     expect(lab.stdout).toContain('     3  off');
-    expect(lab.stdout).toMatch(/ {5}4 {2}up {3}4-5 +16M {2}0\n/);
+    expect(lab.stdout).toMatch(/ {5}4 {2}up {3}4-5 +16M {2}0 +-\n/);
     expect(lab.stderr).toBe('boot: core 4 belongs to kernel 4, which is up\n');
   });
   it('go on when the first one is halted', () => {

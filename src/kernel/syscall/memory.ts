@@ -6,9 +6,10 @@ import { TmpFile } from '../fs/tmpfs/file.ts';
 import type { Kernel } from '../kernel.ts';
 import { fileBacking } from '../mm/file-backing.ts';
 import { roundUpToPage, USER_END } from '../mm/page-table.ts';
+import type { Sharing } from '../mm/sharing.ts';
 import { MAP, PROT } from '../mm/vm-area.ts';
 import type { Backing } from '../mm/vm-area.ts';
-import { type Blocking, PAGE_SIZE, settle } from '../types.ts';
+import { type Blocking, type Maybe, PAGE_SIZE, settle } from '../types.ts';
 import type { CallRow, SyscallContext, SyscallHandler } from './context.ts';
 import { fileOf } from './file-common.ts';
 
@@ -24,6 +25,16 @@ export function memoryCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
     if (address % PAGE_SIZE !== 0) throw new Errno(E.INVAL);
     if (!(address >= 0 && length >= 0 && address + roundUpToPage(length) <= USER_END)) throw new Errno(E.NOMEM);
   };
+
+  /** Does `change` to a range once no other kernel has a page of it. */
+  function alone<T>(ctx: SyscallContext, start: number, end: number, change: () => T): Maybe<T> {
+    const { sharing } = ctx.process.mm;
+    return sharing === null ? change() : changeAlone(sharing, start, end, change);
+  }
+  function* changeAlone<T>(sharing: Sharing, start: number, end: number, change: () => T): Blocking<T> {
+    yield* sharing.gather(start, end);
+    return change();
+  }
 
   function* mmap(
     ctx: SyscallContext,
@@ -56,6 +67,7 @@ export function memoryCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
       backing = yield* fileBacking(file, offset / PAGE_SIZE, roundUpToPage(length) / PAGE_SIZE, work => kernel.detach(work));
     }
     try {
+      if (mm.sharing !== null && flags & MAP.FIXED) yield* mm.sharing.gather(hint, hint + roundUpToPage(length));
       return mm.map(wanted, length, protection & 7, space, backing, backing === null ? 0 : offset);
     } catch (error) {
       backing?.release();
@@ -64,22 +76,33 @@ export function memoryCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
   }
 
   return {
-    214: full('brk', (ctx, address) => ctx.process.mm.setBreak(address)),
+    214: full('brk', (ctx, address) => {
+      const { mm } = ctx.process;
+      return alone(ctx, Math.max(0, address), mm.brk, () => mm.setBreak(address));
+    }),
     215: full('munmap', (ctx, address, length) => {
       if (address % PAGE_SIZE !== 0 || !(length > 0) || address < 0 || address + length > USER_END) throw new Errno(E.INVAL);
-      ctx.process.mm.unmap(address, length);
-      return 0;
+      return alone(ctx, address, address + length, () => {
+        ctx.process.mm.unmap(address, length);
+        return 0;
+      });
     }),
     216: full('mremap', (ctx, address, oldLength, newLength, flags, newAddress) => {
       if (flags & ~3 || (flags & MREMAP.FIXED && !(flags & MREMAP.MAYMOVE))) throw new Errno(E.INVAL);
-      return ctx.process.mm.remap(address, oldLength, newLength, (flags & MREMAP.MAYMOVE) !== 0, flags & MREMAP.FIXED ? newAddress : null);
+      const { mm } = ctx.process;
+      const fixed = flags & MREMAP.FIXED ? newAddress : null;
+      // Both ends, and all between: it is rare, and the place that it goes to is not known yet.
+      const remap = (): number => mm.remap(address, oldLength, newLength, (flags & MREMAP.MAYMOVE) !== 0, fixed);
+      return alone(ctx, 0, USER_END, remap);
     }),
     222: partial('mmap', mmap, 'To map a file of another kernel for writing the process moves there; one that can not gets ENODEV.'),
     226: full('mprotect', (ctx, address, length, protection) => {
       if (protection & ~0x0300_0007) throw new Errno(E.INVAL);
       range(address, length);
-      if (length > 0) ctx.process.mm.protect(address, length, protection & 7);
-      return 0;
+      return alone(ctx, address, address + length, () => {
+        if (length > 0) ctx.process.mm.protect(address, length, protection & 7);
+        return 0;
+      });
     }),
     227: full('msync', (ctx, address, length) => {
       range(address, length);
@@ -106,8 +129,11 @@ export function memoryCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
         range(address, length);
         if (advice < 0 || advice > MADV_LAST) throw new Errno(E.INVAL);
         const end = address + roundUpToPage(length);
-        if (advice === MADV_DONTNEED) ctx.process.mm.dropPages(address, end);
-        return 0;
+        if (advice !== MADV_DONTNEED) return 0;
+        return alone(ctx, address, end, () => {
+          ctx.process.mm.dropPages(address, end);
+          return 0;
+        });
       },
       'Advice other than MADV_DONTNEED changes nothing.',
     ),

@@ -89,6 +89,7 @@ export function* exec(kernel: Kernel, task: Task, path: string, argv: readonly s
   process.actions = defaultActions().map((action, signal) =>
     old[signal]?.handler === SIG_IGN ? { ...action, handler: SIG_IGN } : { ...action, handler: SIG_DFL },
   );
+  task.place = -1;
   task.altStack = { base: 0, size: 0, flags: 2 };
   task.clearChildTid = 0;
   task.robustList = 0;

@@ -1,10 +1,12 @@
 /**
- * Futexes: sleeping on a word of memory. The word is known by its physical address, so it is the same for everyone who maps it.
+ * Futexes: sleeping on a word of memory. A word of memory that processes share is known by its physical address, so it is the same for everyone
+ * who maps it; one of private memory by its address space and its address there, wherever its page lies at the time.
  *
  * Always holds: a queue is in the table only while somebody sleeps in it.
  */
 import { E, Errno } from '../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
+import type { UserMemory } from '../mm/user-memory.ts';
 import { type Blocking, type Cycles, sleep, WaitQueue } from '../types.ts';
 import type { Process, Task } from './task.ts';
 
@@ -12,11 +14,11 @@ interface Waiter {
   readonly queue: WaitQueue;
   readonly bits: number;
   woken: boolean;
-  key: number;
+  key: number | string;
 }
 
 export class Futexes {
-  readonly waiters = new Map<number, Waiter[]>();
+  readonly waiters = new Map<number | string, Waiter[]>();
 }
 
 /**
@@ -34,7 +36,7 @@ export function* futexWait(
   if (bits === 0) throw new Errno(E.INVAL);
   const user = task.process.user;
   if (user.getU32(address) !== expected >>> 0) throw new Errno(E.AGAIN);
-  const waiter: Waiter = { queue: new WaitQueue(), bits, woken: false, key: user.physical(address) };
+  const waiter: Waiter = { queue: new WaitQueue(), bits, woken: false, key: keyOf(user, address) };
   const table = kernel.futexes.waiters;
   table.set(waiter.key, [...(table.get(waiter.key) ?? []), waiter]);
   const reason = yield* sleep([waiter.queue], { deadline });
@@ -46,7 +48,10 @@ export function* futexWait(
 
 /** FUTEX_WAKE[_BITSET]: how many were woken. */
 export function futexWake(kernel: Kernel, process: Process, address: number, count: number, bits: number): number {
-  const key = process.user.physical(address);
+  return wakeKey(kernel, keyOf(process.user, address), count, bits);
+}
+
+function wakeKey(kernel: Kernel, key: number | string, count: number, bits: number): number {
   let woken = 0;
   for (const waiter of [...(kernel.futexes.waiters.get(key) ?? [])]) {
     if (woken >= count) break;
@@ -61,16 +66,22 @@ export function futexWake(kernel: Kernel, process: Process, address: number, cou
 
 /** FUTEX_REQUEUE: wakes some, moves others to another word; how many in all. */
 export function futexRequeue(kernel: Kernel, process: Process, from: number, to: number, wake: number, move: number): number {
-  const woken = futexWake(kernel, process, from, wake, 0xffffffff);
   const table = kernel.futexes.waiters;
-  const target = process.user.physical(to);
-  const moved = (table.get(process.user.physical(from)) ?? []).slice(0, move);
+  const [source, target] = [keyOf(process.user, from), keyOf(process.user, to)];
+  const woken = wakeKey(kernel, source, wake, 0xffffffff);
+  const moved = (table.get(source) ?? []).slice(0, move);
   for (const waiter of moved) {
     forget(kernel, waiter);
     waiter.key = target;
     table.set(target, [...(table.get(target) ?? []), waiter]);
   }
   return woken + moved.length;
+}
+
+/** @throws Errno EFAULT */
+function keyOf(user: UserMemory, address: number): number | string {
+  const area = user.space.areas.find(address);
+  return area !== null && !area.shared ? `${user.space.table.root}:${address}` : user.physical(address);
 }
 
 function forget(kernel: Kernel, waiter: Waiter): void {
