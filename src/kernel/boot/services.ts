@@ -33,6 +33,7 @@ export function fsServices(kernel: Kernel): FsServices {
     frameBytes,
     wroteFrame: pfn => kernel.processor.invalidateFrame(pfn),
     isLent: pfn => kernel.frames.isLent(pfn),
+    ownInode: inode => kernel.image.files.ownInode(inode),
     replacedFrame: old => unmapFile(kernel, old),
     changing: (involved, work) => kernel.image.files.delegations.changing(involved, work),
     frameCounts: () => ({ total: kernel.frames.own.total, free: kernel.frames.own.free }),

@@ -203,6 +203,13 @@ export abstract class BaseInode implements Inode {
     this.#locks ??= new LockTable(this.lockWaits());
     return this.#locks.apply(request);
   }
+  /** For when it is made again on another kernel. */
+  protected get heldLocks(): readonly Lock[] {
+    return this.#locks?.held ?? [];
+  }
+  protected restoreLocks(locks: readonly Lock[]): void {
+    if (locks.length > 0) this.#locks = new LockTable(this.lockWaits(), locks);
+  }
   /** Those that wait for locks of inodes among which circles are looked for. */
   protected lockWaits(): LockWaits {
     return new Map();

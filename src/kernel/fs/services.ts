@@ -34,6 +34,8 @@ export interface FsServices {
    * time somebody has forgotten: may throw Errno, as `work` may.
    */
   changing<T>(involved: () => readonly Inode[], work: () => T): Maybe<T>;
+  /** What stands for an inode that is this kernel's own by now (inherited from one that has halted): the inode; any other as it is. */
+  ownInode(inode: Inode): Inode;
   /** Frames of this kernel, for statfs. */
   frameCounts(): { readonly total: number; readonly free: number };
 

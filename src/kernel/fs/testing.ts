@@ -153,6 +153,9 @@ export class FsLab implements FsServices {
     return false;
   }
   replacedFrame(): void {}
+  ownInode<T>(inode: T): T {
+    return inode;
+  }
   changing<T>(_involved: () => readonly unknown[], work: () => T): T {
     return work();
   }

@@ -34,11 +34,12 @@ export interface Remembered {
   readonly readers: Set<RemoteFile>;
 }
 
-type Key = Pick<InodeRef, 'owner' | 'handle'>;
+type Key = Pick<InodeRef, 'handle'> & { readonly owner: KernelId };
 
 export class RemoteCache {
   readonly #kernel: Kernel;
-  readonly #inodes = new Map<string, Remembered>();
+  /** By handle, which tells the owner too. */
+  readonly #inodes = new Map<number, Remembered>();
   readonly #floors = new Map<KernelId, number>();
   #pages = 0;
   /** Answers from here, and those that had to be asked for. */
@@ -55,13 +56,14 @@ export class RemoteCache {
   }
 
   find(ref: Key): Remembered | null {
-    return this.#inodes.get(keyOf(ref)) ?? null;
+    return this.#inodes.get(ref.handle) ?? null;
   }
 
   /** Something of an inode has come with this serial: where it may be put; null if it is not to be remembered. */
   note(ref: Key, serial: number): Remembered | null {
-    if (serial === 0 || !mayRemember(serial, this.#floors.get(ref.owner) ?? 0) || !this.#kernel.isPeer(ref.owner)) return null;
-    const key = keyOf(ref);
+    const owner = this.#kernel.image.files.keeper(ref);
+    if (serial === 0 || !mayRemember(serial, this.#floors.get(owner) ?? 0) || !this.#kernel.isPeer(owner)) return null;
+    const key = ref.handle;
     let entry = this.#inodes.get(key);
     if (entry === undefined) {
       this.#makeRoom();
@@ -109,7 +111,7 @@ export class RemoteCache {
   }
 
   #take(ref: Key): Remembered | null {
-    const key = keyOf(ref);
+    const key = ref.handle;
     const entry = this.#inodes.get(key);
     if (entry === undefined) return null;
     this.#inodes.delete(key);
@@ -135,12 +137,8 @@ export class RemoteCache {
 
   /** An owner is gone: nothing of it is known any more. */
   peerGone(peer: KernelId): void {
-    for (const key of [...this.#inodes.keys()]) {
-      const [owner = 0, handle = 0] = key.split('/').map(Number);
-      if (owner === peer) this.#take({ owner, handle });
-    }
+    const { files } = this.#kernel.image;
+    for (const handle of [...this.#inodes.keys()]) if (files.keeper({ owner: peer, handle }) === peer) this.#take({ owner: peer, handle });
     this.#floors.delete(peer);
   }
 }
-
-const keyOf = ({ owner, handle }: Key): string => `${owner}/${handle}`;

@@ -24,6 +24,7 @@ export class Delegations {
   #serial = 0;
   #holdings = 0;
   #makingRoom = false;
+  #isClosed = false;
   recalls = 0;
 
   constructor(kernel: Kernel) {
@@ -36,7 +37,7 @@ export class Delegations {
 
   /** The serial that goes with what `to` is being told of an inode at this moment; 0: it may not remember it. */
   grant(inode: Inode, to: KernelId): number {
-    if (!inode.isTracked || to === this.#kernel.id) return 0;
+    if (!inode.isTracked || this.#isClosed || to === this.#kernel.id) return 0;
     if (this.#holdings >= HOLDINGS_MAX) {
       if (!this.#makingRoom) this.#kernel.spawn(this.#makeRoom());
       return 0;
@@ -112,6 +113,12 @@ export class Delegations {
     } finally {
       this.#makingRoom = false;
     }
+  }
+
+  /** Nothing is to be remembered any more: returns when nobody does. */
+  *close(): Blocking<void> {
+    this.#isClosed = true;
+    while (this.#holdings > 0) yield* this.#recall([...this.#states.keys()]);
   }
 
   peerGone(peer: KernelId): void {

@@ -20,12 +20,17 @@ import { isSocket, type NewSocket, type Socket, type SocketKind, type SocketLink
 import type { UnixPort } from '../fs/socket/unix/domain.ts';
 import { TmpDirectory } from '../fs/tmpfs/directory.ts';
 import { TmpFile } from '../fs/tmpfs/file.ts';
+import { TmpInode } from '../fs/tmpfs/inode.ts';
+import type { Packer, Unpacked } from '../fs/tmpfs/state.ts';
 import type { Vfs } from '../fs/vfs.ts';
 import type { Kernel } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
+import { Moved } from '../message/messenger.ts';
+import { firstHandle, isGivenOutBy } from '../partition/heirs.ts';
 import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pfn, settle, type Sleeper } from '../types.ts';
 import { RemoteCache } from './cache.ts';
 import { Delegations } from './delegations.ts';
+import { type ExportedState, exportedState, restoreExported } from './exported.ts';
 import { CHUNK, RemoteFile } from './remote-file.ts';
 import { type Found, type FoundEntry, packAttributes, RemoteInode } from './remote-inode.ts';
 import { RemotePort, RemoteSocket, SOCKET_OPERATIONS } from './remote-socket.ts';
@@ -52,7 +57,7 @@ export interface FileRef {
   readonly socket?: SocketKind;
 }
 
-/** The root directory of a kernel's tree has this handle. */
+/** The root directory of a kernel's tree has this handle, whichever it is; it has one of its own too. */
 const ROOT_HANDLE = 0;
 /** And its directory of abstract socket names this one. */
 const NAMES_HANDLE = 1;
@@ -95,6 +100,7 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
     (f, o, [name, made], _bytes, from) =>
       result(inode(o).create(name as string, made as unknown as NewInode), found => ({ value: foundBy(f, found, from) })),
   ],
+  ['self', (f, o, _args, _bytes, from) => ({ value: foundBy(f, inode(o), from) })],
   ['link', (f, o, [name, other]) => plain(inode(o).link(name as string, inode(f.object(other as number))))],
   ['unlink', (_f, o, [name]) => plain(inode(o).unlink(name as string))],
   ['rmdir', (_f, o, [name]) => plain(inode(o).rmdir(name as string))],
@@ -242,7 +248,7 @@ function pages(files: RemoteFiles, object: unknown, first: number, count: number
 }
 
 /** An open file that others hold references to. */
-interface Exported {
+export interface Exported {
   readonly handle: number;
   readonly file: OpenFile;
   /** References of each kernel. */
@@ -256,12 +262,14 @@ export class RemoteFiles {
   readonly #objects = new Map<number, Inode | Exported>();
   readonly #inodeHandles = new Map<Inode, number>();
   readonly #fileHandles = new Map<OpenFile, Exported>();
-  readonly #imported = new Map<string, RemoteFile>();
+  readonly #imported = new Map<number, RemoteFile>();
   /** All that stand for files of others here, opened there or not. */
   readonly #remote = new Set<RemoteFile>();
   readonly delegations: Delegations;
   readonly cache: RemoteCache;
-  #next = NAMES_HANDLE + 1;
+  #next: number;
+  /** This kernel halts: what is asked now is asked again of its heir. */
+  isFrozen = false;
   /** What is longer than a frame, until it is complete or fetched; by kernel and its number for it. */
   readonly #arriving = new Map<string, Uint8Array[]>();
   readonly #leaving = new Map<string, Uint8Array>();
@@ -271,6 +279,7 @@ export class RemoteFiles {
     this.#kernel = kernel;
     this.delegations = new Delegations(kernel);
     this.cache = new RemoteCache(kernel);
+    this.#next = firstHandle(kernel.id) + Math.max(NAMES_HANDLE, kernel.heirs.taken(kernel.id).handles) + 1;
   }
 
   get vfs(): Vfs {
@@ -288,14 +297,15 @@ export class RemoteFiles {
     if (handle === ROOT_HANDLE) return this.#kernel.vfs.root.inode;
     if (handle === NAMES_HANDLE) return this.#kernel.vfs.unix.ownNames;
     const found = this.#objects.get(handle);
-    if (found === undefined) throw new Errno(E.STALE);
+    // Of what another kernel has left not all could be handed over.
+    if (found === undefined) throw new Errno(isGivenOutBy(this.#kernel.id, handle) ? E.STALE : E.HOSTDOWN);
     return found;
   }
 
   /** A name by which others can work on an inode. It is kept as long as this kernel lives. */
   inodeRef(found: Inode): InodeRef {
     if (found instanceof RemoteInode) return found.ref;
-    let handle = found === this.#kernel.vfs.root.inode ? ROOT_HANDLE : this.#inodeHandles.get(found);
+    let handle = this.#inodeHandles.get(found);
     if (handle === undefined) {
       handle = this.#next++;
       this.#inodeHandles.set(found, handle);
@@ -360,9 +370,9 @@ export class RemoteFiles {
     });
   }
 
-  /** Pages of files of a kernel that is gone are nobody's to fetch any more. */
-  forgetPages(owner: KernelId): void {
-    for (const each of this.#remote) if (each.owner === owner) each.forgetPages();
+  /** Pages that are mapped here and lie in memory that is about to be another's: they are copied, or nobody's to map any more. */
+  rescuePages(isTheirs: (pfn: Pfn) => boolean, copyOf: (pfn: Pfn) => Pfn): void {
+    for (const each of this.#remote) each.rescuePages(isTheirs, copyOf);
   }
 
   /** A kernel is gone: what it held is released, and who waits for its files is told to look. */
@@ -406,6 +416,7 @@ export class RemoteFiles {
     const kernel = this.#kernel;
     const { messages } = kernel;
     messages.on(M.FILE_REQUEST, ({ request, operation, handle, pfn, length, parcel, givenUp }, { from }) => {
+      if (this.isFrozen && operation !== NUMBERS.get('part') && operation !== NUMBERS.get('rest')) return;
       for (let i = 0; i + 1 < givenUp.length; i += 2) this.#givenUp(givenUp[i] as number, from, givenUp[i + 1] as number);
       const row = OPERATIONS[operation];
       const frame = kernel.memory.u8.subarray(pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
@@ -427,8 +438,9 @@ export class RemoteFiles {
       );
     });
     messages.on(M.FILE_RESPONSE, answer => messages.answered(answer.request, answer.errno === 0 ? answer : new Errno(answer.errno)));
-    messages.on(M.FILE_READY, ({ handle }, { from }) => this.#imported.get(`${from}/${handle}`)?.ready());
+    messages.on(M.FILE_READY, ({ handle }) => this.#imported.get(handle)?.ready());
     messages.on(M.FILE_RELEASE, ({ request, handle, references, holder }, { from }) => {
+      if (this.isFrozen) return;
       kernel.image.serve(
         from,
         request,
@@ -486,7 +498,17 @@ export class RemoteFiles {
 
   // --- the borrower's side -------------------------------------------------------------------------------------------------------
 
-  /** One operation on another kernel's object. @throws Errno */
+  /** Who keeps an object that is named in a reference. */
+  keeper({ owner, handle }: { readonly owner: KernelId; readonly handle: number }): KernelId {
+    const { heirs } = this.#kernel;
+    return handle <= NAMES_HANDLE ? heirs.heirOf(owner) : heirs.ofHandle(handle);
+  }
+  /** Whether a kernel answers: it is this one, or up. */
+  isThere(owner: KernelId): boolean {
+    return owner === this.#kernel.id || this.#kernel.isPeer(owner);
+  }
+
+  /** One operation on an object, mostly another kernel's. @throws Errno */
   *ask(
     owner: KernelId,
     name: string,
@@ -495,11 +517,37 @@ export class RemoteFiles {
     bytes: Uint8Array = EMPTY,
     givenUp: readonly number[] = [],
   ): Blocking<Answer> {
+    for (let keeper = owner; ; ) {
+      if (keeper === this.#kernel.id) return yield* this.#askHere(name, handle, args, bytes);
+      try {
+        return yield* this.#askOnce(keeper, name, handle, args, bytes, givenUp);
+      } catch (error) {
+        if (!(error instanceof Moved)) throw error;
+        keeper = this.keeper({ owner: keeper, handle });
+      }
+    }
+  }
+
+  /** What was another kernel's has come here. */
+  *#askHere(name: string, handle: number, args: readonly Json[], bytes: Uint8Array): Blocking<Answer> {
+    const serve = OPERATIONS[NUMBERS.get(name) as number]?.[1] as Serve;
+    const { value, bytes: data } = yield* settle(serve(this, this.object(handle), args, bytes, this.#kernel.id));
+    return { json: value, bytes: data ?? EMPTY, serial: 0 };
+  }
+
+  *#askOnce(
+    owner: KernelId,
+    name: string,
+    handle: number,
+    args: readonly Json[],
+    bytes: Uint8Array,
+    givenUp: readonly number[],
+  ): Blocking<Answer> {
     const payload = pack(args, bytes);
     if (payload.length <= PAGE_SIZE) return yield* this.#exchange(owner, name, handle, payload, 0, givenUp);
     const parcel = this.#nextParcel++;
     for (let at = 0; at < payload.length; at += CHUNK)
-      yield* this.ask(owner, 'part', ROOT_HANDLE, [parcel], payload.subarray(at, at + CHUNK));
+      yield* this.#exchange(owner, 'part', ROOT_HANDLE, pack([parcel], payload.subarray(at, at + CHUNK)), 0, []);
     return yield* this.#exchange(owner, name, handle, EMPTY, parcel, givenUp);
   }
 
@@ -533,7 +581,7 @@ export class RemoteFiles {
     }
     const parts: Uint8Array[] = [];
     for (let got = 0; got < answer.length; ) {
-      const { bytes } = yield* this.ask(owner, 'rest', ROOT_HANDLE, [answer.parcel]);
+      const { bytes } = yield* this.#exchange(owner, 'rest', ROOT_HANDLE, pack([answer.parcel], EMPTY), 0, []);
       if (bytes.length === 0) throw new Errno(E.IO);
       parts.push(bytes);
       got += bytes.length;
@@ -543,18 +591,17 @@ export class RemoteFiles {
 
   /** A reference that came to this kernel becomes the caller's. */
   import(ref: FileRef): OpenFile {
-    if (ref.owner === this.#kernel.id) {
-      const exported = this.object(ref.handle);
-      if (!('holders' in exported)) throw new Errno(E.STALE);
-      this.#take(exported, 1, this.#kernel.id);
-      return exported.file;
-    }
-    const key = `${ref.owner}/${ref.handle}`;
-    const known = this.#imported.get(key);
+    const known = this.#imported.get(ref.handle);
     if (known !== undefined) {
       known.held++;
       known.references++;
       return known;
+    }
+    if (this.keeper(ref) === this.#kernel.id) {
+      const exported = this.object(ref.handle);
+      if (!('holders' in exported)) throw new Errno(E.STALE);
+      this.#take(exported, 1, this.#kernel.id);
+      return exported.file;
     }
     const made = ref.socket === undefined ? new RemoteFile(this.#kernel, ref) : new RemoteSocket(this.#kernel, ref, ref.socket);
     this.appeared(made);
@@ -564,11 +611,11 @@ export class RemoteFiles {
   /** Something stands for another kernel's file from now on; or it has been opened there. */
   appeared(remote: RemoteFile): void {
     this.#remote.add(remote);
-    if (remote.isOpenAtOwner) this.#imported.set(`${remote.owner}/${remote.ref.handle}`, remote);
+    if (remote.isOpenAtOwner) this.#imported.set(remote.ref.handle, remote);
   }
   vanished(remote: RemoteFile): void {
     this.#remote.delete(remote);
-    if (remote.isOpenAtOwner) this.#imported.delete(`${remote.owner}/${remote.ref.handle}`);
+    if (remote.isOpenAtOwner) this.#imported.delete(remote.ref.handle);
   }
 
   /** A reference for kernel `to`, whoever owns the file. */
@@ -599,32 +646,82 @@ export class RemoteFiles {
 
   /** The directory of abstract socket names, when the tree is another kernel's. */
   names(): Inode | null {
-    const root = this.#kernel.vfs.root.inode;
-    if (!(root instanceof RemoteInode)) return null;
-    return new RemoteInode(this.#kernel, { ...root.ref, handle: NAMES_HANDLE });
+    const { heirs, id, plan } = this.#kernel;
+    if (plan.mode === 'federation' || heirs.tree === id) return null;
+    return new RemoteInode(this.#kernel, { owner: heirs.tree, handle: NAMES_HANDLE, kind: 'directory', device: 0, ino: 0 });
   }
 
   /** Gives a reference back, this kernel's or one meant for another that is not going to get it. */
   drop(ref: FileRef, holder: KernelId = this.#kernel.id): void {
-    this.#kernel.detach(this.#drop(ref, holder));
+    this.#kernel.detach(this.giveBack(ref, 1, holder));
   }
-  *#drop({ owner, handle }: FileRef, holder: KernelId): Blocking<void> {
+  *giveBack(ref: FileRef, references: number, holder: KernelId): Blocking<void> {
     const { id, messages } = this.#kernel;
-    if (owner === id) yield* this.#released(handle, 1, holder);
-    else if (this.#kernel.isPeer(owner)) yield* messages.call(owner, M.FILE_RELEASE, { handle, references: 1, holder }, M.FILE_RELEASED);
+    const { handle } = ref;
+    for (;;) {
+      const owner = this.keeper(ref);
+      if (owner === id) return yield* this.#released(handle, references, holder);
+      if (!this.#kernel.isPeer(owner)) return;
+      try {
+        yield* messages.call(owner, M.FILE_RELEASE, { handle, references, holder }, M.FILE_RELEASED);
+        return;
+      } catch (error) {
+        if (!(error instanceof Moved)) throw error;
+      }
+    }
   }
 
   inode(ref: InodeRef): Inode {
-    return ref.owner === this.#kernel.id ? (this.object(ref.handle) as Inode) : new RemoteInode(this.#kernel, ref);
+    return this.keeper(ref) === this.#kernel.id ? (this.object(ref.handle) as Inode) : new RemoteInode(this.#kernel, ref);
+  }
+  ownInode(inode: Inode): Inode {
+    return inode instanceof RemoteInode && inode.owner === this.#kernel.id ? (this.object(inode.ref.handle) as Inode) : inode;
   }
 
   /** The tree of another kernel. */
   *root(owner: KernelId): Blocking<FileSystem> {
-    const root = new RemoteInode(this.#kernel, { owner, handle: ROOT_HANDLE, kind: 'directory', device: 0, ino: 0 });
-    const { device, ino } = yield* settle(root.attributes());
-    const known = new RemoteInode(this.#kernel, { owner, handle: ROOT_HANDLE, kind: 'directory', device, ino });
-    return { type: 'popcornfs', device, root: known, status: () => known.status() };
+    const { json } = yield* this.ask(owner, 'self', ROOT_HANDLE, []);
+    const root = this.inode((json as unknown as Found)[0]);
+    return { type: 'popcornfs', device: root.device, root, status: () => root.status() };
   }
+
+  // --- handing over --------------------------------------------------------------------------------------------------------------
+
+  /** The highest local number that has been given out. */
+  get lastHandle(): number {
+    return (this.#next - 1) & 0xffffff;
+  }
+
+  /** What others know of this kernel by handles, as far as it can be made again elsewhere. */
+  state(packer: Packer): FilesState {
+    const inodes: [number, number][] = [];
+    for (const [inode, handle] of this.#inodeHandles) if (inode instanceof TmpInode) inodes.push([handle, packer.inode(inode)]);
+    return { inodes, files: [...this.#fileHandles.values()].flatMap(each => exportedState(each, packer) ?? []) };
+  }
+
+  /** Takes all that over, under the same handles. */
+  adopt({ inodes, files }: FilesState, from: Unpacked): void {
+    for (const [handle, number] of inodes) {
+      const inode = from.inodes[number] as Inode;
+      this.#objects.set(handle, inode);
+      this.#inodeHandles.set(inode, handle);
+    }
+    for (const state of files) {
+      const exported = restoreExported(state, from);
+      this.#objects.set(exported.handle, exported);
+      this.#fileHandles.set(exported.file, exported);
+    }
+  }
+
+  /** What was `kernel`'s is its heir's: those that wait for files of it look again. */
+  inherited(): void {
+    for (const each of [...this.#remote]) each.ready();
+  }
+}
+
+export interface FilesState {
+  readonly inodes: readonly (readonly [handle: number, inode: number])[];
+  readonly files: readonly ExportedState[];
 }
 
 const EMPTY = new Uint8Array(0);

@@ -7,9 +7,10 @@
 import { Errno } from '../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
+import { Moved } from '../message/messenger.ts';
 import { deliverHere } from '../task/origins.ts';
 import type { KernelFiber } from '../task/fiber.ts';
-import { type Blocking, type KernelId, type Maybe, type Pfn, settle } from '../types.ts';
+import { type Blocking, type KernelId, type Maybe, type Pfn, settle, sleep } from '../types.ts';
 import { RemoteFiles } from './files.ts';
 import { ProcTables } from './proc.ts';
 
@@ -42,8 +43,16 @@ export class Image {
     args: readonly number[],
     sleeps = operation === this.#sleepsNumber,
   ): Blocking<readonly number[]> {
-    const answer = yield* this.#kernel.messages.call(pid >>> 15, M.ORIGIN_REQUEST, { pid, operation, args }, M.ORIGIN_RESPONSE, sleeps);
-    return answer.values;
+    const { heirs, messages, origins, id } = this.#kernel;
+    for (;;) {
+      const origin = heirs.ofPid(pid);
+      if (origin === id) return yield* settle(origins.perform(pid, operation, args));
+      try {
+        return (yield* messages.call(origin, M.ORIGIN_REQUEST, { pid, operation, args }, M.ORIGIN_RESPONSE, sleeps)).values;
+      } catch (error) {
+        if (!(error instanceof Moved)) throw error;
+      }
+    }
   }
   get #sleepsNumber(): number {
     return this.#kernel.origins.numberOf(SLEEPS);
@@ -106,6 +115,15 @@ export class Image {
     fiber.onDone(() => this.#serving.delete(key));
   }
 
+  /** What is being done for others ends, as for a signal; returns when it has, or after `cycles`. */
+  *quiesce(cycles: number): Blocking<void> {
+    const kernel = this.#kernel;
+    const deadline = kernel.now + cycles;
+    for (const fiber of [...this.#serving.values()]) fiber.interrupt();
+    while (this.#serving.size > 0 && kernel.now < deadline)
+      yield* sleep([], { deadline: kernel.now + kernel.cost('ipiDelivery'), interruptible: false });
+  }
+
   /** What is being done for a kernel that is gone ends. */
   peerGone(peer: KernelId): void {
     for (const [key, fiber] of [...this.#serving]) if (Math.floor(key / 2 ** 32) === peer) fiber.interrupt();
@@ -118,6 +136,7 @@ export class Image {
     const on = kernel.messages;
     on.on(M.CANCEL, ({ request }, { from }) => this.#serving.get(from * 2 ** 32 + request)?.interrupt());
     on.on(M.ORIGIN_REQUEST, ({ request, pid, operation, args }, { from }) => {
+      if (this.files.isFrozen) return;
       this.serve(
         from,
         request,

@@ -87,7 +87,7 @@ export class ProcTables implements ProcSource {
   #table(name: TableName, pid: Pid): Maybe<unknown> {
     const kernel = this.#kernel;
     if (pid === 0 || kernel.processes.has(pid)) return TABLES[name](this, pid);
-    const origin = pid >>> 15;
+    const origin = kernel.heirs.ofPid(pid);
     const record = kernel.records.all.get(pid);
     const where = origin === kernel.id ? record?.location : origin;
     if (where === undefined || (origin !== kernel.id && !kernel.isPeer(origin))) throw new Errno(E.SRCH);
@@ -365,7 +365,7 @@ export class ProcTables implements ProcSource {
   }
   exists(pid: Pid): Maybe<boolean> {
     const kernel = this.#kernel;
-    if (pid >>> 15 === kernel.id) return kernel.records.all.has(pid);
+    if (kernel.heirs.ofPid(pid) === kernel.id) return kernel.records.all.has(pid);
     if (kernel.processes.has(pid)) return true;
     return after(this.process(pid), found => found !== null);
   }

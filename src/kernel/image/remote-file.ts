@@ -18,7 +18,6 @@ import type { AttributeChange, Attributes, DirectoryEntry, FileSystemStatus, Ino
 import type { Lock, LockRequest } from '../fs/lock.ts';
 import { eager } from '../fs/maybe.ts';
 import type { Kernel } from '../kernel.ts';
-import { M } from '../message/catalog.ts';
 import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pfn, settle, sleep, WaitQueue } from '../types.ts';
 import type { Remembered } from './cache.ts';
 import type { FileRef, Json } from './files.ts';
@@ -102,7 +101,7 @@ export class RemoteFile extends BaseFile {
   }
 
   get owner(): KernelId {
-    return this.ref.owner;
+    return this.#unopened?.inode.owner ?? this.kernel.image.files.keeper(this.ref);
   }
   get kind(): FileKind {
     return this.ref.kind;
@@ -126,8 +125,16 @@ export class RemoteFile extends BaseFile {
   ready(): void {
     this.#changed.wakeAll();
   }
-  forgetPages(): void {
-    this.#pinned.clear();
+  rescuePages(isTheirs: (pfn: Pfn) => boolean, copyOf: (pfn: Pfn) => Pfn): void {
+    for (const [index, pfn] of this.#pinned) {
+      if (!isTheirs(pfn)) continue;
+      try {
+        this.#pinned.set(index, copyOf(pfn));
+      } catch (error) {
+        if (!(error instanceof Errno)) throw error;
+        this.#pinned.delete(index);
+      }
+    }
   }
 
   /** Waited for, as the other end of a pipe must have closed before anyone is told so. */
@@ -144,15 +151,7 @@ export class RemoteFile extends BaseFile {
   #close(): Maybe<void> {
     this.kernel.image.files.vanished(this);
     if (this.#unopened !== null) this.#unopened.entry.readers.delete(this);
-    else if (this.ref.handle !== NO_HANDLE && this.kernel.isPeer(this.owner)) return this.#tellOwner();
-  }
-  *#tellOwner(): Blocking<void> {
-    yield* this.kernel.messages.call(
-      this.owner,
-      M.FILE_RELEASE,
-      { handle: this.ref.handle, references: this.held, holder: this.kernel.id },
-      M.FILE_RELEASED,
-    );
+    else if (this.ref.handle !== NO_HANDLE) return this.kernel.image.files.giveBack(this.ref, this.held, this.kernel.id);
   }
 
   protected *ask<T>(name: string, args: readonly Json[], bytes?: Uint8Array): Blocking<T> {
@@ -276,7 +275,7 @@ export class RemoteFile extends BaseFile {
     return this.#unopened === null ? this.#pollOwner() : ALWAYS_READY;
   }
   *#pollOwner(): Blocking<number> {
-    if (!this.kernel.isPeer(this.owner)) return POLL.ERR | POLL.HUP;
+    if (!this.kernel.image.files.isThere(this.owner)) return POLL.ERR | POLL.HUP;
     return yield* this.ask<number>('poll', []);
   }
   override *ioctl(command: number, argument: number, data: Uint8Array, caller: IoContext): Blocking<number> {

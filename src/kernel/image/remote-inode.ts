@@ -59,7 +59,7 @@ export class RemoteInode extends BaseInode {
     this.#kernel = kernel;
   }
   get owner(): KernelId {
-    return this.ref.owner;
+    return this.#kernel.image.files.keeper(this.ref);
   }
   get device(): number {
     return this.ref.device;
@@ -91,8 +91,8 @@ export class RemoteInode extends BaseInode {
     return this.#kernel.image.files.cache.find(this.ref)?.names.get(name) ?? null;
   }
   #refOf(other: Inode): InodeRef {
-    if (!(other instanceof RemoteInode) || other.owner !== this.owner) throw new Errno(E.XDEV);
-    return other.ref;
+    if (other.owner !== this.owner) throw new Errno(E.XDEV);
+    return this.#kernel.image.files.inodeRef(other);
   }
   #count(isHit: boolean): void {
     const { cache } = this.#kernel.image.files;
@@ -151,7 +151,7 @@ export class RemoteInode extends BaseInode {
     own?.entries.set(`${cookie}/${countMax}`, entries);
     for (const [{ name, ino }, handle, mode, numbers, given] of found) {
       if (handle === 0) continue;
-      const ref: InodeRef = { owner: this.owner, handle, kind: kindOfMode(mode), device: this.device, ino };
+      const ref: InodeRef = { owner: this.ref.owner, handle, kind: kindOfMode(mode), device: this.device, ino };
       cache.setName(own, name, ref);
       const entry = cache.note(ref, given);
       if (entry !== null) entry.attributes = unpackAttributes(this.device, ino, mode, numbers);

@@ -24,7 +24,12 @@ function urgent<F extends Fields>(entry: MessageKind<F>): MessageKind<F> {
 export const M = {
   // Kernels come and go.
   CHECKIN: kind(2, 'CHECKIN', { cores: 'u16', frames: 'u32' }, m => `I am up: ${m.cores} cores, ${m.frames} frames`),
-  CHECKIN_ANSWER: kind(3, 'CHECKIN_ANSWER', { cores: 'u16', frames: 'u32' }, m => `welcome; I have ${m.cores} cores, ${m.frames} frames`),
+  CHECKIN_ANSWER: kind(
+    3,
+    'CHECKIN_ANSWER',
+    { cores: 'u16', frames: 'u32', tree: 'u8', heirs: 'numbers' },
+    m => `welcome; I have ${m.cores} cores, ${m.frames} frames`,
+  ),
   LEDGER_REQUEST: kind(
     5,
     'LEDGER_REQUEST',
@@ -40,6 +45,22 @@ export const M = {
       ? `shares change: ${m.shares.length} numbers`
       : `kernel ${m.gone} is gone${['', ', as all know', ', and all is settled'][m.settled]}`,
   ),
+  ESTATE: kind(
+    66,
+    'ESTATE',
+    { request: 'u32', length: 'u32', frames: 'u32s' },
+    m => `I halt: take over what I leave, ${m.length} bytes in ${m.frames.length} frames`,
+  ),
+  ESTATE_TAKEN: kind(67, 'ESTATE_TAKEN', { request: 'u32', errno: 'i32' }, m => (m.errno ? `errno ${m.errno}` : 'taken over')),
+  HEIR: kind(
+    68,
+    'HEIR',
+    { request: 'u32', of: 'u8', heir: 'u8', pids: 'u32', handles: 'u32' },
+    m => `kernel ${m.heir} has what was kernel ${m.of}'s: pids up to ${m.pids}, files up to ${m.handles}`,
+  ),
+  HEIR_NOTED: kind(69, 'HEIR_NOTED', { request: 'u32' }, () => 'noted'),
+  TREE: kind(70, 'TREE', { request: 'u32' }, () => 'the file tree was lost: mine is the root from now on'),
+  TREE_NOTED: kind(71, 'TREE_NOTED', { request: 'u32' }, () => 'mounted'),
   FRAMES_HELD: kind(9, 'FRAMES_HELD', { request: 'u32', gone: 'u8', frames: 'u32s' }, m => `I hold ${m.frames.length} of your frames`),
   FRAMES_NOTED: kind(15, 'FRAMES_NOTED', { request: 'u32' }, () => 'noted'),
   LEDGER_NOTED: kind(8, 'LEDGER_NOTED', { request: 'u32' }, () => 'noted'),

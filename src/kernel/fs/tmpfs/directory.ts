@@ -5,6 +5,7 @@ import { S, typeOfMode } from '../../abi/stat.ts';
 import type { DirectoryEntry, Inode, InodeKind, NewInode } from '../inode.ts';
 import type { Maybe } from '../../types.ts';
 import { TmpInode } from './inode.ts';
+import type { Content, Packer, Unpacked } from './state.ts';
 import type { TmpFs } from './tmpfs.ts';
 
 interface Entry {
@@ -63,11 +64,12 @@ export class TmpDirectory extends TmpInode {
 
   override link(name: string, inode: Inode): Maybe<void> {
     return this.fs.services.changing(
-      () => [this, inode],
+      () => [this, this.fs.services.ownInode(inode)],
       () => this.#link(name, inode),
     );
   }
-  #link(name: string, inode: Inode): void {
+  #link(name: string, linked: Inode): void {
+    const inode = this.fs.services.ownInode(linked);
     if (!(inode instanceof TmpInode) || inode.fs !== this.fs) throw new Errno(E.XDEV);
     if (this.#entries.has(name)) throw new Errno(E.EXIST);
     this.#checkAlive();
@@ -103,7 +105,8 @@ export class TmpDirectory extends TmpInode {
     inode.dropLink();
   }
 
-  override rename(name: string, target: Inode, targetName: string, flags: number): Maybe<void> {
+  override rename(name: string, to: Inode, targetName: string, flags: number): Maybe<void> {
+    const target = this.fs.services.ownInode(to);
     const involved = (): readonly Inode[] => {
       const there = target instanceof TmpDirectory ? target.find(targetName) : null;
       return [this, target, this.#entry(name).inode, ...(there === null ? [] : [there])];
@@ -146,6 +149,19 @@ export class TmpDirectory extends TmpInode {
       entries.push({ name, ino: inode.ino, type: typeOfMode(inode.mode), next });
     }
     return entries;
+  }
+
+  protected override content(packer: Packer): Content {
+    return {
+      entries: [...this.#entries].map(([name, { inode, cookie }]) => [name, packer.inode(inode), cookie] as const),
+      nextCookie: this.#nextCookie,
+      parent: this.#parent === null ? null : packer.inode(this.#parent),
+    };
+  }
+  protected override restoreContent({ entries = [], nextCookie = 1, parent = null }: Content, { inodes }: Unpacked): void {
+    for (const [name, number, cookie] of entries) this.#entries.set(name, { inode: inodes[number] as TmpInode, cookie });
+    this.#nextCookie = nextCookie;
+    this.#parent = parent === null ? null : (inodes[parent] as TmpDirectory);
   }
 
   #entry(name: string): Entry {

@@ -17,6 +17,7 @@ import type { AttributeChange, Attributes, FileSystemStatus, Inode, InodeKind, N
 import { IOCTL } from '../../abi/ioctl.ts';
 import { setU32, setU64 } from '../bytes.ts';
 import { TmpInode } from './inode.ts';
+import { type Content, isAsIn, type Packer, type Unpacked } from './state.ts';
 import type { TmpFs } from './tmpfs.ts';
 
 /** Frame numbers and sizes stay exact, and a sparse file stays mappable, up to this size. */
@@ -77,6 +78,26 @@ export class TmpFile extends TmpInode {
     this.opens--;
     if (this.opens === 0) this.#isMemory = false;
     this.dropIfUnused();
+  }
+
+  protected override content(packer: Packer): Content {
+    const isShared = this.#archive.length > 0 && this.#archive.buffer === packer.archive.buffer;
+    // What came from outside is nowhere else.
+    if (!isShared) for (let index = 0; index * PAGE_SIZE < this.#archive.length; index++) this.#page(index);
+    const { services } = packer;
+    const isOwn = ([index, pfn]: [number, Pfn]): boolean => !isShared || !isAsIn(this.#archive, index, services.frameBytes(pfn));
+    return {
+      size: this.#size,
+      archive: isShared ? [this.#archive.byteOffset - packer.archive.byteOffset, this.#archive.length] : null,
+      pages: [...this.#pages].filter(isOwn),
+      isMemory: this.#isMemory,
+    };
+  }
+  protected override restoreContent({ size = 0, archive = null, pages = [], isMemory = false }: Content, from: Unpacked): void {
+    this.#size = size;
+    if (archive !== null) this.#archive = from.archive.subarray(archive[0], archive[0] + archive[1]);
+    for (const [index, frame] of pages) this.#pages.set(index, from.copy(frame));
+    this.#isMemory = isMemory;
   }
 
   read(target: Uint8Array, position: number): number {
@@ -245,7 +266,7 @@ export class TmpFile extends TmpInode {
   }
 }
 
-class TmpOpenFile extends BaseFile {
+export class TmpOpenFile extends BaseFile {
   readonly kind: FileKind = 'file';
   #position = 0;
 
@@ -348,6 +369,16 @@ class TmpOpenFile extends BaseFile {
     return this.file.mapPage(index);
   }
 }
+
+/** An open file as it was on another kernel; `name` is that of a nameless one. */
+export function reopened(file: TmpFile, flags: number, position: number, name: string | null): TmpOpenFile {
+  file.opens++;
+  const open = name === null ? new TmpOpenFile(file, flags) : new MemoryFile(file, flags, name);
+  open.seek(position, SEEK.SET);
+  return open;
+}
+/** The name of a nameless file; null of others. */
+export const memoryName = (open: TmpOpenFile): string | null => (open instanceof MemoryFile ? open.name : null);
 
 /** A nameless file in no directory: memfd_create. */
 export function namelessFile(fs: TmpFs, name: string, flags: number): OpenFile {
