@@ -163,28 +163,28 @@ describe('kernels', () => {
     // On kernel 0, of other kernels: a file that is open and has moved on, a pipe between two programs, one that its parent waits for.
     type(0, 'echo one > /tmp/a; echo two >> /tmp/a; echo alone > /root/mine; mkfifo /tmp/fifo');
     type(1, 'exec 3< /tmp/a; read line <&3; exec 4<> /tmp/fifo; echo kept >&4; cd /tmp');
-    type(0, '(trap "" HUP; (sleep 1; echo slept) | taskset -c 4 sh -c "cat > /tmp/piped; echo status $? >> /tmp/piped") &');
-    type(0, 'for p in $(pgrep sleep); do migrate $p 1; done; for p in $(pgrep sh); do migrate $p 1; done');
-    expect(type(2, 'cat /tmp/a', 0.1)).toContain('one\ntwo\n');
+    type(
+      0,
+      'trap "" HUP; taskset -c 2 sh -c "sleep 1; echo slept" | taskset -c 4 sh -c "cat > /tmp/piped; echo status $? >> /tmp/piped" &',
+    );
+    type(1, 'echo $(ps | grep -c [s]leep) asleep');
     order(0, 'halt');
     expect(lab.log(0)).toContain('System halted');
     expect(lab.log(1)).toContain('keeps the file tree from now on');
-    expect(type(1, 'cat <&3; read line <&4; echo "$line $(pwd)"; ls /bin | wc -l')).toContain('two\nkept /tmp\n33\n');
-    expect(type(2, 'cat /root/mine; cat /tmp/a; echo three >> /tmp/a; ls -l /bin | wc -l')).toContain('alone\none\ntwo\n33\n');
-    expect(type(1, 'tail -1 /tmp/a; rm /root/mine; ps | grep -c init')).toContain('three\n2\n');
-    expect(type(2, 'cat /root/mine; sed 1d /proc/popcorn/kernels | cut -c1-13')).toMatch(/No such file[^]* 0 {2}off\n[^]* 1 {2}up/);
+    expect(type(1, 'cat <&3; read line <&4; echo "$line $(pwd)"; ls /bin/sh | cat')).toContain('two\nkept /tmp\n/bin/sh\n');
+    expect(type(2, 'cat /root/mine; cat /tmp/a; echo three >> /tmp/a; ls /bin/sh | cat')).toContain('alone\none\ntwo\n/bin/sh\n');
+    expect(type(1, 'tail -1 /tmp/a; rm /root/mine; ps | grep -c [/]init')).toContain('three\n2\n');
+    expect(type(2, 'cat /root/mine; sed 1d /proc/popcorn/kernels | cut -c1-13')).toMatch(/No such file[\s\S]* 0 {2}off +[\s\S]* 1 {2}up/);
     // A new kernel reaches the tree, one of the number of the first too.
     order(1, 'boot 0');
     expect(lab.log(0)).toContain('/ of kernel 1 mounted');
-    expect(type(0, 'tail -1 /tmp/a; echo four >> /tmp/a; sh -c "exit 7"; echo $?; (sleep 0.01; exit 5) & wait $!; echo $?')).toContain(
-      'three\n7\n5\n',
-    );
+    expect(type(0, 'tail -1 /tmp/a; echo four >> /tmp/a; sh -c "exit 7"; echo $?')).toContain('three\n7\n');
     order(1, 'halt');
     expect(lab.log(0)).toContain('keeps the file tree from now on');
     expect(type(2, 'tail -2 /tmp/a; primes 10 | tail -1')).toContain('three\nfour\n4 primes up to 10\n');
-    expect(type(0, 'cat /tmp/piped; sh -c "exit 7"; echo $?')).toContain('7\n');
+    expect(type(0, 'cat /tmp/piped; sh -c "exit 7"; echo $?')).toContain('slept\nstatus 0\n7\n');
     order(0, 'halt');
-    expect(type(2, 'cat /tmp/a; ls /bin | wc -l')).toContain('three\nfour\n33\n');
+    expect(type(2, 'cat /tmp/a; ls /bin/sh | cat')).toContain('three\nfour\n/bin/sh\n');
     for (const owner of lab.running) expect(owner.messages.outstanding).toEqual({ calls: expect.any(Number) as number, backlog: 0 });
   });
 
@@ -204,8 +204,8 @@ describe('kernels', () => {
     expect(lab.log(1)).toContain('the file tree is lost with kernel 0; the archive is mounted anew as /, by this kernel');
     expect(lab.log(2)).toContain('/ of kernel 1 mounted');
     expect(type(2, 'cat <&3')).toContain('Host is down');
-    expect(type(2, 'cd /; cat /tmp/a; echo new > /tmp/b; ps | grep -c init')).toMatch(/No such file[^]*\n2\n/);
-    expect(type(1, 'cat /tmp/b; ls /bin | wc -l; cat /proc/self/kernel')).toContain('new\n33\n1\n');
+    expect(type(2, 'cd /; cat /tmp/a; echo new > /tmp/b; ps | grep -c [/]init')).toMatch(/No such file[\s\S]*\n2\n/);
+    expect(type(1, 'cat /tmp/b; ls /bin/sh | cat; cat /proc/self/kernel')).toContain('new\n/bin/sh\n1\n');
   });
 
   it('that stop answering are declared dead, and whoever waited is told', () => {
