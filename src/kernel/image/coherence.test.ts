@@ -42,6 +42,12 @@ const step = fc.record({
   ),
 });
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+/** Between them kernels halt, the one that keeps the tree among them, and are booted again. */
+const event = fc.oneof(
+  { weight: 12, arbitrary: step },
+  { weight: 1, arbitrary: fc.record({ kernel: fc.nat(KERNELS - 1), what: fc.record({ kind: fc.constant('halt' as const) }) }) },
+  { weight: 1, arbitrary: fc.record({ kernel: fc.nat(KERNELS - 1), what: fc.record({ kind: fc.constant('boot' as const) }) }) },
+);
 
 interface ModelFile {
   content: string;
@@ -242,6 +248,43 @@ describe('files seen from several kernels', () => {
     );
     expect(hits).toBeGreaterThan(100);
     expect(recalls).toBeGreaterThan(20);
+  });
+
+  it('are the same when kernels halt and are booted, whichever keeps the tree', () => {
+    let handovers = 0;
+    fc.assert(
+      fc.property(fc.array(event, { minLength: 30, maxLength: 120 }), events => {
+        const on = world();
+        const [model, real] = [new Model(), new Real()];
+        const up = (id: number): Kernel | undefined => on.lab.running.find(kernel => kernel.id === id);
+        const order = (kernel: Kernel, text: string): void => void kernel.at(on.time, () => kernel.spawn(kernel.control.order(text)));
+        const pass = (seconds: number): void => void (on.time = on.lab.run(on.time + seconds * SECOND, () => false));
+        expect(doing(on, on.kernels[0] as Kernel, () => makeDirectory(on.kernels[0] as Kernel))).toBe('done');
+        for (const [i, { kernel: id, what }] of events.entries()) {
+          const kernel = up(id);
+          if (what.kind === 'boot') {
+            const [by] = on.lab.running as [Kernel];
+            if (kernel !== undefined) continue;
+            order(by, `boot ${id}`);
+            pass(0.1);
+          } else if (what.kind === 'halt') {
+            if (kernel === undefined || on.lab.running.length === 1) continue;
+            if (kernel.heirs.tree === id) handovers++;
+            order(kernel, 'halt');
+            pass(0.3);
+            model.held[id] = null;
+            real.held.delete(id);
+            expect([i, id, up(id)?.logBook.lines.slice(-4)]).toEqual([i, id, undefined]);
+          } else if (kernel !== undefined) {
+            const got = doing(on, kernel, () => real.apply(kernel, what));
+            // A message that is to be lost to a kernel that is not there is refused.
+            if (what.kind !== 'lose') expect([i, id, what, got]).toEqual([i, id, what, model.apply({ kernel: id, what })]);
+          }
+        }
+      }),
+      { numRuns: RUNS, seed: SEED, endOnFailure: true },
+    );
+    expect(handovers).toBeGreaterThan(5);
   });
 
   it('cost no message the second time', () => {
