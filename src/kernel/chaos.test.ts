@@ -30,6 +30,7 @@ const PROGRAMS = [
   'threads',
   'sockets',
   'spread',
+  'shared',
 ] as const;
 /** Kernel 0 has the script that starts and waits for all, and the file tree. */
 const other = fc.integer({ min: 1, max: KERNELS - 1 });

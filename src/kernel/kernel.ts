@@ -11,6 +11,7 @@ import { E, Errno } from './abi/errno.ts';
 import { SI, SIG } from './abi/signal.ts';
 import type { BootParameters, MemoryRange, Partition, ResolvedPlan } from './boot/parameters.ts';
 import { KERNEL_COSTS, type KernelCost } from './costs.ts';
+import { toBytes } from './fs/bytes.ts';
 import type { FileSystems } from './fs/file-system.ts';
 import { SHIELD_TTIN, SHIELD_TTOU, type IoContext } from './fs/file.ts';
 import type { HostInput } from './fs/tty/host-port.ts';
@@ -33,6 +34,8 @@ import { kernelsMax, MachineMap } from './partition/map.ts';
 import type { Network } from './net/network.ts';
 import { Balancer } from './migrate/balancer.ts';
 import { Migration } from './migrate/migration.ts';
+import { PageGroups } from './migrate/groups.ts';
+import { SharedMemory } from './migrate/shared-memory.ts';
 import { Threads } from './migrate/threads.ts';
 import type { Access, MmServices } from './mm/address-space.ts';
 import { FrameUse } from './mm/frame-use.ts';
@@ -115,7 +118,9 @@ export class Kernel {
   readonly image: Image;
   readonly migration: Migration;
   readonly balancer: Balancer;
+  readonly pages: PageGroups;
   readonly threads: Threads;
+  readonly sharedMemory: SharedMemory;
   readonly calls: CallTable;
   readonly logBook: Log;
   state: KernelState = KernelState.Off;
@@ -140,6 +145,8 @@ export class Kernel {
   visible: Cycles = 0;
   /** Other kernels that have checked in. */
   readonly #peers = new Set<KernelId>();
+  /** The same in ascending order; made anew when asked for after a change. */
+  #peerList: readonly KernelId[] | null = null;
   #seed: number;
   readonly #latencies = new Map<KernelId, Cycles>();
 
@@ -187,7 +194,9 @@ export class Kernel {
     this.devices = new Devices(this);
     this.migration = new Migration(this);
     this.balancer = new Balancer(this);
+    this.pages = new PageGroups(this);
     this.threads = new Threads(this);
+    this.sharedMemory = new SharedMemory(this);
     this.calls = new CallTable(this);
   }
 
@@ -295,20 +304,24 @@ export class Kernel {
     return this.#peers.has(kernel);
   }
   /** Other kernels that are up, ascending. */
-  peers(): KernelId[] {
-    return [...this.#peers].sort((a, b) => a - b);
+  peers(): readonly KernelId[] {
+    this.#peerList ??= [...this.#peers].sort((a, b) => a - b);
+    return this.#peerList;
   }
   addPeer(kernel: KernelId): void {
     this.#peers.add(kernel);
+    this.#peerList = null;
     this.devices.changed();
   }
   removePeer(kernel: KernelId): void {
     this.#peers.delete(kernel);
+    this.#peerList = null;
     this.messages.peerGone(kernel);
     this.image.peerGone(kernel);
     this.migration.peerGone(kernel);
     this.threads.peerGone(kernel);
     this.devices.changed();
+    this.sharedMemory.peerGone(kernel);
   }
   /** Whether a message is to be handled: one of a peer, or of who is about to become one. */
   accepts(from: KernelId, type: number): boolean {
@@ -436,17 +449,20 @@ export class Kernel {
     if (result === -E.RESTARTSYS && this.threads.repeat(task)) return;
     if (result === -E.RESTARTSYS || result === -E.RESTARTNOHAND) {
       task.restart = -result;
+      task.restarts++;
       task.work = true;
       return;
     }
     task.restartDeadline = Number.NaN;
     task.restart = 0;
+    task.restarts = 0;
     hart.setX(10, result);
     hart.pc = hart.pc + 4;
   }
 
   programStarted(task: Task): number {
     task.restart = 0;
+    task.restarts = 0;
     programChanged(this, task);
     return REGISTERS_SET;
   }
@@ -472,6 +488,7 @@ export class Kernel {
     const task = new Task(tid, process, core, affinity, (sleeper, reason) => this.scheduler.wake(sleeper, reason));
     this.tasks.set(tid, task);
     this.processes.set(process.pid, process);
+    this.threads.lookAt(process);
     this.forks++;
     if (process.migrateEvery > 0 && process.threads.size === 1) this.migration.keepMoving(process);
     return task;
@@ -593,7 +610,7 @@ export class Kernel {
 
 /** Text of one byte a character as bytes. */
 export function latin1(text: string): Uint8Array {
-  return Uint8Array.from(text, c => c.charCodeAt(0) & 0xff);
+  return toBytes(text);
 }
 
 /** The bits of a leaf entry that travel with a migrating page. */

@@ -43,7 +43,8 @@ export const TraceKind = {
   /** A thread computes on another kernel than its process. a: pid, b: tid, c: 0 it leaves, 1 it has come, 2 it goes home, 3 it is home; d: other kernel. */
   ThreadTrip: 21,
   /**
-   * A page of a process whose threads compute on several kernels changes hands. a: pid, b: virtual page number, c: 0 held by nobody, 1 shared,
+   * A page that several kernels use changes hands, as its home has it. a: pid of the process whose threads are spread and b: virtual page number,
+   * or a: 2^31 + number of the shared memory at this home and b: page of it; c: 0 held by nobody, 1 shared,
    * 2 one may write it, 3 lost; d: who may write it, or the set of those below 32 who may read it.
    */
   PageState: 22,

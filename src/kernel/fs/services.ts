@@ -36,6 +36,8 @@ export interface FsServices {
   changing<T>(involved: () => readonly Inode[], work: () => T): Maybe<T>;
   /** What stands for an inode that is this kernel's own by now (inherited from one that has halted): the inode; any other as it is. */
   ownInode(inode: Inode): Inode;
+  /** A file ends before this page: mappings here show nothing of it from there on. */
+  cut(file: Inode, firstPage: number): void;
   /** Frames of this kernel, for statfs. */
   frameCounts(): { readonly total: number; readonly free: number };
 

@@ -137,6 +137,10 @@ export class FsLab implements FsServices {
     return this.#frame(pfn).bytes;
   }
   wroteFrame(): void {}
+  cut(): void {}
+  isLent(): boolean {
+    return false;
+  }
   frameCounts(): { total: number; free: number } {
     return { total: this.framesMax, free: this.framesMax - this.frames.size };
   }
@@ -148,9 +152,6 @@ export class FsLab implements FsServices {
   }
   openRemoteTerminal(): null {
     return null;
-  }
-  isLent(): boolean {
-    return false;
   }
   replacedFrame(): void {}
   ownInode<T>(inode: T): T {

@@ -12,7 +12,7 @@
  */
 import { E, Errno } from '../abi/errno.ts';
 import { SEEK } from '../abi/fcntl.ts';
-import { joined, setU32, u32At } from '../fs/bytes.ts';
+import { fromBytes, joined, setU32, u32At } from '../fs/bytes.ts';
 import type { FileKind, IoContext, OpenFile } from '../fs/file.ts';
 import type { AttributeChange, Attributes, FileSystem, Inode, InodeKind, NewInode } from '../fs/inode.ts';
 import type { LockRequest } from '../fs/lock.ts';
@@ -27,6 +27,7 @@ import type { Kernel } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import { Moved } from '../message/messenger.ts';
 import { firstHandle, isGivenOutBy } from '../partition/heirs.ts';
+import { runsOf } from '../mm/runs.ts';
 import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pfn, settle, type Sleeper } from '../types.ts';
 import { RemoteCache } from './cache.ts';
 import { Delegations } from './delegations.ts';
@@ -65,7 +66,7 @@ const HEAD = 4;
 const ENTRIES_MAX = 32;
 /** As many as fit in a frame with all that is to be remembered of them. */
 const ENTRIES_FULL_MAX = 26;
-const PIN_MAX = 400;
+const PIN_MAX = 4096;
 
 export interface Result {
   readonly value: Json;
@@ -159,6 +160,14 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
   ['allocate', (_f, o, [mode, offset, length]) => plain(file(o).allocate(mode as number, offset as number, length as number))],
   ['fileLock', (_f, o, [request]) => plain(file(o).lock(request as unknown as LockRequest))],
   ['fileStatus', (_f, o) => plain(file(o).status())],
+  [
+    'share',
+    function* (f, o, _args, _bytes, from) {
+      const { inode: shared } = file(o);
+      if (shared instanceof TmpFile) yield* settle(shared.becomeMemory());
+      return { value: f.shareMemory(file(o), from) };
+    },
+  ],
   ['pin', (f, o, [first, count]) => pinning(f, file(o), first as number, Math.min(PIN_MAX, count as number))],
   ['pages', (f, o, [first, count], _bytes, from) => pages(f, o, first as number, Math.min(PIN_MAX, count as number), from)],
   ...SOCKET_OPERATIONS,
@@ -220,18 +229,22 @@ function* entries(files: RemoteFiles, directory: Inode, cookie: number, count: n
   return { value: found as unknown as Json, serial: files.delegations.grant(directory, from) };
 }
 
-/** Frames of a run of pages, one reference each; the run ends where the file does. */
+/** Frames (as runs) of a run of pages, one reference each; it ends where the file does. Of pages that may be written, they are copies. */
 function* pinning(files: RemoteFiles, opened: OpenFile, first: number, count: number): Blocking<Result> {
   const frames: Pfn[] = [];
+  const isWritten = files.isWritten(opened);
   for (let i = 0; i < count; i++) {
     try {
-      frames.push(yield* settle(opened.mapPage(first + i, false)));
+      yield* opened.sharedPages?.acquire(first + i, 'read') ?? nothing();
+      const pfn = yield* settle(opened.mapPage(first + i, false));
+      frames.push(isWritten ? files.copyOf(pfn) : pfn);
     } catch (error) {
       if (!(error instanceof Errno) || (i === 0 && error.errno === E.NODEV)) throw error;
       break;
     }
   }
-  return { value: files.lend(frames, opened.inode?.isTracked === false) };
+  files.lend(frames);
+  return { value: runsOf(frames) };
 }
 
 /** The same of a file that is not open, to be remembered; none if it may not be. */
@@ -240,12 +253,15 @@ function pages(files: RemoteFiles, object: unknown, first: number, count: number
   const serial = files.delegations.grant(object, from);
   const frames: Pfn[] = [];
   try {
-    for (let i = 0; serial > 0 && i < count; i++) frames.push(object.mapPage(first + i));
+    for (let i = 0; serial > 0 && i < count; i++) frames.push(object.mapPage(first + i, false));
   } catch (error) {
     if (!(error instanceof Errno)) throw error;
   }
-  return { value: files.lend(frames, false), serial };
+  files.lend(frames);
+  return { value: runsOf(frames), serial };
 }
+
+function* nothing(): Blocking<void> {}
 
 /** An open file that others hold references to. */
 export interface Exported {
@@ -354,20 +370,26 @@ export class RemoteFiles {
     if (exported.holders.size === 0) this.#forget(exported);
   }
 
-  /** References on frames that another kernel gets: on copies, if what is in the frames may be written without notice. */
-  lend(frames: readonly Pfn[], asCopies: boolean): Pfn[] {
-    const kernel = this.#kernel;
-    return frames.map(pfn => {
-      const given = asCopies ? kernel.frames.allocate() : pfn;
-      if (asCopies) {
-        kernel.memory.u8.copyWithin(given * PAGE_SIZE, pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
-        kernel.processor.invalidateFrame(given);
-        kernel.charge(kernel.cost('pageCopy'));
-        kernel.frames.release(pfn);
-      }
-      kernel.frames.lend(given);
-      return given;
-    });
+  shareMemory(opened: OpenFile, from: KernelId): { group: number; joins: number } {
+    return this.#kernel.sharedMemory.share(opened, from);
+  }
+  /** Whether programs may write its pages through mappings. */
+  isWritten(opened: OpenFile): boolean {
+    return opened.sharedPages !== null || this.#kernel.sharedMemory.isMapped(opened);
+  }
+  /** Another frame with the same content, in place of the caller's reference. @throws Errno ENOMEM */
+  copyOf(pfn: Pfn): Pfn {
+    const { frames } = this.#kernel;
+    try {
+      return this.#kernel.sharedMemory.copyOf(pfn);
+    } finally {
+      frames.release(pfn);
+    }
+  }
+
+  /** References on frames that another kernel gets. */
+  lend(frames: readonly Pfn[]): void {
+    for (const pfn of frames) this.#kernel.frames.lend(pfn);
   }
 
   /** Pages that are mapped here and lie in memory that is about to be another's: they are copied, or nobody's to map any more. */
@@ -744,7 +766,6 @@ function pack(json: Json | readonly Json[], bytes: Uint8Array): Uint8Array {
 
 function unpack(frame: Uint8Array): { json: Json; bytes: Uint8Array } {
   const length = u32At(frame);
-  let text = '';
-  for (let i = 0; i < length; i++) text += String.fromCharCode(frame[HEAD + i] as number);
-  return { json: length === 0 ? null : (JSON.parse(text) as Json), bytes: frame.subarray(HEAD + length) };
+  const json = length === 0 ? null : (JSON.parse(fromBytes(frame.subarray(HEAD, HEAD + length))) as Json);
+  return { json, bytes: frame.subarray(HEAD + length) };
 }

@@ -10,12 +10,13 @@ import { M } from '../message/catalog.ts';
 import { Moved } from '../message/messenger.ts';
 import { deliverHere } from '../task/origins.ts';
 import type { KernelFiber } from '../task/fiber.ts';
+import { framesOf, runsOf } from '../mm/runs.ts';
 import { type Blocking, type KernelId, type Maybe, type Pfn, settle, sleep } from '../types.ts';
 import { RemoteFiles } from './files.ts';
 import { ProcTables } from './proc.ts';
 
 /** Frames that one FRAME_RETURN names at most. */
-const RETURN_MAX = 256;
+const RETURN_MAX = 1024;
 /** Operations of the origin in which the asker sleeps: a signal there ends them here. */
 const SLEEPS = 'wait';
 
@@ -74,10 +75,10 @@ export class Image {
   /** At once, as what is sent next relies on it. */
   sendReturns(owner: KernelId): void {
     const kernel = this.#kernel;
-    const frames = this.#returns.get(owner) ?? [];
+    const frames = (this.#returns.get(owner) ?? []).sort((a, b) => a - b);
     this.#returns.delete(owner);
     for (let at = 0; at < frames.length && kernel.isPeer(owner); at += RETURN_MAX)
-      kernel.messages.send(owner, M.FRAME_RETURN, { frames: frames.slice(at, at + RETURN_MAX) });
+      kernel.messages.send(owner, M.FRAME_RETURN, { runs: runsOf(frames.slice(at, at + RETURN_MAX)) });
   }
 
   ownerOfFrame(pfn: Pfn): KernelId {
@@ -157,8 +158,8 @@ export class Image {
       if (record.location === from) record.undelivered.push(info);
       else kernel.deliver(record, info);
     });
-    on.on(M.FRAME_RETURN, ({ frames }) => {
-      for (const pfn of frames) kernel.frames.returned(pfn);
+    on.on(M.FRAME_RETURN, ({ runs }) => {
+      for (const pfn of framesOf(runs)) kernel.frames.returned(pfn);
     });
     this.files.listen();
     this.proc.listen();

@@ -18,6 +18,9 @@ import type { AttributeChange, Attributes, DirectoryEntry, FileSystemStatus, Ino
 import type { Lock, LockRequest } from '../fs/lock.ts';
 import { eager } from '../fs/maybe.ts';
 import type { Kernel } from '../kernel.ts';
+import type { ObjectMember } from '../migrate/shared-memory.ts';
+import type { SharedPages } from '../mm/sharing.ts';
+import { framesOf } from '../mm/runs.ts';
 import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pfn, settle, sleep, WaitQueue } from '../types.ts';
 import type { Remembered } from './cache.ts';
 import type { FileRef, Json } from './files.ts';
@@ -56,6 +59,10 @@ export class RemoteFile extends BaseFile {
   readonly #queues = [this.#changed];
   /** Frames of pages that were fetched to be mapped, one reference each. */
   readonly #pinned = new Map<number, Pfn>();
+  /** Set while it is mapped shared. */
+  #member: ObjectMember | null = null;
+  /** Those of them that have been mapped: code in them is known. */
+  readonly #mapped = new Set<Pfn>();
 
   constructor(kernel: Kernel, ref: FileRef) {
     super(ref.flags);
@@ -141,6 +148,8 @@ export class RemoteFile extends BaseFile {
   protected override closed(): Maybe<void> {
     for (const pfn of this.#pinned.values()) this.kernel.frames.release(pfn);
     this.#pinned.clear();
+    this.#member?.left();
+    this.#member = null;
     if (this.#opening) return this.#closeOpened();
     return this.#close();
   }
@@ -312,6 +321,18 @@ export class RemoteFile extends BaseFile {
     return this.ask('fileStatus', []);
   }
 
+  override get sharedPages(): SharedPages | null {
+    return this.#member;
+  }
+  /** It is going to be mapped shared. @throws Errno */
+  *join(): Blocking<void> {
+    if (this.#member !== null && !this.#member.ended) return;
+    yield* this.openAtOwner();
+    const member = yield* this.kernel.sharedMemory.join(this);
+    if (this.#member !== null && !this.#member.ended) member.left();
+    else this.#member = member;
+  }
+
   /** Fetches a run of pages, so that mapPage finds them: they stay what they are now. */
   *pin(firstPage: number, count: number): Blocking<void> {
     for (let at = firstPage; at < firstPage + count; ) {
@@ -343,10 +364,9 @@ export class RemoteFile extends BaseFile {
         at++;
         continue;
       }
-      const frames = yield* this.ask<readonly Pfn[]>('pin', [at, firstPage + count - at]);
+      const frames = framesOf(yield* this.ask<readonly number[]>('pin', [at, firstPage + count - at]));
       for (const [i, pfn] of frames.entries()) {
         kernel.frames.adopt(pfn);
-        kernel.processor.invalidateFrame(pfn);
         if (this.#pinned.has(at + i)) kernel.frames.release(pfn);
         else this.#pinned.set(at + i, pfn);
       }
@@ -358,6 +378,10 @@ export class RemoteFile extends BaseFile {
     const pfn = this.#pinned.get(index);
     if (pfn === undefined) throw new Errno(E.FAULT);
     this.kernel.frames.retain(pfn);
+    if (!this.#mapped.has(pfn)) {
+      this.#mapped.add(pfn);
+      this.kernel.processor.reuseFrame(pfn);
+    }
     return pfn;
   }
 }

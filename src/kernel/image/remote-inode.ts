@@ -20,7 +20,8 @@ import {
 import type { Lock, LockRequest } from '../fs/lock.ts';
 import type { SocketLink } from '../fs/socket/socket.ts';
 import type { Kernel } from '../kernel.ts';
-import type { Blocking, KernelId, Maybe, Pfn } from '../types.ts';
+import { framesOf } from '../mm/runs.ts';
+import type { Blocking, KernelId, Maybe } from '../types.ts';
 import type { Remembered } from './cache.ts';
 import type { FileRef, InodeRef, Json } from './files.ts';
 import { RemoteFile } from './remote-file.ts';
@@ -191,11 +192,8 @@ export class RemoteInode extends BaseInode {
     const fetching = function* (this: RemoteInode): Blocking<boolean> {
       const { cache } = kernel.image.files;
       const { json, serial } = yield* this.#request('pages', [first, count]);
-      const frames = json as unknown as readonly Pfn[];
-      for (const pfn of frames) {
-        kernel.frames.adopt(pfn);
-        kernel.processor.invalidateFrame(pfn);
-      }
+      const frames = framesOf(json as unknown as readonly number[]);
+      for (const pfn of frames) kernel.frames.adopt(pfn);
       const entry = cache.note(this.ref, serial);
       for (const [i, pfn] of frames.entries()) cache.setPage(entry, first + i, pfn);
       return entry === into && into.pages.has(first);

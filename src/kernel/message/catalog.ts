@@ -2,6 +2,7 @@
  * Every kind of message between kernels: its number on the wire, its name (Popcorn's own where it had one), its fields, and the line
  * by which the inspector shows it.
  */
+import { framesOf } from '../mm/runs.ts';
 import type { Fields, Payload } from './codec.ts';
 
 export interface MessageKind<F extends Fields = Fields> {
@@ -101,8 +102,8 @@ export const M = {
   CLONE_REQUEST: kind(
     20,
     'CLONE_REQUEST',
-    { clone: 'u32', pid: 'u32', registers: 'bytes', image: 'bytes' },
-    m => `run ${m.pid} for me: ${m.registers.length + m.image.length} bytes of state`,
+    { clone: 'u32', pid: 'u32', length: 'u32', frames: 'u32s', registers: 'bytes' },
+    m => `run ${m.pid} for me: ${m.registers.length} bytes of registers, ${m.length} bytes of state in frame ${m.frames.join(', ')}`,
   ),
   VMA_TRANSFER: kind(
     21,
@@ -197,7 +198,29 @@ export const M = {
     m => `page ${m.page.toString(16)} is given up${m.pfn ? ` (written: frame ${m.pfn})` : ''}`,
   ),
   PAGE_COPIED: kind(60, 'PAGE_COPIED', { group: 'u32', pfn: 'u32' }, m => `I have copied frame ${m.pfn}`),
-  OUTPOST_END: kind(61, 'OUTPOST_END', { group: 'u32' }, m => `group ${m.group} needs nothing here any more`),
+  OUTPOST_END: kind(61, 'OUTPOST_END', { group: 'u32', joins: 'u32' }, m => `group ${m.group} needs nothing here any more`),
+
+  // Memory that processes on several kernels share: its home has the directory of pages, and who waits on a word of it.
+  OBJECT_LEAVE: kind(62, 'OBJECT_LEAVE', { group: 'u32', joins: 'u32' }, m => `nobody here maps object ${m.group} any more`),
+  FUTEX_REQUEST: kind(
+    63,
+    'FUTEX_REQUEST',
+    {
+      request: 'u32',
+      operation: 'u8',
+      group: 'u32',
+      offset: 'number',
+      value: 'u32',
+      bits: 'u32',
+      deadline: 'number',
+      other: 'u32',
+      target: 'number',
+    },
+    m => `${['wait', 'wake', 'requeue'][m.operation]} at ${m.offset.toString(16)} of object ${m.group}: ${m.value}`,
+  ),
+  FUTEX_RESPONSE: kind(64, 'FUTEX_RESPONSE', { request: 'u32', errno: 'i32', count: 'u32' }, m =>
+    m.errno ? `errno ${m.errno}` : `${m.count} woken`,
+  ),
 
   // Files of other kernels.
   FILE_REQUEST: kind(
@@ -224,7 +247,7 @@ export const M = {
     m => `${m.handle} is closed here`,
   ),
   FILE_RELEASED: kind(35, 'FILE_RELEASED', { request: 'u32' }, () => 'closed'),
-  FRAME_RETURN: kind(34, 'FRAME_RETURN', { frames: 'u32s' }, m => `${m.frames.length} frames back`),
+  FRAME_RETURN: kind(34, 'FRAME_RETURN', { runs: 'u32s' }, m => `${framesOf(m.runs).length} frames back`),
 
   // The rest of the single system image.
   REMOTE_PROC_REQUEST: kind(40, 'REMOTE_PROC_REQUEST', { request: 'u32', what: 'u8', pid: 'u32' }, m => `table ${m.what} of ${m.pid}`),

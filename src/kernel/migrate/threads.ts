@@ -13,20 +13,21 @@
  * Always holds: of a thread's two tasks one at most runs; its registers are with the one that runs, or on the way.
  */
 import { E, Errno } from '../abi/errno.ts';
-import { SIG } from '../abi/signal.ts';
+import { SI, SIG } from '../abi/signal.ts';
 import { ExitKind, type Hart } from '../../machine/hart/hart.ts';
 import { type Kernel, REGISTERS_SET } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import type { Access, AddressSpace } from '../mm/address-space.ts';
 import { pageOf, USER_END } from '../mm/page-table.ts';
 import { StopReason } from '../sched/scheduler.ts';
-import { hasSignal } from '../signal/delivery.ts';
+import { sharedPagesOf } from '../mm/vm-area.ts';
+import { forceSignal, hasSignal } from '../signal/delivery.ts';
 import { exitProcess } from '../task/exit.ts';
 import { type Errand, type Process, Task } from '../task/task.ts';
 import { TraceKind } from '../trace.ts';
 import { type Blocking, type CoreId, type KernelId, PAGE_SIZE, type Pid, sleep, WaitQueue } from '../types.ts';
 import { NO_ROOM, Outpost } from './outpost.ts';
-import { RIGHT, Spread } from './spread.ts';
+import { Spread } from './spread.ts';
 import { leastLoaded, REGISTERS_BYTES } from './travelling.ts';
 
 /** A thread that is out. */
@@ -48,12 +49,7 @@ const ANY_CORE = 0xffff;
 
 export class Threads {
   readonly #kernel: Kernel;
-  #nextGroup = 1;
-  /** Of processes here, by group. */
-  readonly #spreads = new Map<number, Spread>();
   readonly #trips = new Map<Task, Trip>();
-  /** Of processes elsewhere, by home and group. */
-  readonly #outposts = new Map<number, Outpost>();
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -102,6 +98,12 @@ export class Threads {
     return space.sharing instanceof Spread ? space.sharing : null;
   }
 
+  /** A process maps memory that others may share with other kernels: from now on it asks before it touches that. */
+  lookAt(process: Process): void {
+    if (process.mm.sharing !== null || process.outpost !== null) return;
+    if (process.mm.areas.list.some(area => sharedPagesOf(area) !== null)) this.#spread(process);
+  }
+
   /**
    * The task is about to go on in user mode, with all its kernel has to do about it done. Returns whether it does something else first:
    * waits for what its system call has written, or goes where it computes.
@@ -127,7 +129,7 @@ export class Threads {
     const page = pageOf(address);
     const wanted = access === 'write' ? 'write' : 'read';
     if (spread === null || spread.mayTouch(page, wanted) || !mm.allows(address, access)) return false;
-    this.#kernel.scheduler.begin(task, fetched(spread, new Map([[page, wanted]])));
+    this.#kernel.scheduler.begin(task, fetched(task, spread, address, wanted));
     return true;
   }
 
@@ -188,8 +190,7 @@ export class Threads {
   }
 
   #spread(process: Process): Spread {
-    const spread: Spread = new Spread(this.#kernel, this.#nextGroup++, process.pid, process.mm, () => this.#forget(spread));
-    this.#spreads.set(spread.group, spread);
+    const spread = new Spread(this.#kernel, process.pid, process.mm);
     process.mm.sharing = spread;
     return spread;
   }
@@ -199,7 +200,7 @@ export class Threads {
     const spread = this.spreadOf(process.mm);
     for (const task of process.threads) task.place = -1;
     if (spread === null) return;
-    yield* spread.gather(0, USER_END);
+    yield* spread.gatherAll();
     spread.end();
     process.mm.sharing = null;
   }
@@ -216,11 +217,6 @@ export class Threads {
   /** A thread here is no more, wherever it was. */
   threadGone(task: Task): void {
     this.#trips.delete(task);
-  }
-
-  /** Released once nothing of it is on its way. */
-  #forget(spread: Spread): void {
-    if (spread.ended && !spread.isLending) this.#spreads.delete(spread.group);
   }
 
   // --- the other kernel ----------------------------------------------------------------------------------------------------------
@@ -282,8 +278,7 @@ export class Threads {
 
   #arrive(from: KernelId, group: number, pid: Pid, tid: Pid, name: string, core: number, nice: number, registers: Uint8Array): void {
     const kernel = this.#kernel;
-    const key = keyOf(from, group);
-    let outpost = this.#outposts.get(key);
+    let outpost = this.#outpostOf(from, group);
     if (outpost === undefined) {
       try {
         outpost = new Outpost(kernel, from, group, pid, name);
@@ -293,7 +288,6 @@ export class Threads {
         kernel.messages.send(from, M.THREAD_HOME, { group, tid, why: WHY.NoRoom, ...none, registers });
         return;
       }
-      this.#outposts.set(key, outpost);
     }
     const own = kernel.cores.map(({ id }) => id);
     const wakeUp: ConstructorParameters<typeof Task>[4] = (sleeper, reason) => kernel.scheduler.wake(sleeper, reason);
@@ -305,6 +299,11 @@ export class Threads {
     kernel.scheduler.enqueue(task);
   }
 
+  #outpostOf(home: KernelId, group: number): Outpost | undefined {
+    const found = this.#kernel.pages.member(home, group);
+    return found instanceof Outpost ? found : undefined;
+  }
+
   // --- what is seen of it --------------------------------------------------------------------------------------------------------
 
   /** Kernel where a thread of a process here computes. */
@@ -312,8 +311,30 @@ export class Threads {
     return this.#trips.get(task)?.to ?? (task.place < 0 ? this.#kernel.id : task.place);
   }
 
+  /** Who holds which pages of a process, by address: its own that are spread, and those of memory that it shares with others. */
   pagesText(process: Process): string {
-    return this.spreadOf(process.mm)?.text ?? '';
+    const { mm } = process;
+    const lines = (this.spreadOf(mm)?.pagesText ?? '').split('\n');
+    for (const area of mm.areas.list) {
+      const pages = sharedPagesOf(area);
+      if (pages === null) continue;
+      const first = area.start - area.backingPage * PAGE_SIZE;
+      const name = (index: number): string => {
+        const address = first + index * PAGE_SIZE;
+        return address < area.start || address >= area.end ? '' : address.toString(16).padStart(10, '0');
+      };
+      lines.push(
+        ...pages
+          .text(name)
+          .split('\n')
+          .filter(line => !line.startsWith(' ')),
+      );
+    }
+    return [...new Set(lines)]
+      .filter(line => line !== '')
+      .sort()
+      .map(line => `${line}\n`)
+      .join('');
   }
 
   // --- kernels go ----------------------------------------------------------------------------------------------------------------
@@ -321,17 +342,10 @@ export class Threads {
   /** A process that had a thread there, or memory that nobody else has, ends: it depended on that kernel. What stood here for processes there goes. */
   peerGone(peer: KernelId): void {
     const kernel = this.#kernel;
-    for (const [key, outpost] of [...this.#outposts]) {
-      if (outpost.home !== peer) continue;
-      this.#outposts.delete(key);
-      outpost.end();
-    }
+    for (const outpost of kernel.pages.membersOf(peer)) if (outpost instanceof Outpost) outpost.end();
     const bereft = new Set<AddressSpace>();
-    for (const spread of [...this.#spreads.values()]) {
-      if (!spread.members.has(peer)) continue;
-      if (spread.memberGone(peer)) bereft.add(spread.space);
-      this.#forget(spread);
-    }
+    for (const spread of kernel.pages.homes)
+      if (spread instanceof Spread && spread.members.has(peer) && spread.memberGone(peer)) bereft.add(spread.space);
     for (const [task, trip] of this.#trips) if (trip.to === peer && !trip.isBack) bereft.add(task.process.mm);
     for (const process of [...kernel.processes.values()]) {
       if (!bereft.has(process.mm)) continue;
@@ -343,7 +357,6 @@ export class Threads {
   #listen(): void {
     const kernel = this.#kernel;
     const { messages } = kernel;
-    const outpostOf = (from: KernelId, group: number): Outpost | undefined => this.#outposts.get(keyOf(from, group));
     messages.on(M.MIGRATE_THREAD, ({ request, pid, tid, to }, { from }) => {
       kernel.image.serve(
         from,
@@ -356,7 +369,7 @@ export class Threads {
       this.#arrive(from, group, pid, tid, name, core, nice, registers),
     );
     messages.on(M.THREAD_RECALL, ({ group, tid }, { from }) => {
-      const task = [...(outpostOf(from, group)?.process.threads ?? [])].find(each => each.tid === tid);
+      const task = [...(this.#outpostOf(from, group)?.process.threads ?? [])].find(each => each.tid === tid);
       if (task === undefined) return;
       task.recalled = true;
       task.work = true;
@@ -364,8 +377,7 @@ export class Threads {
       kernel.yieldRequested = true;
     });
     messages.on(M.THREAD_HOME, ({ group, tid, why, exit, address, access, core, user, system, registers }) => {
-      const spread = this.#spreads.get(group);
-      const found = [...this.#trips].find(([task]) => task.tid === tid && task.process.mm === spread?.space);
+      const found = [...this.#trips].find(([task]) => task.tid === tid && this.spreadOf(task.process.mm)?.group === group);
       if (found === undefined) return;
       const [task, trip] = found;
       task.registers.set(registers);
@@ -380,33 +392,8 @@ export class Threads {
       trip.isBack = true;
       trip.queue.wakeAll();
     });
-    messages.on(M.PAGE_REQUEST, ({ group, page, access }, { from }) => {
-      const wanted = access === RIGHT.execute ? 'execute' : access === RIGHT.write ? 'write' : 'read';
-      this.#spreads.get(group)?.request(from, page * PAGE_SIZE, wanted);
-    });
-    messages.on(M.PAGE_GRANT, ({ group, page, right, protection, pfn }, { from }) => {
-      outpostOf(from, group)?.granted(page * PAGE_SIZE, right, protection, pfn);
-      if (right !== RIGHT.none) messages.send(from, M.PAGE_GRANTED, { group, page });
-    });
-    messages.on(M.PAGE_GRANTED, ({ group, page }, { from }) => {
-      const spread = this.#spreads.get(group);
-      spread?.granted(from, page * PAGE_SIZE);
-      if (spread !== undefined) this.#forget(spread);
-    });
-    messages.on(M.PAGE_TAKE, ({ group, page, leave }, { from }) => {
-      outpostOf(from, group)?.take(page * PAGE_SIZE, leave, pfn => messages.send(from, M.PAGE_TAKEN, { group, page, pfn }));
-    });
-    messages.on(M.PAGE_TAKEN, ({ group, page, pfn }, { from }) => this.#spreads.get(group)?.taken(from, page * PAGE_SIZE, pfn));
-    messages.on(M.PAGE_COPIED, ({ group, pfn }, { from }) => outpostOf(from, group)?.copied(pfn));
-    messages.on(M.OUTPOST_END, ({ group }, { from }) => {
-      const outpost = outpostOf(from, group);
-      this.#outposts.delete(keyOf(from, group));
-      outpost?.end();
-    });
   }
 }
-
-const keyOf = (home: KernelId, group: number): number => home * 2 ** 32 + group;
 
 function* settled(task: Task, spread: Spread): Blocking<number> {
   yield* spread.settled();
@@ -422,7 +409,12 @@ function* fetchedAndAgain(task: Task, spread: Spread): Blocking<number> {
   return REGISTERS_SET;
 }
 
-function* fetched(spread: Spread, pages: Parameters<Spread['fetch']>[0]): Blocking<number> {
-  yield* spread.fetch(pages);
+function* fetched(task: Task, spread: Spread, address: number, access: 'read' | 'write'): Blocking<number> {
+  try {
+    yield* spread.fetch(new Map([[pageOf(address), access]]));
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error;
+    forceSignal(task, error.errno === E.NOMEM ? SIG.KILL : SIG.BUS, SI.BUS_ADRERR, address);
+  }
   return REGISTERS_SET;
 }

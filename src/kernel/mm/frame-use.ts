@@ -65,10 +65,6 @@ export class FrameUse {
   lend(pfn: Pfn): void {
     if (this.own.owns(pfn)) this.#give(pfn, 1);
   }
-  /** Whether other kernels have references on a frame of our own. */
-  isLent(pfn: Pfn): boolean {
-    return this.#given.has(pfn);
-  }
   /** Such a reference comes back, and is dropped. */
   returned(pfn: Pfn): void {
     this.#give(pfn, -1);
@@ -123,6 +119,9 @@ export class FrameUse {
     return lost;
   }
 
+  isGiven(pfn: Pfn): boolean {
+    return this.#given.has(pfn);
+  }
   get foreignCount(): number {
     return this.#foreign.size;
   }

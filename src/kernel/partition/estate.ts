@@ -23,6 +23,7 @@ import type { FilesState } from '../image/files.ts';
 import { type Kernel, latin1 } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import { ALL } from '../message/multicast.ts';
+import { ObjectHome } from '../migrate/shared-memory.ts';
 import type { RecordState } from '../task/record.ts';
 import { type Blocking, type KernelId, PAGE_SIZE, type Pfn } from '../types.ts';
 
@@ -86,6 +87,8 @@ export class Estate {
     const heirsInOrder = kernel.peers();
     if (kernel.plan.mode === 'federation' || heirsInOrder.length === 0) return;
     yield* files.delegations.close();
+    // What is written by programs of several kernels comes home as it is now.
+    for (const home of [...kernel.pages.homes]) if (home instanceof ObjectHome) yield* home.gatherFrom(0);
     files.isFrozen = true;
     yield* image.quiesce((kernel.hertz * QUIESCE_MILLISECONDS) / 1000);
     let frames: Pfn[] = [];

@@ -207,6 +207,6 @@ export function memfdCreateIn(fs: (ctx: SyscallContext) => TmpFs): (ctx: Syscall
   return (ctx, name, flags) => {
     if (unsigned(flags) & ~(MEMFD_CLOEXEC | 2 | 8 | 16)) throw new Errno(E.INVAL);
     const label = ctx.user.readString(name, 250);
-    return addFile(ctx, namelessFile(fs(ctx), label, O.RDWR), (flags & MEMFD_CLOEXEC) !== 0);
+    return addFile(ctx, namelessFile(fs(ctx), `/memfd:${label}`, O.RDWR), (flags & MEMFD_CLOEXEC) !== 0);
   };
 }

@@ -32,7 +32,7 @@ export function memoryCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
     return sharing === null ? change() : changeAlone(sharing, start, end, change);
   }
   function* changeAlone<T>(sharing: Sharing, start: number, end: number, change: () => T): Blocking<T> {
-    yield* sharing.gather(start, end);
+    yield* sharing.gatherRange(start, end);
     return change();
   }
 
@@ -56,19 +56,18 @@ export function memoryCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
       if (file.flags & O.PATH) throw new Errno(E.BADF);
       if (!mayRead(file)) throw new Errno(E.ACCES);
       if (type !== MAP.PRIVATE && protection & PROT.WRITE && !mayWrite(file)) throw new Errno(E.ACCES);
-      if (file.owner !== kernel.id && type !== MAP.PRIVATE && protection & PROT.WRITE) {
-        // Memory that is written is one kernel's at a time: the process goes to the file, and makes the call again there.
-        if (!kernel.migration.mayLeave(ctx.process)) throw new Errno(E.NODEV);
-        kernel.migration.ask(ctx.process, file.owner, []);
-        throw new Errno(E.RESTARTSYS);
-      }
+      // Memory of a device is one kernel's.
+      if (file.owner !== kernel.id && type !== MAP.PRIVATE && file.kind !== 'file') throw new Errno(E.NODEV);
       if (file.kind !== 'file' && file.kind !== 'character') throw new Errno(E.NODEV);
       if (type !== MAP.PRIVATE && mayWrite(file) && file.inode instanceof TmpFile) yield* settle(file.inode.becomeMemory());
-      backing = yield* fileBacking(file, offset / PAGE_SIZE, roundUpToPage(length) / PAGE_SIZE, work => kernel.detach(work));
+      const [first, count] = [offset / PAGE_SIZE, roundUpToPage(length) / PAGE_SIZE];
+      backing = yield* fileBacking(file, type !== MAP.PRIVATE, first, count, work => kernel.detach(work));
     }
     try {
-      if (mm.sharing !== null && flags & MAP.FIXED) yield* mm.sharing.gather(hint, hint + roundUpToPage(length));
-      return mm.map(wanted, length, protection & 7, space, backing, backing === null ? 0 : offset);
+      if (mm.sharing !== null && flags & MAP.FIXED) yield* mm.sharing.gatherRange(hint, hint + roundUpToPage(length));
+      const start = mm.map(wanted, length, protection & 7, space, backing, backing === null ? 0 : offset);
+      if (backing !== null) kernel.threads.lookAt(ctx.process);
+      return start;
     } catch (error) {
       backing?.release();
       throw error;
@@ -95,7 +94,7 @@ export function memoryCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
       const remap = (): number => mm.remap(address, oldLength, newLength, (flags & MREMAP.MAYMOVE) !== 0, fixed);
       return alone(ctx, 0, USER_END, remap);
     }),
-    222: partial('mmap', mmap, 'To map a file of another kernel for writing the process moves there; one that can not gets ENODEV.'),
+    222: partial('mmap', mmap, 'A device of another kernel is not mapped shared: ENODEV.'),
     226: full('mprotect', (ctx, address, length, protection) => {
       if (protection & ~0x0300_0007) throw new Errno(E.INVAL);
       range(address, length);

@@ -223,7 +223,7 @@ function* mapSegments(kernel: Kernel, space: AddressSpace, user: UserMemory, fil
     const memoryEnd = roundUpToPage(start + segment.memoryBytes);
     if (segment.fileBytes > 0) {
       const page = (segment.fileOffset - (segment.fileOffset % 4096)) / 4096;
-      const backing = yield* fileBacking(file, page, mapped / 4096, work => kernel.detach(work));
+      const backing = yield* fileBacking(file, false, page, mapped / 4096, work => kernel.detach(work));
       space.insertArea({
         start: pageStart,
         end: pageStart + mapped,

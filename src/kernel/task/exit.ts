@@ -20,7 +20,7 @@ export function exitTask(kernel: Kernel, task: Task, status: number): void {
   if (task.clearChildTid !== 0 && (process.threads.size > 1 || process.mm.users > 1)) {
     try {
       process.user.setU32(task.clearChildTid, 0);
-      futexWake(kernel, process, task.clearChildTid, 1, 0xffffffff);
+      kernel.detach(futexWake(kernel, process, task.clearChildTid, 1, 0xffffffff));
     } catch (error) {
       // The address was never good: nobody can wait there.
       if (!(error instanceof Errno)) throw error;
@@ -79,7 +79,7 @@ function releaseRobustLocks(kernel: Kernel, task: Task): void {
   try {
     for (const { at, word } of robustLocks(task)) {
       task.process.user.setU32(at, (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED);
-      if (word & FUTEX_WAITERS) futexWake(kernel, task.process, at, 1, 0xffffffff);
+      if (word & FUTEX_WAITERS) kernel.detach(futexWake(kernel, task.process, at, 1, 0xffffffff));
     }
   } catch (error) {
     // The list is the program's: what can't be read is left.

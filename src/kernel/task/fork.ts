@@ -47,7 +47,7 @@ export function* clone(
   if (flags & CLONE.PARENT_SETTID) process.user.check(parentTid, 4, true);
 
   const thread = (flags & CLONE.THREAD) !== 0;
-  if (!(flags & CLONE.VM) && process.mm.sharing !== null) yield* process.mm.sharing.gather(0, USER_END);
+  if (!(flags & CLONE.VM) && process.mm.sharing !== null) yield* process.mm.sharing.gatherRange(0, USER_END);
   const mm = flags & CLONE.VM ? process.mm : process.mm.fork();
   if (flags & CLONE.VM && !thread) mm.users++;
   let tid: number;
