@@ -16,7 +16,7 @@ import { TraceKind } from '../trace.ts';
 import { type Blocking, settle } from '../types.ts';
 
 const archive = inflate(new Uint8Array(readFileSync(new URL('../../../public/initramfs.cpio.gz', import.meta.url))));
-const RUNS = Number(process.env.COHERENCE_RUNS ?? 12);
+const RUNS = Number(process.env.COHERENCE_RUNS ?? 6);
 const SEED = Number(process.env.COHERENCE_SEED ?? 1);
 const SECOND = 2.2e9;
 const KERNELS = 4;
@@ -246,8 +246,8 @@ describe('files seen from several kernels', () => {
       }),
       { numRuns: RUNS, seed: SEED, endOnFailure: true },
     );
-    expect(hits).toBeGreaterThan(100);
-    expect(recalls).toBeGreaterThan(20);
+    expect(hits).toBeGreaterThan(50);
+    expect(recalls).toBeGreaterThan(10);
   });
 
   it('are the same when kernels halt and are booted, whichever keeps the tree', () => {
@@ -282,9 +282,9 @@ describe('files seen from several kernels', () => {
           }
         }
       }),
-      { numRuns: RUNS, seed: SEED, endOnFailure: true },
+      { numRuns: Math.ceil(RUNS / 2), seed: SEED, endOnFailure: true },
     );
-    expect(handovers).toBeGreaterThan(5);
+    expect(handovers).toBeGreaterThan(2);
   });
 
   it('cost no message the second time', () => {

@@ -14,7 +14,7 @@ const KERNELS = 4;
 const LINES = 60;
 const NOBODY = { pid: 0, tid: 0, uid: 0, gid: 0, shield: 0 };
 /** HANDOVER_ALL=1 takes every moment. */
-const EVERY = process.env.HANDOVER_ALL === '1' ? 1 : 12;
+const EVERY = process.env.HANDOVER_ALL === '1' ? 1 : 16;
 
 /** Appends line after line, each with the file opened anew. */
 function* appends(kernel: Kernel, done: Set<string>, errors: number[]): Blocking<void> {
