@@ -78,6 +78,8 @@ const TRAVELLERS = [
   'spread',
   'faults',
   'shared',
+  'inet',
+  'epoll',
 ];
 
 describe('a program on its way', () => {

@@ -13,14 +13,18 @@ export interface ExportedState {
   readonly handle: number;
   readonly flags: number;
   readonly holders: readonly (readonly [kernel: number, references: number])[];
+  /** Kernels whose epoll sets have it. */
+  readonly sets: readonly number[];
   readonly locker: string | null;
   readonly file: { readonly inode: number; readonly position: number; readonly name: string | null } | null;
   readonly pipe: { readonly pipe: number; readonly ino: number; readonly fifo: number | null } | null;
 }
 
 /** Null for what can't be made again. */
-export function exportedState({ handle, file, holders }: Exported, packer: Packer): ExportedState | null {
-  const shared = { handle, flags: file.flags, holders: [...holders] };
+export function exportedState({ handle, file, holders, sets }: Exported, packer: Packer): ExportedState | null {
+  // Only sets still know of it.
+  if (holders.size === 0) return null;
+  const shared = { handle, flags: file.flags, holders: [...holders], sets: [...sets] };
   if (file instanceof TmpOpenFile) {
     const { position, lockHolder: locker } = file;
     return { ...shared, locker, file: { inode: packer.inode(file.file), position, name: memoryName(file) }, pipe: null };
@@ -32,7 +36,7 @@ export function exportedState({ handle, file, holders }: Exported, packer: Packe
   return null;
 }
 
-export function restoreExported({ handle, flags, holders, locker, file, pipe }: ExportedState, from: Unpacked): Exported {
+export function restoreExported({ handle, flags, holders, sets, locker, file, pipe }: ExportedState, from: Unpacked): Exported {
   let open: TmpOpenFile | PipeEnd;
   if (file !== null) open = reopened(from.inodes[file.inode] as TmpFile, flags, file.position, file.name);
   else if (pipe !== null) {
@@ -44,5 +48,5 @@ export function restoreExported({ handle, flags, holders, locker, file, pipe }: 
   } else throw new Error(`nothing is known of open file ${handle}`);
   open.references = holders.reduce((sum, [, count]) => sum + count, 0);
   open.lockHolder = locker;
-  return { handle, file: open as OpenFile, holders: new Map(holders), watchers: new Map() };
+  return { handle, file: open as OpenFile, holders: new Map(holders), watchers: new Map(), sets: new Set(sets) };
 }
