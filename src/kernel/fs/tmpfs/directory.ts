@@ -136,7 +136,7 @@ export class TmpDirectory extends TmpInode {
       if (inode.kind === 'directory' && there.kind !== 'directory') throw new Errno(E.NOTDIR);
       if (inode.kind !== 'directory' && there.kind === 'directory') throw new Errno(E.ISDIR);
       if (there.kind === 'directory') target.#rmdir(targetName);
-      else target.#unlink(targetName);
+      else target.detach(targetName);
     }
     this.#remove(name);
     target.#add(targetName, inode, true);
