@@ -11,6 +11,7 @@ import { E, Errno } from './abi/errno.ts';
 import { SI, SIG } from './abi/signal.ts';
 import type { BootParameters, MemoryRange, Partition, ResolvedPlan } from './boot/parameters.ts';
 import { KERNEL_COSTS, type KernelCost } from './costs.ts';
+import { toBytes } from './fs/bytes.ts';
 import type { FileSystems } from './fs/file-system.ts';
 import { SHIELD_TTIN, SHIELD_TTOU, type IoContext } from './fs/file.ts';
 import type { HostInput } from './fs/tty/host-port.ts';
@@ -24,7 +25,9 @@ import { messageLatency } from './message/latency.ts';
 import { windowBytes } from './message/window.ts';
 import { Devices } from './device/devices.ts';
 import { Control } from './partition/control.ts';
+import { Estate } from './partition/estate.ts';
 import { Gate } from './partition/gate.ts';
+import { Heirs } from './partition/heirs.ts';
 import { Ledger } from './partition/ledger.ts';
 import { Lifecycle } from './partition/lifecycle.ts';
 import { kernelsMax, MachineMap } from './partition/map.ts';
@@ -86,6 +89,9 @@ export class Kernel {
   readonly map: MachineMap;
   readonly ledger: Ledger;
   readonly lifecycle: Lifecycle;
+  /** Who keeps what kernels that have halted have left, and the file tree. */
+  readonly heirs: Heirs;
+  readonly estate: Estate;
   /** Closed while it is being found out what a kernel that is gone has taken along. */
   readonly gate = new Gate();
   readonly control: Control;
@@ -148,6 +154,8 @@ export class Kernel {
   visible: Cycles = 0;
   /** Other kernels that have checked in. */
   readonly #peers = new Set<KernelId>();
+  /** The same in ascending order; made anew when asked for after a change. */
+  #peerList: readonly KernelId[] | null = null;
   #seed: number;
   readonly #latencies = new Map<KernelId, Cycles>();
 
@@ -156,6 +164,7 @@ export class Kernel {
     this.id = parameters.kernel;
     this.plan = parameters.plan;
     this.map = new MachineMap(parameters.plan.partitions);
+    this.heirs = new Heirs(parameters.tree ?? parameters.kernel, parameters.heirs ?? []);
     this.platform = platform;
     this.memory = platform.memory;
     this.processor = platform.processor;
@@ -180,6 +189,7 @@ export class Kernel {
     this.scheduler = new Scheduler(this);
     this.records = new Records({
       kernel: this.id,
+      taken: this.heirs.taken(this.id).pids,
       deliver: (record, info) => this.deliver(record, info),
       sessionEnded: session => this.#sessionEnded(session),
     });
@@ -187,6 +197,7 @@ export class Kernel {
     this.messages = new Messenger(this);
     this.image = new Image(this);
     this.lifecycle = new Lifecycle(this);
+    this.estate = new Estate(this);
     this.ledger = new Ledger(this);
     this.control = new Control(this);
     this.vnet = new VirtualSwitch(this);
@@ -303,15 +314,18 @@ export class Kernel {
     return this.#peers.has(kernel);
   }
   /** Other kernels that are up, ascending. */
-  peers(): KernelId[] {
-    return [...this.#peers].sort((a, b) => a - b);
+  peers(): readonly KernelId[] {
+    this.#peerList ??= [...this.#peers].sort((a, b) => a - b);
+    return this.#peerList;
   }
   addPeer(kernel: KernelId): void {
     this.#peers.add(kernel);
+    this.#peerList = null;
     this.devices.changed();
   }
   removePeer(kernel: KernelId): void {
     this.#peers.delete(kernel);
+    this.#peerList = null;
     this.messages.peerGone(kernel);
     this.image.peerGone(kernel);
     this.migration.peerGone(kernel);
@@ -446,17 +460,20 @@ export class Kernel {
     if (result === -E.RESTARTSYS && this.threads.repeat(task)) return;
     if (result === -E.RESTARTSYS || result === -E.RESTARTNOHAND) {
       task.restart = -result;
+      task.restarts++;
       task.work = true;
       return;
     }
     task.restartDeadline = Number.NaN;
     task.restart = 0;
+    task.restarts = 0;
     hart.setX(10, result);
     hart.pc = hart.pc + 4;
   }
 
   programStarted(task: Task): number {
     task.restart = 0;
+    task.restarts = 0;
     programChanged(this, task);
     return REGISTERS_SET;
   }
@@ -583,7 +600,7 @@ export class Kernel {
       this.platform.programEnded(this.now, status);
       return;
     }
-    if (record.pid === ((this.id << 15) | 1) && this.parameters.exec?.kernel !== this.id && !this.lifecycle.isHalting) {
+    if (record.pid === this.records.first && this.parameters.exec?.kernel !== this.id && !this.lifecycle.isHalting) {
       this.log(0, `Kernel panic - not syncing: init is gone (status ${status})`);
       this.at(this.now, () => this.lifecycle.stop(KernelState.Panicked));
     }
@@ -604,7 +621,7 @@ export class Kernel {
 
 /** Text of one byte a character as bytes. */
 export function latin1(text: string): Uint8Array {
-  return Uint8Array.from(text, c => c.charCodeAt(0) & 0xff);
+  return toBytes(text);
 }
 
 /** The bits of a leaf entry that travel with a migrating page. */

@@ -27,6 +27,8 @@ import { TraceStore } from './trace-store.ts';
 
 /** Wall milliseconds after which a stretch is cut. */
 const SLICE = 12;
+/** Where nothing is going to happen a stretch goes on to when something does, up to so many milliseconds at the pace: a machine at rest costs little. */
+const LULL = 100;
 /** Seconds of virtual time that a stretch covers at most when there is no pace. */
 const LEAP = 100;
 /** Where nobody sets a pace and no program has run for so many milliseconds of wall time, time goes on slowly: only the outside can help. */
@@ -392,8 +394,12 @@ class RunningSession implements Session {
       case 'message':
         return next + CELL * this.#look;
       default:
-        return Number.isFinite(this.#speed) ? this.now + (this.#speed * SLICE) / 1000 : this.now + LEAP * this.topology.hertz;
+        return Number.isFinite(this.#speed) ? this.#paced(next) : this.now + LEAP * this.topology.hertz;
     }
+  }
+  #paced(next: number): number {
+    const after = (milliseconds: number): number => this.now + (this.#speed * milliseconds) / 1000;
+    return this.#queued.length > 0 ? after(SLICE) : Math.max(after(SLICE), Math.min(next, after(LULL)));
   }
 
   #stepped(kind: StepKind, sawMessage: boolean): void {
