@@ -18,7 +18,8 @@ import { after } from './maybe.ts';
 import { procFs } from './proc/procfs.ts';
 import type { FsServices } from './services.ts';
 import { sysFs } from './sys/sysfs.ts';
-import { populate } from './tmpfs/populate.ts';
+import type { TmpDirectory } from './tmpfs/directory.ts';
+import { populate, reached } from './tmpfs/populate.ts';
 import { TmpFile } from './tmpfs/file.ts';
 import { TmpFs } from './tmpfs/tmpfs.ts';
 import { PseudoTerminals, PTS_MAJOR } from './tty/pty.ts';
@@ -46,6 +47,11 @@ const TTY_DEVICES: readonly DeviceRow[] = [
   { name: 'console', major: 5, minor: 1, mode: 0o600 },
   { name: 'ptmx', major: 5, minor: 2, mode: 0o666 },
   { name: 'ttyS0', major: 4, minor: 64, mode: 0o620 },
+];
+/** Of the kernel's network, which registers them (boot/boot.ts). */
+const NET_DEVICES: readonly DeviceRow[] = [
+  { name: 'tun', major: 10, minor: 200, mode: 0o666 },
+  { name: 'shmtun', major: 10, minor: 201, mode: 0o600 },
 ];
 const DEV_LINKS: readonly (readonly [string, string])[] = [
   ['fd', '/proc/self/fd'],
@@ -111,6 +117,9 @@ export class FileSystems {
     for (const { name, major, minor, mode } of [...MEMORY_DEVICES, ...TTY_DEVICES]) {
       fs.root.make(name, { ...node, mode: S.IFCHR | mode, rdev: makeDevice(major, minor) });
     }
+    const net = fs.root.make('net', { ...node, mode: S.IFDIR | 0o755 }) as TmpDirectory;
+    for (const { name, major, minor, mode } of NET_DEVICES)
+      net.make(name, { ...node, mode: S.IFCHR | mode, rdev: makeDevice(major, minor) });
     for (const [name, target] of DEV_LINKS) fs.root.make(name, { ...node, mode: S.IFLNK | 0o777, target });
     for (const name of ['pts', 'shm']) fs.root.make(name, { ...node, mode: S.IFDIR | (name === 'shm' ? 0o1777 : 0o755) });
     return fs;
@@ -161,11 +170,16 @@ export class FileSystems {
   }
 
   /** Lays files that came from outside, in a cpio archive, over those that are there. Only where the root is local. */
-  dropFiles(archive: Uint8Array): void {
+  *dropFiles(archive: Uint8Array): Blocking<void> {
     const fs = this.vfs.root.mount.fileSystem;
     if (!(fs instanceof TmpFs)) throw new Errno(E.ROFS);
     try {
-      populate(fs, archive);
+      yield* settle(
+        this.services.changing(
+          () => reached(fs, archive),
+          () => populate(fs, archive),
+        ),
+      );
     } catch (error) {
       if (error instanceof CpioError) throw new Errno(E.INVAL);
       throw error;

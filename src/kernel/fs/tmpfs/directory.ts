@@ -47,7 +47,7 @@ export class TmpDirectory extends TmpInode {
     return this.changing(() => this.make(name, made));
   }
 
-  /** The same while no other kernel can remember anything: as the root is filled. */
+  /** The same while no other kernel remembers the directory. */
   make(name: string, made: NewInode): TmpInode {
     if (this.#entries.has(name)) throw new Errno(E.EXIST);
     this.#checkAlive();
@@ -65,10 +65,11 @@ export class TmpDirectory extends TmpInode {
   override link(name: string, inode: Inode): Maybe<void> {
     return this.fs.services.changing(
       () => [this, this.fs.services.ownInode(inode)],
-      () => this.#link(name, inode),
+      () => this.attach(name, inode),
     );
   }
-  #link(name: string, linked: Inode): void {
+  /** The same while no other kernel remembers either. */
+  attach(name: string, linked: Inode): void {
     const inode = this.fs.services.ownInode(linked);
     if (!(inode instanceof TmpInode) || inode.fs !== this.fs) throw new Errno(E.XDEV);
     if (this.#entries.has(name)) throw new Errno(E.EXIST);
@@ -80,10 +81,11 @@ export class TmpDirectory extends TmpInode {
   override unlink(name: string): Maybe<void> {
     return this.fs.services.changing(
       () => [this, this.#entry(name).inode],
-      () => this.#unlink(name),
+      () => this.detach(name),
     );
   }
-  #unlink(name: string): void {
+  /** The same while no other kernel remembers either. */
+  detach(name: string): void {
     const { inode } = this.#entry(name);
     if (inode.kind === 'directory') throw new Errno(E.ISDIR);
     this.#remove(name);
@@ -134,7 +136,7 @@ export class TmpDirectory extends TmpInode {
       if (inode.kind === 'directory' && there.kind !== 'directory') throw new Errno(E.NOTDIR);
       if (inode.kind !== 'directory' && there.kind === 'directory') throw new Errno(E.ISDIR);
       if (there.kind === 'directory') target.#rmdir(targetName);
-      else target.#unlink(targetName);
+      else target.detach(targetName);
     }
     this.#remove(name);
     target.#add(targetName, inode, true);
