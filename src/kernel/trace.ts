@@ -45,7 +45,7 @@ export const TraceKind = {
   /**
    * A page that several kernels use changes hands, as its home has it. a: pid of the process whose threads are spread and b: virtual page number,
    * or a: 2^31 + number of the shared memory at this home and b: page of it; c: 0 held by nobody, 1 shared,
-   * 2 one may write it, 3 lost; d: who may write it, or the set of those below 32 who may read it.
+   * 2 one may write it, 3 lost; d: who may write it, or the set of those below 32 who may read it; those from 32 up are a set in `core`'s place.
    */
   PageState: 22,
   /** A page fault that a handler served. a: pid, b: virtual page number, c: 0 anonymous, 1 file, 2 copy on write, 3 refused; d: pfn. */

@@ -7,6 +7,7 @@
  */
 import type { MemoryRange } from '../kernel/boot/parameters.ts';
 import { MigrateStep, TRACE_RECORD_BYTES, TraceKind } from '../kernel/trace.ts';
+import { SharedPageTable } from './trace/pages.ts';
 import { lowerBound, MarkTable, MESSAGE_BYTES, MessageTable, NumberList, SpanTable } from './trace/tables.ts';
 
 /** A stretch of a task on a core. */
@@ -100,7 +101,9 @@ export class TraceStore {
   readonly coreOwners = new Map<number, { readonly kernel: number; readonly time: number }>();
   /** Memory that came to a kernel or left it, in order of time. */
   readonly memoryMoves: { readonly kernel: number; readonly time: number; readonly range: MemoryRange; readonly comes: boolean }[] = [];
-  /** Changes with any of these. */
+  /** Pages that several kernels use, and threads away from their process. */
+  readonly shared = new SharedPageTable();
+  /** Changes with any of the cores', memory's and devices' owners. */
   sharesVersion = 0;
   /** Messages that were ever sent, and those handled. */
   sentCount = 0;
@@ -142,7 +145,7 @@ export class TraceStore {
     if (time > this.end) this.end = time;
     switch (kind) {
       case TraceKind.TaskRun:
-        return this.#run(kernel, core, a, time);
+        return this.#run(kernel, core, a, b, time);
       case TraceKind.TaskStop:
         return this.#spans.get(core)?.stop(time, c);
       case TraceKind.TaskNew:
@@ -163,6 +166,12 @@ export class TraceStore {
     switch (kind) {
       case TraceKind.KernelState:
         Object.assign(row, { state: a, by: b, cores: c, frames: d, since: time });
+        if (a > 2) this.shared.kernelGone(kernel);
+        return;
+      case TraceKind.PageState:
+        return this.shared.changed(kernel, time, core, a, b, c, d);
+      case TraceKind.ThreadTrip:
+        if (c === 1 || c === 2) this.shared.tripped(kernel, a, b, c === 1);
         return;
       case TraceKind.Migrate:
         return this.#moved(a, { time, at: kernel, other: b, step: c, count: d });
@@ -214,7 +223,7 @@ export class TraceStore {
 
   // --- tasks ---------------------------------------------------------------------------------------------------------------------
 
-  #run(kernel: number, core: number, pid: number, time: number): void {
+  #run(kernel: number, core: number, pid: number, tid: number, time: number): void {
     let table = this.#spans.get(core);
     if (table === undefined) {
       table = new SpanTable(KEPT.spans);
@@ -224,7 +233,7 @@ export class TraceStore {
     const row = this.processes.get(pid);
     if (row === undefined)
       this.processes.set(pid, { pid, name: '', kernel, origin: pid >>> 15, parent: 0, alive: true, errno: 0, moves: [] });
-    else if (time >= (row.moves.at(-1)?.time ?? 0)) row.kernel = kernel;
+    else if (time >= (row.moves.at(-1)?.time ?? 0) && !this.shared.isAway(tid, kernel)) row.kernel = kernel;
   }
 
   #born(kernel: number, pid: number, tid: number, parent: number, origin: number): void {
@@ -262,6 +271,7 @@ export class TraceStore {
     const row = this.processes.get(pid);
     if (row) row.alive = false;
     this.#threads.delete(pid);
+    this.shared.processGone(pid);
     // The dead leave no row once nobody can be looking at them.
     if (this.processes.size > KEPT.dead) for (const [each, { alive }] of this.processes) if (!alive) this.processes.delete(each);
   }
