@@ -144,6 +144,27 @@ describe('hostile programs', () => {
   });
 });
 
+describe('a route', () => {
+  it('is set by the interface that is named, and goes again', () => {
+    const lab = new FsLab();
+    const socket = make(lab, AF.INET, SOCK.DGRAM, 0);
+    const route = new Uint8Array(124);
+    route.set([AF.INET, 0, 0, 0, 10, 3, 0, 0], 8);
+    route.set([AF.INET, 0, 0, 0, 255, 255, 0, 0], 40);
+    route.set([1, 0], 56);
+    route.set([3, 0], 80);
+    route.set(new TextEncoder().encode('lo'), 120);
+    expect(outcome(() => socket.ioctl(IOCTL.SIOCADDRT, 0, route, USER))).toBe(-1);
+    expect(outcome(() => socket.ioctl(IOCTL.SIOCADDRT, 0, route, ROOT))).toBe(0);
+    expect(netText(lab.files.vfs, 'route')).toContain('lo\t0000030A\t00000000\t0001\t0\t0\t2\t0000FFFF\t');
+    expect(outcome(() => socket.ioctl(IOCTL.SIOCADDRT, 0, route, ROOT))).toBe(-17);
+    expect(outcome(() => socket.ioctl(IOCTL.SIOCDELRT, 0, route, ROOT))).toBe(0);
+    expect(outcome(() => socket.ioctl(IOCTL.SIOCDELRT, 0, route, ROOT))).toBe(-3);
+    route.set(new TextEncoder().encode('no'), 120);
+    expect(outcome(() => socket.ioctl(IOCTL.SIOCADDRT, 0, route, ROOT))).toBe(-19);
+  });
+});
+
 describe('a packet socket', () => {
   it('has room for so much; what does not fit is counted', () => {
     const lab = new FsLab();
