@@ -147,7 +147,10 @@ export class Kernel {
   yieldRequested = false;
   /** Before this time nothing can come back from what this kernel sent during the present run. */
   bound: Cycles = Number.POSITIVE_INFINITY;
-  /** The time at which the present piece of work (an event, a trap, a step of a fiber) began: what other kernels did is visible up to here. */
+  /**
+   * The time at which the present piece of work (an event, a trap, a step of a fiber) began: what other kernels did is visible up to
+   * here.
+   */
   visible: Cycles = 0;
   /** Other kernels that have checked in. */
   readonly #peers = new Set<KernelId>();
