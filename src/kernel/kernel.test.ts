@@ -78,6 +78,9 @@ const TRAVELLERS = [
   'spread',
   'faults',
   'shared',
+  'epoll',
+  'job_control',
+  'system',
 ];
 
 describe('a program on its way', () => {

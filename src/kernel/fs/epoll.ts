@@ -10,12 +10,25 @@ import { EPOLL, POLL } from '../abi/poll.ts';
 import { settle, WaitQueue, type Blocking, type KernelId, type Maybe, type Sleeper } from '../types.ts';
 import { ANONYMOUS_DEVICE } from './eventfd.ts';
 import { BaseFile, plainAttributes, type FileKind, type OpenFile } from './file.ts';
+import type { FileTable } from './file-table.ts';
 import type { Attributes } from './inode.ts';
 import { eager } from './maybe.ts';
 
 export interface EpollEvent {
   readonly events: number;
   readonly data: bigint;
+}
+
+/** An item of a set on its way to another kernel. */
+export interface SavedItem {
+  /** The descriptor by which it was added, and one by which its process has the file now. */
+  readonly fd: number;
+  readonly at: number;
+  readonly events: number;
+  /** A 64-bit number, in decimal. */
+  readonly data: string;
+  /** What was ready when it was saved, and had been told; −1: something may be that has not been told. */
+  readonly told: number;
 }
 
 const FLAGS = (EPOLL.ET | EPOLL.ONESHOT | EPOLL.WAKEUP | EPOLL.EXCLUSIVE) >>> 0;
@@ -131,6 +144,30 @@ export class EpollFile extends BaseFile {
     return 0;
   }
 
+  /** The set as its process takes it along; of files that it has no descriptor for any more, nothing. */
+  *save(files: FileTable): Blocking<SavedItem[]> {
+    const saved: SavedItem[] = [];
+    for (const item of [...this.#items]) {
+      const found = [...files.list()].filter(([, { file }]) => file === item.file).map(([fd]) => fd);
+      const at = found.includes(item.fd) ? item.fd : found[0];
+      if (at === undefined) continue;
+      const told = this.#ready.has(item) ? -1 : yield* stateOf(item.file);
+      saved.push({ fd: item.fd, at, events: item.events, data: String(item.data), told: this.#ready.has(item) ? -1 : told });
+    }
+    return saved;
+  }
+
+  /** Puts into an empty set what was saved of another one. An edge is one if there is more now than was told. */
+  *restore(saved: readonly SavedItem[], files: FileTable): Blocking<void> {
+    for (const { fd, at, events, data, told } of saved) {
+      const item = new Item(this, fd, files.get(at), events, BigInt(data));
+      this.#items.add(item);
+      for (const queue of item.file.queues) queue.sleepers.add(item);
+      // Asking a remote file also asks for its next change.
+      if (told < 0 || (yield* stateOf(item.file)) & ~told) this.noteReady(item);
+    }
+  }
+
   attributes(): Attributes {
     return plainAttributes(ANONYMOUS_DEVICE, 1, 0o600);
   }
@@ -157,5 +194,14 @@ export class EpollFile extends BaseFile {
     let deepest = 0;
     for (const { file } of this.#items) if (file instanceof EpollFile) deepest = Math.max(deepest, file.#depth());
     return deepest + 1;
+  }
+}
+
+function* stateOf(file: OpenFile): Blocking<number> {
+  try {
+    return yield* settle(file.poll());
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error;
+    return POLL.ERR;
   }
 }

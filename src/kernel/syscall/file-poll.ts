@@ -11,6 +11,7 @@ import { cyclesOf } from '../fs/clock.ts';
 import type { OpenFile } from '../fs/file.ts';
 import { eager } from '../fs/maybe.ts';
 import { settle, sleep, type Blocking, type Cycles, type Maybe, type Sleeper, type WaitQueue } from '../types.ts';
+import { hasSignal } from '../signal/delivery.ts';
 import type { SyscallContext } from './context.ts';
 import { fileOf, int, unsigned } from './file-common.ts';
 
@@ -198,7 +199,7 @@ function* selectSteps(
 
 function epollOf(ctx: SyscallContext, fd: number): EpollFile {
   const file = fileOf(ctx, fd);
-  // An epoll of another kernel would need its files there.
+  // A set goes along with its process; one that was handed to another kernel in a message is of no use there.
   if (!(file instanceof EpollFile)) throw new Errno(E.INVAL);
   return file;
 }
@@ -246,7 +247,10 @@ export function epollPwait(
   maskSize: number,
 ): Maybe<number> {
   const milliseconds = int(timeout);
-  const deadline = milliseconds < 0 ? Number.POSITIVE_INFINITY : ctx.services.now() + cyclesOf(0, milliseconds * 1e6, ctx.services.hertz);
+  const { now, hertz } = { now: ctx.services.now(), hertz: ctx.services.hertz };
+  // As in `deadlineAt`.
+  if (milliseconds > 0 && Number.isNaN(ctx.task.restartDeadline)) ctx.task.restartDeadline = now + cyclesOf(0, milliseconds * 1e6, hertz);
+  const deadline = milliseconds < 0 ? Number.POSITIVE_INFINITY : milliseconds === 0 ? now : ctx.task.restartDeadline;
   return waitEpoll(ctx, epollFd, address, countMax, deadline, mask, maskSize);
 }
 
@@ -287,8 +291,8 @@ function* epollSteps(ctx: SyscallContext, epoll: EpollFile, address: number, cou
   try {
     return yield* waitFor(ctx, [epoll], deadline, () => eager(collect()));
   } catch (error) {
-    // epoll_wait is never made again by itself.
-    if (error instanceof Errno && error.errno === E.RESTARTNOHAND) throw new Errno(E.INTR);
+    // After a signal epoll_wait is never made again by itself; after a move it is.
+    if (error instanceof Errno && error.errno === E.RESTARTNOHAND && hasSignal(ctx.task)) throw new Errno(E.INTR);
     throw error;
   }
 }
