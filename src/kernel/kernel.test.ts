@@ -78,6 +78,7 @@ const TRAVELLERS = [
   'spread',
   'faults',
   'shared',
+  'inet',
   'epoll',
   'job_control',
   'system',

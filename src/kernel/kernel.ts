@@ -30,6 +30,8 @@ import { Ledger } from './partition/ledger.ts';
 import { Lifecycle } from './partition/lifecycle.ts';
 import { kernelsMax, MachineMap } from './partition/map.ts';
 import type { Network } from './net/network.ts';
+import type { NicDriver } from './net/nic-driver.ts';
+import { VirtualSwitch } from './net/switch/switch.ts';
 import { Balancer } from './migrate/balancer.ts';
 import { Migration } from './migrate/migration.ts';
 import { PageGroups } from './migrate/groups.ts';
@@ -123,6 +125,10 @@ export class Kernel {
   files!: FileSystems;
   /** Made at boot: TCP/IP of this kernel, and where network devices are attached (net/network.ts). */
   net!: Network;
+  /** The virtual network switch between kernels. */
+  readonly vnet: VirtualSwitch;
+  /** The driver of the network card, whoever has that. */
+  nic!: NicDriver;
   hostname = 'popcorn';
   /** Standard input of the `exec` program, where this kernel runs it. */
   stdin: HostInput | null = null;
@@ -136,7 +142,7 @@ export class Kernel {
   yieldRequested = false;
   /** Before this time nothing can come back from what this kernel sent during the present run. */
   bound: Cycles = Number.POSITIVE_INFINITY;
-  /** The time at which the present piece of work began: what other kernels did is visible up to here. */
+  /** The time at which the present piece of work (an event, a trap, a step of a fiber) began: what other kernels did is visible up to here. */
   visible: Cycles = 0;
   /** Other kernels that have checked in. */
   readonly #peers = new Set<KernelId>();
@@ -183,6 +189,7 @@ export class Kernel {
     this.lifecycle = new Lifecycle(this);
     this.ledger = new Ledger(this);
     this.control = new Control(this);
+    this.vnet = new VirtualSwitch(this);
     this.devices = new Devices(this);
     this.migration = new Migration(this);
     this.balancer = new Balancer(this);
@@ -311,6 +318,7 @@ export class Kernel {
     this.messages.peerGone(kernel);
     this.image.peerGone(kernel);
     this.migration.peerGone(kernel);
+    this.vnet.peerGone(kernel);
     this.threads.peerGone(kernel);
     this.devices.changed();
     this.sharedMemory.peerGone(kernel);

@@ -58,6 +58,16 @@ export const TraceKind = {
   CoreOwner: 34,
   /** Memory comes to this kernel or leaves it. a: first frame, b: frames, c: node, d: 1 comes, 0 leaves. */
   MemoryOwner: 35,
+  /** A frame of the network (net/frame-trace.ts). a: what << 24 | device << 16 | port, b: bytes, c: its id, d: ethertype << 16 | protocol of IP. */
+  NetFrame: 40,
+  /** A network device has interrupted. a: device, b: packets that wait. */
+  NetInterrupt: 41,
+  /** Packets were taken, one after the other. a: device, b: how many, c: 1 when the budget was used up. */
+  NetPoll: 42,
+  /** The virtual switch. a: version (its place in SWITCH_VERSIONS), b: slots, c: budget, d: kernel that is the hub (255: none). */
+  NetSwitch: 43,
+  /** The cable. a: 1 it is in, b: Mb/s, c: delay in nanoseconds, d: frames lost of a million. */
+  NetLink: 44,
   /** A device comes to this kernel or leaves it. a: its place in the machine's list (machine/devices/devices.ts), b: 1 comes, 0 leaves. */
   DeviceOwner: 36,
   /** Frames in use now. a: free frames, b: all frames. */

@@ -5,6 +5,7 @@
  * Always holds: all that it says is read from records that kernels emitted; records of one kernel are in order of time, those of different
  * kernels come in any order.
  */
+import { CLIENT_KERNEL } from '../kernel/net/parameters.ts';
 import type { MemoryRange } from '../kernel/boot/parameters.ts';
 import { MigrateStep, TRACE_RECORD_BYTES, TraceKind } from '../kernel/trace.ts';
 import { SharedPageTable } from './trace/pages.ts';
@@ -186,6 +187,8 @@ export class TraceStore {
         row.missing.add(b);
         return;
       case TraceKind.CoreOwner: {
+        // The client machine's cores, memory and devices have numbers of their own.
+        if (kernel === CLIENT_KERNEL) return;
         const known = this.coreOwners.get(a);
         if (known !== undefined && known.time > time) return;
         if (b === 1 || known?.kernel === kernel) this.coreOwners.set(a, { kernel: b === 1 ? kernel : -1, time });
@@ -193,6 +196,7 @@ export class TraceStore {
         return;
       }
       case TraceKind.DeviceOwner: {
+        if (kernel === CLIENT_KERNEL) return;
         const known = this.deviceOwners.get(a);
         if (known !== undefined && known.time > time) return;
         if (b === 1 || known?.kernel === kernel) this.deviceOwners.set(a, { kernel: b === 1 ? kernel : -1, time });
@@ -200,6 +204,7 @@ export class TraceStore {
         return;
       }
       case TraceKind.MemoryOwner: {
+        if (kernel === CLIENT_KERNEL) return;
         const move = { kernel, time, range: { node: c, base: a * 4096, bytes: b * 4096 }, comes: d === 1 };
         const later = this.memoryMoves.findIndex(each => each.time > time);
         this.memoryMoves.splice(later < 0 ? this.memoryMoves.length : later, 0, move);

@@ -21,7 +21,8 @@ interface Cost {
 const MEASURES: Readonly<Record<string, (run: Observed, kernels: number) => Cost>> = {
   boot: ({ records }) => {
     const up = records.filter(({ kind, a }) => kind === TraceKind.KernelState && a === KernelState.Up);
-    return { time: Math.max(...up.map(({ time }) => time)), messages: sent(records, ({ cause }) => cause === 'boot') };
+    const last = Math.max(...up.map(({ time }) => time));
+    return { time: last, messages: sent(records, ({ time }) => time <= last) };
   },
   ps: ({ records }) => {
     const [pid, from] = named(records, 'ps');
@@ -36,9 +37,6 @@ const MEASURES: Readonly<Record<string, (run: Observed, kernels: number) => Cost
 };
 
 const CAUSES: ReadonlyMap<number, string> = new Map([
-  ...[M.CHECKIN, M.CHECKIN_ANSWER, M.LEDGER_REQUEST, M.LEDGER_RESPONSE, M.LEDGER_UPDATE, M.LEDGER_NOTED].map(
-    ({ type }) => [type, 'boot'] as const,
-  ),
   [M.HEARTBEAT.type, 'beat'],
   ...[M.CLONE_REQUEST, M.VMA_TRANSFER, M.PTE_TRANSFER, M.OBJECT_TRANSFER, M.CREATE_PROCESS_PAIRING].map(
     ({ type }) => [type, 'migration'] as const,

@@ -42,6 +42,10 @@ export function fsServices(kernel: Kernel): FsServices {
     isPeer: other => kernel.isPeer(other),
     farPort: link => kernel.image.files.port(link),
     farSocket: (owner, wanted, io) => kernel.image.files.newSocket(owner, wanted, io),
+    farEpoll: owner => kernel.image.files.newEpoll(owner),
+    watched: file => kernel.image.files.watched(file),
+    unwatched: file => kernel.image.files.unwatched(file),
+    farNetText: (owner, path, change) => kernel.image.files.netText(owner, path, change),
     net: kernel.net,
     farNames: () => kernel.image.files.names(),
   };

@@ -49,7 +49,10 @@ export class KernelReplica implements Replica {
       this.#started = request.count;
       this.#outside.add(request.arrival, EventClass.Message, 0, () => this.#startAs(request));
     }
-    if (this.#machine?.isRunning) this.#machine.messages.collect();
+    if (!this.#machine?.isRunning) return;
+    this.#machine.messages.collect();
+    this.#machine.vnet.collect();
+    this.#machine.nic.collect();
   }
 
   nextTime(): Cycles {

@@ -47,6 +47,11 @@ const TTY_DEVICES: readonly DeviceRow[] = [
   { name: 'ptmx', major: 5, minor: 2, mode: 0o666 },
   { name: 'ttyS0', major: 4, minor: 64, mode: 0o620 },
 ];
+/** Of the kernel's network, which registers them (boot/boot.ts). */
+const NET_DEVICES: readonly DeviceRow[] = [
+  { name: 'tun', major: 10, minor: 200, mode: 0o666 },
+  { name: 'shmtun', major: 10, minor: 201, mode: 0o600 },
+];
 const DEV_LINKS: readonly (readonly [string, string])[] = [
   ['fd', '/proc/self/fd'],
   ['stdin', '/proc/self/fd/0'],
@@ -111,6 +116,9 @@ export class FileSystems {
     for (const { name, major, minor, mode } of [...MEMORY_DEVICES, ...TTY_DEVICES]) {
       fs.root.create(name, { ...node, mode: S.IFCHR | mode, rdev: makeDevice(major, minor) });
     }
+    const net = fs.root.create('net', { ...node, mode: S.IFDIR | 0o755 });
+    for (const { name, major, minor, mode } of NET_DEVICES)
+      net.create(name, { ...node, mode: S.IFCHR | mode, rdev: makeDevice(major, minor) });
     for (const [name, target] of DEV_LINKS) fs.root.create(name, { ...node, mode: S.IFLNK | 0o777, target });
     for (const name of ['pts', 'shm']) fs.root.create(name, { ...node, mode: S.IFDIR | (name === 'shm' ? 0o1777 : 0o755) });
     return fs;

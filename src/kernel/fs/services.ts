@@ -47,6 +47,14 @@ export interface FsServices {
   farPort(link: SocketLink): UnixPort;
   /** A new socket of another kernel. Throws ENETDOWN when that is not there. */
   farSocket(kernel: KernelId, wanted: NewSocket, io: IoContext): Maybe<Socket>;
+  /** A new epoll set of another kernel. Throws ENETDOWN when that is not there. */
+  farEpoll(kernel: KernelId): Maybe<OpenFile>;
+  /** What an epoll set here keeps of a file: itself, or for one of another kernel a stand-in without a reference. */
+  watched(file: OpenFile): Maybe<OpenFile>;
+  /** An item of a set with such a file is gone. */
+  unwatched(file: OpenFile): void;
+  /** A file of /proc/net or /proc/sys/net of another kernel; `change` is written to it first. Throws ENETDOWN, EINVAL. */
+  farNetText(kernel: KernelId, path: string, change: string | null): Maybe<string>;
   /** TCP/IP of this kernel. */
   readonly net: Network;
   /** The directory of abstract socket names, when another kernel owns the tree and so keeps it. */

@@ -12,6 +12,7 @@
  */
 import { E, Errno } from '../abi/errno.ts';
 import { fromBytes, joined, setU32, u32At } from '../fs/bytes.ts';
+import { isEpoll } from '../fs/epoll.ts';
 import type { FileKind, IoContext, OpenFile } from '../fs/file.ts';
 import {
   type AttributeChange,
@@ -33,6 +34,7 @@ import { M } from '../message/catalog.ts';
 import { runsOf } from '../mm/runs.ts';
 import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pfn, settle, type Sleeper } from '../types.ts';
 import { CHUNK, RemoteFile } from './remote-file.ts';
+import { EPOLL_OPERATIONS, RemoteEpoll, WatchedFile } from './remote-epoll.ts';
 import { RemotePort, RemoteSocket, SOCKET_OPERATIONS } from './remote-socket.ts';
 
 /** Plain data of JSON. */
@@ -55,6 +57,8 @@ export interface FileRef {
   readonly label: string;
   /** Of a socket. */
   readonly socket?: SocketKind;
+  /** Of an epoll set. */
+  readonly epoll?: true;
 }
 
 /** The root directory of a kernel's tree has this handle. */
@@ -134,6 +138,7 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
     (f, o, _args, _bytes, from) => {
       // First, as what happens while the answer is on its way must not be missed.
       f.watch(o as Exported, from);
+      f.checkOpen(o as Exported);
       return plain(file(o).poll());
     },
   ],
@@ -154,6 +159,7 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
   ['share', (f, o, _args, _bytes, from) => ({ value: f.shareMemory(file(o), from) })],
   ['pin', (f, o, [first, count]) => pinning(f, file(o), first as number, Math.min(PIN_MAX, count as number))],
   ...SOCKET_OPERATIONS,
+  ...EPOLL_OPERATIONS,
   // Of either side: what is longer than a frame goes in parts, before a request and after an answer.
   [
     'part',
@@ -199,12 +205,14 @@ function* pinning(files: RemoteFiles, opened: OpenFile, first: number, count: nu
 function* nothing(): Blocking<void> {}
 
 /** An open file that others hold references to. */
-interface Exported {
+export interface Exported {
   readonly handle: number;
   readonly file: OpenFile;
   /** References of each kernel. */
   readonly holders: Map<KernelId, number>;
   readonly watchers: Map<KernelId, Sleeper>;
+  /** Kernels whose epoll sets have it, with a reference or without. */
+  readonly sets: Set<KernelId>;
 }
 
 /** What this kernel gave to others and has from them. */
@@ -214,6 +222,8 @@ export class RemoteFiles {
   readonly #inodeHandles = new Map<Inode, number>();
   readonly #fileHandles = new Map<OpenFile, Exported>();
   readonly #imported = new Map<string, RemoteFile>();
+  /** Files of others that are in epoll sets here. */
+  readonly #watched = new Map<string, WatchedFile>();
   #next = NAMES_HANDLE + 1;
   /** What is longer than a frame, until it is complete or fetched; by kernel and its number for it. */
   readonly #arriving = new Map<string, Uint8Array[]>();
@@ -263,21 +273,31 @@ export class RemoteFiles {
 
   /** The caller's reference becomes another kernel's. */
   handOver(opened: OpenFile, holder: KernelId): FileRef {
+    const exported = this.#export(opened);
+    exported.holders.set(holder, (exported.holders.get(holder) ?? 0) + 1);
+    return this.#refOf(exported, opened);
+  }
+
+  #export(opened: OpenFile): Exported {
     let exported = this.#fileHandles.get(opened);
     if (exported === undefined) {
-      exported = { handle: this.#next++, file: opened, holders: new Map(), watchers: new Map() };
+      exported = { handle: this.#next++, file: opened, holders: new Map(), watchers: new Map(), sets: new Set() };
       this.#fileHandles.set(opened, exported);
       this.#objects.set(exported.handle, exported);
     }
-    exported.holders.set(holder, (exported.holders.get(holder) ?? 0) + 1);
+    return exported;
+  }
+
+  #refOf({ handle }: Exported, opened: OpenFile): FileRef {
     return {
       owner: this.#kernel.id,
-      handle: exported.handle,
+      handle,
       kind: opened.kind,
       flags: opened.flags,
       seekable: opened.seekable,
       label: opened.dentry?.path() ?? opened.label,
       ...(isSocket(opened) ? { socket: opened.socket } : {}),
+      ...(isEpoll(opened) ? { epoll: true } : {}),
     };
   }
 
@@ -292,7 +312,78 @@ export class RemoteFiles {
     const left = (exported.holders.get(holder) ?? 0) - references;
     if (left > 0) exported.holders.set(holder, left);
     else exported.holders.delete(holder);
-    if (exported.holders.size === 0) this.#forget(exported);
+    this.#forgetUnused(exported);
+  }
+  #forgetUnused(exported: Exported): void {
+    if (exported.holders.size === 0 && (exported.sets.size === 0 || exported.file.references === 0)) this.#forget(exported);
+  }
+
+  // --- epoll sets ------------------------------------------------------------------------------------------------------------------
+
+  /** A name for a file of this kernel, or of another, for a set of kernel `set`; no reference goes with it. */
+  mention(opened: OpenFile, set: KernelId): FileRef {
+    if (opened instanceof RemoteFile) return opened.ref;
+    const exported = this.#export(opened);
+    if (set !== this.#kernel.id) exported.sets.add(set);
+    return this.#refOf(exported, opened);
+  }
+
+  /** Throws ESTALE for one that only sets still know. */
+  checkOpen(exported: Exported): void {
+    if (exported.file.references > 0) return;
+    this.#forget(exported);
+    throw new Errno(E.STALE);
+  }
+
+  /** A set of kernel `from` has the file, or (`there` false) has it no more. */
+  inSet(exported: Exported, from: KernelId, there: boolean): void {
+    if (there) exported.sets.add(from);
+    else exported.sets.delete(from);
+    this.#forgetUnused(exported);
+  }
+
+  /** What a set here keeps of a file: a stand-in that holds no reference, when it is another kernel's. `unwatched` gives it back. */
+  watched(file: OpenFile): Maybe<OpenFile> {
+    if (file instanceof WatchedFile) file.items++;
+    return file instanceof RemoteFile && !(file instanceof WatchedFile) ? this.#watchedOf(file.ref) : file;
+  }
+  *#watchedOf(ref: FileRef): Blocking<OpenFile> {
+    const key = `${ref.owner}/${ref.handle}`;
+    if (!this.#watched.has(key)) yield* this.ask(ref.owner, 'inSet', ref.handle, [true]);
+    let found = this.#watched.get(key);
+    if (found === undefined) {
+      found = new WatchedFile(this.#kernel, ref);
+      this.#watched.set(key, found);
+    }
+    found.items++;
+    return found;
+  }
+
+  /** The file that was mentioned to a set here. */
+  mentioned(ref: FileRef): Maybe<OpenFile> {
+    if (ref.owner !== this.#kernel.id) return this.#watchedOf(ref);
+    return file(this.object(ref.handle));
+  }
+
+  unwatched(file: OpenFile): void {
+    if (!(file instanceof WatchedFile) || --file.items > 0) return;
+    const { owner, handle } = file.ref;
+    this.#watched.delete(`${owner}/${handle}`);
+    if (this.#kernel.isPeer(owner) && file.references > 0) this.#kernel.detach(this.#outOfSet(owner, handle));
+  }
+  *#outOfSet(owner: KernelId, handle: number): Blocking<void> {
+    try {
+      yield* this.ask(owner, 'inSet', handle, [false]);
+    } catch (error) {
+      // It was closed, or its kernel is gone.
+      if (!(error instanceof Errno)) throw error;
+    }
+  }
+
+  *newEpoll(owner: KernelId): Blocking<OpenFile> {
+    if (!this.#kernel.isPeer(owner)) throw new Errno(E.NETDOWN);
+    const { json } = yield* this.ask(owner, 'newEpoll', ROOT_HANDLE, []);
+    return this.import(json as unknown as FileRef);
   }
 
   shareMemory(opened: OpenFile, from: KernelId): { group: number; joins: number } {
@@ -329,11 +420,12 @@ export class RemoteFiles {
       const watcher = exported.watchers.get(peer);
       if (watcher !== undefined) for (const queue of exported.file.queues) queue.sleepers.delete(watcher);
       exported.watchers.delete(peer);
+      if (exported.sets.delete(peer)) this.#forgetUnused(exported);
       if (count === 0) continue;
       this.#take(exported, count, peer);
       for (let i = 0; i < count; i++) this.#kernel.detach(exported.file.release());
     }
-    for (const imported of [...this.#imported.values()]) if (imported.owner === peer) imported.ready();
+    for (const known of [...this.#imported.values(), ...this.#watched.values()]) if (known.owner === peer) known.ready();
   }
 
   #forget(exported: Exported): void {
@@ -381,7 +473,11 @@ export class RemoteFiles {
       );
     });
     messages.on(M.FILE_RESPONSE, answer => messages.answered(answer.request, answer.errno === 0 ? answer : new Errno(answer.errno)));
-    messages.on(M.FILE_READY, ({ handle }, { from }) => this.#imported.get(`${from}/${handle}`)?.ready());
+    messages.on(M.FILE_READY, ({ handle }, { from }) => {
+      const key = `${from}/${handle}`;
+      this.#imported.get(key)?.ready();
+      this.#watched.get(key)?.ready();
+    });
     messages.on(M.FILE_RELEASE, ({ request, handle, references, holder }, { from }) => {
       kernel.image.serve(
         from,
@@ -489,8 +585,11 @@ export class RemoteFiles {
       return known;
     }
     const forget = (): void => void this.#imported.delete(key);
-    const made =
-      ref.socket === undefined ? new RemoteFile(this.#kernel, ref, forget) : new RemoteSocket(this.#kernel, ref, ref.socket, forget);
+    const made = ref.epoll
+      ? new RemoteEpoll(this.#kernel, ref, forget)
+      : ref.socket === undefined
+        ? new RemoteFile(this.#kernel, ref, forget)
+        : new RemoteSocket(this.#kernel, ref, ref.socket, forget);
     this.#imported.set(key, made);
     return made;
   }
@@ -518,6 +617,11 @@ export class RemoteFiles {
     if (!this.#kernel.isPeer(owner)) throw new Errno(E.NETDOWN);
     const { json } = yield* this.ask(owner, 'newSocket', ROOT_HANDLE, [wanted as unknown as Json, caller as unknown as Json]);
     return this.import(json as unknown as FileRef) as OpenFile as Socket;
+  }
+
+  *netText(owner: KernelId, path: string, change: string | null): Blocking<string> {
+    if (!this.#kernel.isPeer(owner)) throw new Errno(E.NETDOWN);
+    return fromBytes((yield* this.ask(owner, 'netText', ROOT_HANDLE, [path, change])).bytes);
   }
 
   /** The directory of abstract socket names, when the tree is another kernel's. */

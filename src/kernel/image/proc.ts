@@ -491,7 +491,7 @@ export class ProcTables implements ProcSource {
   }
 
   popcornFiles(): readonly string[] {
-    return ['kernels', 'control', 'plan', 'messages', 'pcnmsg', 'groups'];
+    return ['kernels', 'control', 'plan', 'messages', 'pcnmsg', 'groups', 'switch', 'link'];
   }
   popcornText(name: string): Maybe<string> {
     const kernel = this.#kernel;
@@ -508,6 +508,10 @@ export class ProcTables implements ProcSource {
           .join('');
       case 'control':
         return kernel.control.lastRefusal === '' ? '' : `${kernel.control.lastRefusal}\n`;
+      case 'switch':
+        return kernel.vnet.text;
+      case 'link':
+        return kernel.nic.text;
       case 'pcnmsg': {
         const { stalls, resent, bad } = messages.troubles;
         const { calls, backlog } = messages.outstanding;

@@ -221,6 +221,18 @@ export const M = {
   FILE_RELEASED: kind(35, 'FILE_RELEASED', { request: 'u32' }, () => 'closed'),
   FRAME_RETURN: kind(34, 'FRAME_RETURN', { runs: 'u32s' }, m => `${framesOf(m.runs).length} frames back`),
 
+  // The virtual network switch.
+  VNET_JOIN: kind(
+    70,
+    'VNET_JOIN',
+    { request: 'u32', rings: 'number', slots: 'u16' },
+    m => `my rings of ${m.slots} slots are at ${m.rings.toString(16)}`,
+  ),
+  VNET_WELCOME: kind(71, 'VNET_WELCOME', { request: 'u32', errno: 'i32', settings: 'numbers' }, m =>
+    m.errno ? `errno ${m.errno}` : `you have a port; settings ${m.settings.join(', ')}`,
+  ),
+  VNET_SETTINGS: kind(72, 'VNET_SETTINGS', { settings: 'numbers' }, m => `the switch has settings ${m.settings.join(', ')}`),
+
   // The rest of the single system image.
   REMOTE_PROC_REQUEST: kind(40, 'REMOTE_PROC_REQUEST', { request: 'u32', what: 'u8', pid: 'u32' }, m => `table ${m.what} of ${m.pid}`),
   REMOTE_PROC_RESPONSE: kind(41, 'REMOTE_PROC_RESPONSE', { request: 'u32', errno: 'i32', data: 'bytes' }, m =>

@@ -19,7 +19,6 @@
 import { E, Errno } from '../abi/errno.ts';
 import type { FileRef } from '../image/files.ts';
 import { fromBytes, joined } from '../fs/bytes.ts';
-import { EpollFile } from '../fs/epoll.ts';
 import { FileTable } from '../fs/file-table.ts';
 import type { OpenFile } from '../fs/file.ts';
 import { type Kernel, latin1, REGISTERS_SET } from '../kernel.ts';
@@ -368,14 +367,9 @@ export class Migration {
     }
     const sendable: TravellingFile[] = [];
     for (const file of order) {
-      const fds = byFile.get(file)?.fds ?? [];
-      if (file instanceof EpollFile) {
-        sendable.push({ ref: null, set: yield* file.save(process.files), fds });
-        continue;
-      }
       const ref = yield* this.#kernel.image.files.refer(file, to);
       refs.push(ref);
-      sendable.push({ ref, set: null, fds });
+      sendable.push({ ref, fds: byFile.get(file)?.fds ?? [] });
     }
     return sendable;
   }
@@ -489,10 +483,6 @@ export class Migration {
       const files = this.#importFiles(state);
       let built: Built;
       try {
-        for (const { set, fds } of state.files) {
-          const file = set === null ? null : files.get(fds[0]?.[0] ?? -1);
-          if (set !== null && file instanceof EpollFile) yield* file.restore(set, files);
-        }
         built = yield* this.#build(state, arrived, files);
       } catch (error) {
         for (const file of files.closeAll()) kernel.detach(file.release());
@@ -522,7 +512,7 @@ export class Migration {
     const table = new FileTable();
     table.locker = state.locker;
     for (const { ref, fds } of state.files) {
-      const file = ref === null ? new EpollFile(this.#kernel.id) : this.#kernel.image.files.import(ref);
+      const file = this.#kernel.image.files.import(ref);
       fds.forEach(([fd, closeOnExec], i) => {
         if (i > 0) file.retain();
         table.set(fd, file, closeOnExec);

@@ -5,7 +5,6 @@
  * infinite limit is -1 on the way, a deadline that is not set is null.
  */
 import { Watch } from '../debug/watch.ts';
-import type { SavedItem } from '../fs/epoll.ts';
 import type { FileTable } from '../fs/file-table.ts';
 import type { Dentry } from '../fs/vfs.ts';
 import type { FileRef } from '../image/files.ts';
@@ -20,9 +19,7 @@ import type { CoreId, Cycles, KernelId, Pid } from '../types.ts';
 export const REGISTERS_BYTES = 528;
 
 export interface TravellingFile {
-  /** Null: an epoll set, which goes along. */
-  readonly ref: FileRef | null;
-  readonly set: readonly SavedItem[] | null;
+  readonly ref: FileRef;
   readonly fds: readonly (readonly [fd: number, closeOnExec: boolean])[];
 }
 

@@ -199,7 +199,9 @@ export function eventfd2(ctx: SyscallContext, initial: number, flags: number): M
 
 export function epollCreate1(ctx: SyscallContext, flags: number): Maybe<number> {
   if (unsigned(flags) & ~O.CLOEXEC) throw new Errno(E.INVAL);
-  return addFile(ctx, new EpollFile(ctx.services.kernel), (flags & O.CLOEXEC) !== 0);
+  const { services, process } = ctx;
+  const made: Maybe<OpenFile> = process.origin === services.kernel ? new EpollFile(services) : services.farEpoll(process.origin);
+  return after(made, file => addFile(ctx, file, (flags & O.CLOEXEC) !== 0));
 }
 
 /** memfd_create needs a file system for its files: the kernel's nameless one. */
