@@ -60,6 +60,19 @@ describe('exec', () => {
     }
   });
 
+  it('has the same fingerprint with 1 and 4 hosts while processes that share memory move round 8 kernels', () => {
+    const [one, four] = ['1', '4'].map(hosts => {
+      const options = ['--plan', 'clustered', '--migrate-every', '50us', '--hosts', hosts, '--fingerprint'];
+      return lab(['exec', ...options, '--', '/usr/lib/tests/shared']);
+    });
+    expect(one).toEqual({
+      out: expect.stringContaining('ping-pong: 40 40, sum 820'),
+      err: expect.stringMatching(/^[0-9a-f]{16}\n$/),
+      status: 7,
+    });
+    expect(four).toEqual(one);
+  }, 60_000);
+
   it('has the same fingerprint interpreted and translated', () => {
     const [translated, interpreted] = ['translate', 'interpret'].map(engine =>
       lab([

@@ -80,6 +80,8 @@ const TRAVELLERS = [
   'shared',
   'inet',
   'epoll',
+  'job_control',
+  'system',
 ];
 
 describe('a program on its way', () => {

@@ -104,7 +104,7 @@ export class TraceStore {
   readonly memoryMoves: { readonly kernel: number; readonly time: number; readonly range: MemoryRange; readonly comes: boolean }[] = [];
   /** Pages that several kernels use, and threads away from their process. */
   readonly shared = new SharedPageTable();
-  /** Changes with any of the cores', memory's and devices' owners. */
+  /** Changes with any of the owners above. */
   sharesVersion = 0;
   /** Messages that were ever sent, and those handled. */
   sentCount = 0;

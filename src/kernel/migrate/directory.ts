@@ -132,6 +132,15 @@ export abstract class Directory {
     }
   }
 
+  /** What has been lost from a page on is nobody's content any more: it is going to be thrown away. */
+  protected forgetLost(first: number): void {
+    for (const [page, { state }] of [...this.#pages]) {
+      if (page < first || !state.lost || state.serving !== null || state.waiting.length > 0) continue;
+      this.#pages.delete(page);
+      this.#trace(page, heldBy(this.kernel.id));
+    }
+  }
+
   /** Pages that a kernel holds, or has asked for. */
   heldBy(kernel: KernelId): number[] {
     const has = ({ holders, serving, waiting }: DirectoryPage): boolean =>

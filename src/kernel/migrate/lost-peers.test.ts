@@ -113,10 +113,10 @@ describe('threads on another kernel than their process', () => {
 });
 
 describe('processes that share memory', () => {
-  const play = (script: string, victim: number, millisecond: number): KernelLab => {
+  const play = (script: string, victim: number, millisecond: number, order = 'panic'): KernelLab => {
     const run = labOf(script);
     run.run(((millisecond + 10) * SECOND) / 1000);
-    run.input(victim, { kind: 'order', text: 'panic' });
+    run.input(victim, { kind: 'order', text: order });
     run.run(5 * SECOND);
     expect(run.status).toBe(0);
     return run;
@@ -128,6 +128,13 @@ describe('processes that share memory', () => {
       outcomes.add(play('/usr/lib/tests/shared 1; echo status $?', 1, 12 + i * 0.507).stdout.replace(/^(it .*\n)+/, '$1'));
     for (const outcome of outcomes) expect(outcome).toMatch(/^it (counts|rests)\nlost\nstatus 9\n$|^it is gone\nstatus 8\n$/);
     expect([...outcomes].some(outcome => outcome.includes('lost'))).toBe(true);
+  });
+
+  it('lose nothing with a kernel that is halted in order', () => {
+    for (const millisecond of [12, 12.507, 13.014]) {
+      const { stdout } = play('/usr/lib/tests/shared 1; echo status $?', 1, millisecond, 'halt');
+      expect(stdout).toMatch(/^(it (counts|rests)\n)+it is gone\nstatus 8\n$/);
+    }
   });
 
   it('end with the kernel that is the home of it', () => {

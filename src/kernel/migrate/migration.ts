@@ -365,7 +365,7 @@ export class Migration {
         order.push(file);
       }
     }
-    const sendable: { ref: FileRef; fds: [number, boolean][] }[] = [];
+    const sendable: TravellingFile[] = [];
     for (const file of order) {
       const ref = yield* this.#kernel.image.files.refer(file, to);
       refs.push(ref);

@@ -88,7 +88,7 @@ export class Estate {
     if (kernel.plan.mode === 'federation' || heirsInOrder.length === 0) return;
     yield* files.delegations.close();
     // What is written by programs of several kernels comes home as it is now.
-    for (const home of [...kernel.pages.homes]) if (home instanceof ObjectHome) yield* home.gatherFrom(0);
+    for (const home of [...kernel.pages.homes]) if (home instanceof ObjectHome) yield* home.gatherFrom(0, Number.POSITIVE_INFINITY);
     files.isFrozen = true;
     yield* image.quiesce((kernel.hertz * QUIESCE_MILLISECONDS) / 1000);
     let frames: Pfn[] = [];

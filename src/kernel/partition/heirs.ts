@@ -20,7 +20,8 @@ interface Inheritance {
 export class Heirs {
   /** The kernel that keeps the file tree. */
   tree: KernelId;
-  readonly #of = new Map<KernelId, Inheritance>();
+  /** Of a kernel that has been up more than once there may be several, by ascending numbers. */
+  readonly #of = new Map<KernelId, Inheritance[]>();
 
   constructor(tree: KernelId, flat: readonly number[]) {
     this.tree = tree;
@@ -30,43 +31,47 @@ export class Heirs {
   /** What another kernel knows. */
   learn(tree: KernelId, flat: readonly number[]): void {
     this.tree = tree;
+    this.#of.clear();
     for (let i = 0; i + 3 < flat.length; i += 4) {
       const [of = 0, heir = 0, pids = 0, handles = 0] = flat.slice(i);
-      this.#of.set(of, { heir, pids, handles });
+      this.#of.set(of, [...(this.#of.get(of) ?? []), { heir, pids, handles }]);
     }
   }
 
   /** For a kernel that is being booted: by fours, kernel, heir, pids and handles. */
   get flat(): readonly number[] {
-    return [...this.#of].sort((a, b) => a[0] - b[0]).flatMap(([of, { heir, pids, handles }]) => [of, heir, pids, handles]);
+    return [...this.#of]
+      .sort((a, b) => a[0] - b[0])
+      .flatMap(([of, all]) => all.flatMap(({ heir, pids, handles }) => [of, heir, pids, handles]));
   }
 
   set(of: KernelId, heir: KernelId, pids: number, handles: number): void {
     // What it had itself inherited goes along.
-    for (const each of this.#of.values()) if (each.heir === of) each.heir = heir;
-    this.#of.set(of, { heir, pids, handles });
+    for (const each of [...this.#of.values()].flat()) if (each.heir === of) each.heir = heir;
+    const before = (this.#of.get(of) ?? []).filter((each, i, all) => i < all.length - 1 || each.heir !== heir);
+    this.#of.set(of, [...before, { heir, pids, handles }]);
     if (this.tree === of) this.tree = heir;
   }
 
   /** Who has what a kernel has left last; itself if it has left nothing. */
   heirOf(kernel: KernelId): KernelId {
-    return this.#of.get(kernel)?.heir ?? kernel;
+    return this.#of.get(kernel)?.at(-1)?.heir ?? kernel;
   }
 
   ofHandle(handle: number): KernelId {
     const kernel = handle >>> HANDLE_BITS;
-    const left = this.#of.get(kernel);
-    return left !== undefined && (handle & ((1 << HANDLE_BITS) - 1)) <= left.handles ? left.heir : kernel;
+    const local = handle & ((1 << HANDLE_BITS) - 1);
+    return this.#of.get(kernel)?.find(({ handles }) => local <= handles)?.heir ?? kernel;
   }
   ofPid(pid: Pid): KernelId {
     const kernel = pid >>> PID_BITS;
-    const left = this.#of.get(kernel);
-    return left !== undefined && (pid & ((1 << PID_BITS) - 1)) <= left.pids ? left.heir : kernel;
+    const local = pid & ((1 << PID_BITS) - 1);
+    return this.#of.get(kernel)?.find(({ pids }) => local <= pids)?.heir ?? kernel;
   }
 
   /** Numbers of `kernel` that it may not give out: they are its heir's. */
   taken(kernel: KernelId): { readonly pids: number; readonly handles: number } {
-    return this.#of.get(kernel) ?? { pids: 0, handles: 0 };
+    return this.#of.get(kernel)?.at(-1) ?? { pids: 0, handles: 0 };
   }
 }
 

@@ -29,8 +29,8 @@ const EMPTY = new Uint8Array(0);
 
 /** What a file asks of the protocol that keeps its pages the same on several kernels (migrate/shared-memory.ts). */
 export interface FileSharing extends SharedPages {
-  /** Takes the pages from `first` on away from all other kernels. */
-  gatherFrom(first: number): Blocking<void>;
+  /** Takes the pages from `first` on away from all other kernels. @param gone from this one on they are to be no more */
+  gatherFrom(first: number, gone: number): Blocking<void>;
   end(): void;
 }
 
@@ -192,7 +192,7 @@ export class TmpFile extends TmpInode {
     if (size < 0) throw new Errno(E.INVAL);
     if (size > FILE_BYTES_MAX) throw new Errno(E.FBIG);
     if (this.shared === null || size >= this.#size) return this.#truncate(size);
-    return after(eager(this.shared.gatherFrom(Math.floor(size / PAGE_SIZE))), () => this.#truncate(size));
+    return after(eager(this.shared.gatherFrom(Math.floor(size / PAGE_SIZE), Math.ceil(size / PAGE_SIZE))), () => this.#truncate(size));
   }
 
   #truncate(size: number): void {
@@ -226,7 +226,9 @@ export class TmpFile extends TmpInode {
         this.#zero(offset, Math.min(end, this.#size));
         grown();
       };
-      return this.shared === null ? zero() : after(eager(this.shared.gatherFrom(Math.floor(offset / PAGE_SIZE))), zero);
+      return this.shared === null
+        ? zero()
+        : after(eager(this.shared.gatherFrom(Math.floor(offset / PAGE_SIZE), Number.POSITIVE_INFINITY)), zero);
     }
     if (length / PAGE_SIZE > this.fs.services.frameCounts().free + this.#pages.size) throw new Errno(E.NOSPC);
     for (let index = Math.floor(offset / PAGE_SIZE); index * PAGE_SIZE < end; index++) this.#page(index);
