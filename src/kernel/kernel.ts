@@ -25,7 +25,9 @@ import { messageLatency } from './message/latency.ts';
 import { windowBytes } from './message/window.ts';
 import { Devices } from './device/devices.ts';
 import { Control } from './partition/control.ts';
+import { Estate } from './partition/estate.ts';
 import { Gate } from './partition/gate.ts';
+import { Heirs } from './partition/heirs.ts';
 import { Ledger } from './partition/ledger.ts';
 import { Lifecycle } from './partition/lifecycle.ts';
 import { kernelsMax, MachineMap } from './partition/map.ts';
@@ -87,6 +89,9 @@ export class Kernel {
   readonly map: MachineMap;
   readonly ledger: Ledger;
   readonly lifecycle: Lifecycle;
+  /** Who keeps what kernels that have halted have left, and the file tree. */
+  readonly heirs: Heirs;
+  readonly estate: Estate;
   /** Closed while it is being found out what a kernel that is gone has taken along. */
   readonly gate = new Gate();
   readonly control: Control;
@@ -142,7 +147,10 @@ export class Kernel {
   yieldRequested = false;
   /** Before this time nothing can come back from what this kernel sent during the present run. */
   bound: Cycles = Number.POSITIVE_INFINITY;
-  /** The time at which the present piece of work (an event, a trap, a step of a fiber) began: what other kernels did is visible up to here. */
+  /**
+   * The time at which the present piece of work (an event, a trap, a step of a fiber) began: what other kernels did is visible up to
+   * here.
+   */
   visible: Cycles = 0;
   /** Other kernels that have checked in. */
   readonly #peers = new Set<KernelId>();
@@ -156,6 +164,7 @@ export class Kernel {
     this.id = parameters.kernel;
     this.plan = parameters.plan;
     this.map = new MachineMap(parameters.plan.partitions);
+    this.heirs = new Heirs(parameters.tree ?? parameters.kernel, parameters.heirs ?? []);
     this.platform = platform;
     this.memory = platform.memory;
     this.processor = platform.processor;
@@ -180,6 +189,7 @@ export class Kernel {
     this.scheduler = new Scheduler(this);
     this.records = new Records({
       kernel: this.id,
+      taken: this.heirs.taken(this.id).pids,
       deliver: (record, info) => this.deliver(record, info),
       sessionEnded: session => this.#sessionEnded(session),
     });
@@ -187,6 +197,7 @@ export class Kernel {
     this.messages = new Messenger(this);
     this.image = new Image(this);
     this.lifecycle = new Lifecycle(this);
+    this.estate = new Estate(this);
     this.ledger = new Ledger(this);
     this.control = new Control(this);
     this.vnet = new VirtualSwitch(this);
@@ -589,7 +600,7 @@ export class Kernel {
       this.platform.programEnded(this.now, status);
       return;
     }
-    if (record.pid === ((this.id << 15) | 1) && this.parameters.exec?.kernel !== this.id && !this.lifecycle.isHalting) {
+    if (record.pid === this.records.first && this.parameters.exec?.kernel !== this.id && !this.lifecycle.isHalting) {
       this.log(0, `Kernel panic - not syncing: init is gone (status ${status})`);
       this.at(this.now, () => this.lifecycle.stop(KernelState.Panicked));
     }

@@ -5,8 +5,8 @@
  *     session.listen({ output: (kernel, port, time, bytes) => port === CAPTURE_PORT && capture.add(kernel, time, bytes) });
  *     for (const piece of capture.take()) file.write(piece);            at any time; at the end with take(true)
  *
- * Each port of the virtual switch is an interface, and so is the wire. A frame stands where it came into the switch, or was put on the wire:
- * there once, with a comment of what the switch did with it. Time stamps are virtual time in nanoseconds.
+ * Each port of the virtual switch is an interface, and so is the wire. A frame stands where it came into the switch, or was put on the
+ * wire: there once, with a comment of what the switch did with it. Time stamps are virtual time in nanoseconds.
  *
  * Always holds: blocks are in order of time, as far as what they are made of is.
  */

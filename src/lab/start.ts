@@ -198,6 +198,9 @@ class RunningSession implements Session {
     },
   };
 
+  get client(): number | null {
+    return this.scenario.network?.client === true ? CLIENT_KERNEL : null;
+  }
   get status(): SessionStatus {
     return {
       now: this.now,
@@ -236,8 +239,7 @@ class RunningSession implements Session {
 
   input(kernel: number, input: ReplicaInput): boolean {
     if (this.#isReplay || this.#failure !== null || this.#closed) return false;
-    const isClient = this.scenario.network?.client === true && kernel === CLIENT_KERNEL;
-    if (!isClient && kernel >= kernelsMax(this.topology.cores.length)) return false;
+    if (kernel !== this.client && kernel >= kernelsMax(this.topology.cores.length)) return false;
     this.#queued.push({ kernel, input });
     this.#interrupt();
     return true;

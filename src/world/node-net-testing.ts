@@ -16,7 +16,9 @@ import { serveHost } from './engine.ts';
 import { nodeHostOf, serveNode } from './node-host.ts';
 import type { HostPort } from './world.ts';
 
-/** A file of this name makes the kernel talk: its bytes say how many kernels there are, how many rounds, and thousands of cycles a round. */
+/**
+ * A file of this name makes the kernel talk: its bytes say how many kernels there are, how many rounds, and thousands of cycles a round.
+ */
 export const TALK = 'talk';
 
 class Talker implements Replica {

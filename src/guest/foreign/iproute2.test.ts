@@ -86,7 +86,7 @@ describe.skipIf(!isThere())('iproute2 of Debian (skipped without apt)', () => {
   }, 180_000);
 
   it('does so from whichever of 8 kernels it is on, as its network is that of the kernel where it began', () => {
-    const moving = narrow(run('ip addr; /usr/lib/tests/inet hold ss -Htuan', '--plan', 'clustered', '--migrate-every', '1ms'));
+    const moving = narrow(run('ip addr show dev lo; /usr/lib/tests/inet hold ss -Htuan', '--plan', 'clustered', '--migrate-every', '1ms'));
     expect(moving).toBe(`${narrow(`1: lo: ${LINK}${HOME}`)}${narrow(SOCKETS.join(''))}`.replace(/ users:.*$/gm, ''));
   }, 240_000);
 });

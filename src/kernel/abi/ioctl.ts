@@ -113,7 +113,7 @@ const SHAPES: readonly (readonly [keyof typeof IOCTL, IoctlShape['direction'], n
   ['FIOASYNC', 'in', 4],
   ['FIOQSIZE', 'out', 8],
   ['KDGKBTYPE', 'out', 1],
-  // A pointer within stands for nothing here; SIOCGIFCONF, which is all pointer, has a call of its own.
+  // With the device's name, to which there is a pointer within, behind it. SIOCGIFCONF, which is all pointer, has a call of its own.
   ['SIOCADDRT', 'in', 120],
   ['SIOCDELRT', 'in', 120],
   ['SIOCGIFNAME', 'both', 40],

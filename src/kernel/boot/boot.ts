@@ -10,6 +10,7 @@ import { FileSystems } from '../fs/file-system.ts';
 import { utf8 } from '../fs/bytes.ts';
 import { FileTable } from '../fs/file-table.ts';
 import type { OpenFile } from '../fs/file.ts';
+import type { FileSystem } from '../fs/inode.ts';
 import { HostInput, HostOutput } from '../fs/tty/host-port.ts';
 import { O } from '../abi/fcntl.ts';
 import { type Kernel, KernelState } from '../kernel.ts';
@@ -29,8 +30,6 @@ import { TraceKind } from '../trace.ts';
 import { type Blocking, PAGE_SIZE, settle, sleep } from '../types.ts';
 import { fsServices } from './services.ts';
 
-/** The kernel that keeps the one file tree of a single system. */
-const ROOT_OWNER = 0;
 const INIT_ENV = ['PATH=/usr/bin:/bin', 'HOME=/root', 'TERM=xterm-256color'];
 const RLIMIT_STACK = 3;
 const RLIMIT_NOFILE = 7;
@@ -69,12 +68,12 @@ export function* boot(kernel: Kernel): Blocking<void> {
   kernel.lifecycle.checkIn(present);
   if (present.length > 0)
     kernel.log(6, `popcorn: checked in with ${present.length} kernel${present.length > 1 ? 's' : ''}: ${rangesText(present)}`);
-  if (kernel.id === ROOT_OWNER || kernel.plan.mode === 'federation' || !present.includes(ROOT_OWNER)) {
+  if (kernel.plan.mode === 'federation' || kernel.heirs.tree === kernel.id) {
     kernel.files.mountRoot(kernel.files.archiveRoot(kernel.platform.rootArchive));
     kernel.log(6, `rootfs: ${kernel.platform.rootArchive.length >>> 10} KiB archive mounted as /`);
   } else {
-    kernel.files.mountRoot(yield* kernel.image.files.root(ROOT_OWNER));
-    kernel.log(6, `popcornfs: / of kernel ${ROOT_OWNER} mounted`);
+    kernel.files.mountRoot(yield* treeOf(kernel));
+    kernel.log(6, `popcornfs: / of kernel ${kernel.heirs.tree} mounted`);
   }
   yield* kernel.files.mountStandard();
   kernel.vnet.start();
@@ -89,6 +88,18 @@ export function* boot(kernel: Kernel): Blocking<void> {
   const early = kernel.early ?? [];
   kernel.early = null;
   for (const take of early) take();
+}
+
+/** The one file tree, of whoever keeps it; should that kernel be about to go, of who has it next. */
+function* treeOf(kernel: Kernel): Blocking<FileSystem> {
+  for (;;) {
+    try {
+      return yield* kernel.image.files.root(kernel.heirs.tree);
+    } catch (error) {
+      if (!(error instanceof Errno) || error.errno !== E.HOSTDOWN) throw error;
+      yield* sleep([], { deadline: kernel.now + kernel.hertz / 1000, interruptible: false });
+    }
+  }
 }
 
 /** /init on the console; or, with `exec`, a reserved init and the program as its child; or nothing, where another kernel has the program. */

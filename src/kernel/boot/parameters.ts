@@ -50,6 +50,9 @@ export interface BootParameters {
   /** The kernel that starts it (itself: firmware), and those that are there or on their way already. */
   readonly by: KernelId;
   readonly present: readonly KernelId[];
+  /** The kernel that keeps the file tree (left out: this one does), and who has what others have left (`Heirs.flat`). */
+  readonly tree?: KernelId;
+  readonly heirs?: readonly number[];
   readonly seed: number;
   /** Whether caches and the distance of memory cost anything. */
   readonly caches: boolean;

@@ -95,6 +95,12 @@ export abstract class BaseFile implements OpenFile {
     this.flags = flags & ~(O.CREAT | O.EXCL | O.NOCTTY | O.TRUNC | O.CLOEXEC);
   }
 
+  get lockHolder(): string | null {
+    return this.#lockHolder;
+  }
+  set lockHolder(name: string | null) {
+    this.#lockHolder = name;
+  }
   get label(): string {
     return 'anon_inode:[file]';
   }

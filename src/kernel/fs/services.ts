@@ -25,8 +25,17 @@ export interface FsServices {
   frameBytes(pfn: Pfn): Uint8Array;
   /** Its bytes were changed: instructions decoded from it are stale. */
   wroteFrame(pfn: Pfn): void;
-  /** Whether other kernels see the frame. */
+  /** Whether another kernel has a reference to it: then it is not to be written. */
   isLent(pfn: Pfn): boolean;
+  /** A page of a file is another frame now: who has mapped the old one here finds the new one when the page is next touched. */
+  replacedFrame(old: Pfn): void;
+  /**
+   * Does `work`, which changes the inodes that `involved` names, at a moment when no other kernel remembers anything of them. Asked again each
+   * time somebody has forgotten: may throw Errno, as `work` may.
+   */
+  changing<T>(involved: () => readonly Inode[], work: () => T): Maybe<T>;
+  /** What stands for an inode that is this kernel's own by now (inherited from one that has halted): the inode; any other as it is. */
+  ownInode(inode: Inode): Inode;
   /** A file ends before this page: mappings here show nothing of it from there on. */
   cut(file: Inode, firstPage: number): void;
   /** Frames of this kernel, for statfs. */

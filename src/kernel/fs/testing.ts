@@ -154,6 +154,13 @@ export class FsLab implements FsServices {
   openRemoteTerminal(): null {
     return null;
   }
+  replacedFrame(): void {}
+  ownInode<T>(inode: T): T {
+    return inode;
+  }
+  changing<T>(_involved: () => readonly unknown[], work: () => T): T {
+    return work();
+  }
   isPeer(): boolean {
     return false;
   }

@@ -87,7 +87,7 @@ export class ProcTables implements ProcSource {
   #table(name: TableName, pid: Pid): Maybe<unknown> {
     const kernel = this.#kernel;
     if (pid === 0 || kernel.processes.has(pid)) return TABLES[name](this, pid);
-    const origin = pid >>> 15;
+    const origin = kernel.heirs.ofPid(pid);
     const record = kernel.records.all.get(pid);
     const where = origin === kernel.id ? record?.location : origin;
     if (where === undefined || (origin !== kernel.id && !kernel.isPeer(origin))) throw new Errno(E.SRCH);
@@ -365,7 +365,7 @@ export class ProcTables implements ProcSource {
   }
   exists(pid: Pid): Maybe<boolean> {
     const kernel = this.#kernel;
-    if (pid >>> 15 === kernel.id) return kernel.records.all.has(pid);
+    if (kernel.heirs.ofPid(pid) === kernel.id) return kernel.records.all.has(pid);
     if (kernel.processes.has(pid)) return true;
     return after(this.process(pid), found => found !== null);
   }
@@ -491,7 +491,7 @@ export class ProcTables implements ProcSource {
   }
 
   popcornFiles(): readonly string[] {
-    return ['kernels', 'control', 'plan', 'messages', 'pcnmsg', 'groups', 'switch', 'link'];
+    return ['kernels', 'control', 'plan', 'messages', 'pcnmsg', 'groups', 'switch', 'link', 'files'];
   }
   popcornText(name: string): Maybe<string> {
     const kernel = this.#kernel;
@@ -516,6 +516,23 @@ export class ProcTables implements ProcSource {
         const { stalls, resent, bad } = messages.troubles;
         const { calls, backlog } = messages.outstanding;
         return `sent ${messages.sentCount}\nreceived ${messages.receivedCount}\nbacklog ${backlog}\ncalls ${calls}\nstalls ${stalls}\nresent ${resent}\nbad ${bad}\n`;
+      }
+      case 'files': {
+        const { cache, delegations, counts } = kernel.image.files;
+        const { inodes, pages } = cache.counts;
+        const lines = {
+          hits: cache.hits,
+          misses: cache.misses,
+          recalled: cache.recalled,
+          inodes,
+          pages,
+          recalls: delegations.recalls,
+          holdings: delegations.holdings,
+          ...counts,
+        };
+        return Object.entries(lines)
+          .map(([what, count]) => `${what} ${count}\n`)
+          .join('');
       }
       case 'groups':
         return messages.groups.list.map(([id, members]) => `${id >>> 8}/${id & 0xff}: ${members.join(' ')}\n`).join('');

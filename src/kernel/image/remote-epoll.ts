@@ -10,7 +10,7 @@ import { POLL } from '../abi/poll.ts';
 import { EpollFile, type EpollEvent, type EpollSet } from '../fs/epoll.ts';
 import type { OpenFile } from '../fs/file.ts';
 import type { Kernel } from '../kernel.ts';
-import { type Blocking, type Maybe, settle } from '../types.ts';
+import { type Blocking, settle } from '../types.ts';
 import type { Exported, FileRef, Json, Serve } from './files.ts';
 import { RemoteFile } from './remote-file.ts';
 
@@ -59,9 +59,10 @@ const EVENTS_MAX = 64;
 export class RemoteEpoll extends RemoteFile implements EpollSet {
   readonly isEpoll = true;
 
-  control(operation: number, fd: number, file: OpenFile, { events, data }: EpollEvent): Maybe<void> {
+  *control(operation: number, fd: number, file: OpenFile, { events, data }: EpollEvent): Blocking<void> {
     const { files } = this.kernel.image;
-    return this.ask('epollControl', [operation, fd, files.mention(file, this.owner) as unknown as Json, [events, String(data)]]);
+    if (file instanceof RemoteFile) yield* file.openAtOwner();
+    yield* this.ask('epollControl', [operation, fd, files.mention(file, this.owner) as unknown as Json, [events, String(data)]]);
   }
 
   *collect(countMax: number): Blocking<EpollEvent[]> {
@@ -76,10 +77,13 @@ export class WatchedFile extends RemoteFile {
   items = 0;
 
   constructor(kernel: Kernel, ref: FileRef) {
-    super(kernel, ref, () => {});
+    super(kernel, ref);
   }
 
-  override *poll(): Blocking<number> {
+  override poll(): Blocking<number> {
+    return this.#poll();
+  }
+  *#poll(): Blocking<number> {
     if (!this.kernel.isPeer(this.owner)) return POLL.ERR | POLL.HUP;
     try {
       return yield* this.ask<number>('poll', []);

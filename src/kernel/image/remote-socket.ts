@@ -149,9 +149,8 @@ export class RemoteSocket extends RemoteFile implements Socket {
     kernel: Kernel,
     ref: FileRef,
     readonly socket: SocketKind,
-    gone: () => void,
   ) {
-    super(kernel, ref, gone);
+    super(kernel, ref);
   }
 
   bind(name: SocketName): Blocking<void> {

@@ -128,7 +128,7 @@ export class Migration {
       this.ask(process, to, []);
       return;
     }
-    const origin = pid >>> 15;
+    const origin = kernel.heirs.ofPid(pid);
     const record = kernel.records.all.get(pid);
     const where = origin === kernel.id ? record?.location : origin;
     if (where === undefined || where === kernel.id || record?.state === 'zombie' || !kernel.isPeer(where)) throw new Errno(E.SRCH);

@@ -64,7 +64,8 @@ export class Threads {
     const process = kernel.processes.get(pid);
     if (process === undefined) {
       const record = kernel.records.all.get(pid);
-      const where = pid >>> 15 === kernel.id ? record?.location : pid >>> 15;
+      const origin = kernel.heirs.ofPid(pid);
+      const where = origin === kernel.id ? record?.location : origin;
       if (where === undefined || where === kernel.id || record?.state === 'zombie' || !kernel.isPeer(where)) throw new Errno(E.SRCH);
       yield* kernel.messages.call(where, M.MIGRATE_THREAD, { pid, tid, to }, M.MIGRATE_RESPONSE);
       return;

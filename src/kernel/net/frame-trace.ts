@@ -25,7 +25,10 @@ export const FRAME = {
 } as const;
 export type FrameEvent = (typeof FRAME)[keyof typeof FRAME];
 
-/** Where: at the hub of the virtual switch (a port is the kernel behind it), at a network card, at the interface of a client of the switch. */
+/**
+ * Where: at the hub of the virtual switch (a port is the kernel behind it), at a network card, at the interface of a client of the
+ * switch.
+ */
 export const NET_DEVICE = { Switch: 0, Nic: 1, Port: 2 } as const;
 export type NetDeviceNumber = (typeof NET_DEVICE)[keyof typeof NET_DEVICE];
 

@@ -36,14 +36,14 @@ const address = (text: string): number => {
 
 /** A device whose cable ends nowhere. */
 function loose(sent: Uint8Array[]): NetDevice {
-  return { name: 'eth0', mac: 0x02_00_00_00_00_01, mtu: 1500, transmit: frame => sent.push(frame) > 0 };
+  return { name: 'wire0', mac: 0x02_00_00_00_00_01, mtu: 1500, transmit: frame => sent.push(frame) > 0 };
 }
 
 /** Two devices at one wire, each of another kernel: what goes in comes out as an event of the other. */
 function wire(a: Kernel, b: Kernel): void {
   const ends = [a, b].map(
     (_, i): NetDevice => ({
-      name: 'eth0',
+      name: 'wire0',
       mac: 0x02_00_00_00_01_00 + i,
       mtu: 1500,
       transmit: frame => {
@@ -54,7 +54,7 @@ function wire(a: Kernel, b: Kernel): void {
       },
     }),
   );
-  for (const [i, kernel] of [a, b].entries()) kernel.net.attach(ends[i] as NetDevice, { address: address(`10.1.2.${i + 1}`), prefix: 24 });
+  for (const [i, kernel] of [a, b].entries()) kernel.net.attach(ends[i] as NetDevice, { address: address(`10.77.0.${i + 1}`), prefix: 24 });
 }
 
 describe('a device that is attached', () => {
@@ -62,17 +62,17 @@ describe('a device that is attached', () => {
     const { lab, type } = booted(1);
     const sent: Uint8Array[] = [];
     const [kernel] = lab.running as [Kernel];
-    kernel.net.attach(loose(sent), { address: address('10.7.0.1'), prefix: 24, gateway: address('10.7.0.254') });
-    expect(type(0, 'ip route\n', 0.2)).toContain('default via 10.7.0.254 dev eth0');
-    expect(type(0, 'cat /proc/net/route\n', 0.2)).toContain('eth0\t00000000\tFE00070A\t0003\t0\t0\t0\t00000000\t');
-    expect(type(0, 'cat /sys/class/net/eth0/address /proc/net/arp\n', 0.2)).toContain('02:00:00:00:00:01\nIP address ');
+    const wire0 = kernel.net.attach(loose(sent), { address: address('10.7.0.1'), prefix: 24, gateway: address('10.7.0.254') });
+    expect(type(0, 'ip route\n', 0.2)).toContain('default via 10.7.0.254 dev wire0');
+    expect(type(0, 'cat /proc/net/route\n', 0.2)).toContain('wire0\t00000000\tFE00070A\t0003\t0\t0\t0\t00000000\t');
+    expect(type(0, 'cat /sys/class/net/wire0/address /proc/net/arp\n', 0.2)).toContain('02:00:00:00:00:01\nIP address ');
 
     expect(type(0, 'echo | nc 10.7.0.9 80; echo "status $?"\n', 5)).toMatch(/[Hh]ost is unreachable|No route to host/);
     const asked = sent.map(frame => parseArp(frame)).filter(packet => packet?.target === address('10.7.0.9'));
     expect(asked).toHaveLength(3);
 
     // The way is known, but nobody answers: six more SYNs, each twice as late.
-    kernel.net.stack.ip.arp.add(kernel.net.stack.interfaces[1] as (typeof kernel.net.stack.interfaces)[number], address('10.7.0.9'), 5);
+    kernel.net.stack.ip.arp.add(wire0, address('10.7.0.9'), 5);
     sent.length = 0;
     const begun = kernel.now;
     const text = type(0, 'echo | nc 10.7.0.9 80; cat /proc/uptime\n', 130);
@@ -93,11 +93,11 @@ describe('the network of a process', () => {
     type(1, 'mkdir -p /tmp/www; echo of kernel 1 > /tmp/www/index.html; httpd -f -p 8080 -h /tmp/www &\n', 0.3);
     const pid = Number(/\[1\] (\d+)/.exec(lab.console(1))?.[1]);
     expect(pid >>> 15).toBe(1);
-    expect(type(0, 'wget -q -O - http://10.1.2.2:8080/index.html\n', 0.5)).toContain('of kernel 1\n');
+    expect(type(0, 'wget -q -O - http://10.77.0.2:8080/index.html\n', 0.5)).toContain('of kernel 1\n');
     type(1, `migrate ${pid} 2\n`, 0.5);
-    expect(type(0, 'wget -q -O - http://10.1.2.2:8080/index.html\n', 1)).toContain('of kernel 1\n');
+    expect(type(0, 'wget -q -O - http://10.77.0.2:8080/index.html\n', 1)).toContain('of kernel 1\n');
     expect(type(2, `cat /proc/${pid}/net/tcp\n`, 0.3)).toContain(': 00000000:1F90 00000000:0000 0A ');
     expect(type(2, 'cat /proc/net/tcp | wc -l\n', 0.3)).toContain('\n1\n');
-    expect(type(0, 'ping -c 1 10.1.2.2\n', 0.5)).toContain('1 packets transmitted, 1 received');
+    expect(type(0, 'ping -c 1 10.77.0.2\n', 0.5)).toContain('1 packets transmitted, 1 received');
   });
 });

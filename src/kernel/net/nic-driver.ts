@@ -1,6 +1,6 @@
 /**
- * The driver of the network card: `eth0` of the kernel that has the card. That kernel is also the hub of the virtual switch, and passes packets on
- * between the two, by its routes. On the client machine it is the only interface.
+ * The driver of the network card: `eth0` of the kernel that has the card. That kernel is also the hub of the virtual switch, and passes
+ * packets on between the two, by its routes. On the client machine it is the only interface.
  *
  * A card without a cable can be had all the same: `eth0` is there, and nothing gets anywhere.
  *

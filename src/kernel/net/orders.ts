@@ -2,7 +2,8 @@
  * Orders to the network, in words (partition/control.ts):
  *
  *     switch [user|kernel|rings] [slots N] [budget N] [coalesce US]     how the virtual switch works
- *     link [up|down] [loss 1%] [delay 50us] [rate 1G] [queue N]         how the cable is
+ *     link [up|down] [loss 1%] [delay 50us] [rate 1G] [queue N]         how the cable is, at both ends
+ *     link coalesce US                                                  how long the machine's card holds interrupts back
  *
  * Always holds: what is not named stays as it is.
  */
@@ -47,14 +48,17 @@ export function orderLink(kernel: Kernel, words: readonly string[]): void {
   const before = kernel.nic.link;
   if (before === null) throw new Refusal(E.NODEV, 'there is no cable');
   let link: LinkSettings = before;
+  let { coalesce } = kernel.nic;
   for (let i = 0; i < words.length; i++) {
     const word = words[i] as string;
     if (word === 'up' || word === 'down') link = { ...link, up: word === 'up' };
     else if (word === 'loss' || word === 'delay' || word === 'rate' || word === 'queue')
       link = { ...link, [word]: limited(word, quantity(word, words[++i], UNITS[word] ?? {}), LINK_LIMITS[word]) };
-    else throw new Refusal(E.INVAL, `${word} is none of up, down, loss, delay, rate, queue`);
+    else if (word === 'coalesce') coalesce = limited(word, quantity(word, words[++i], { '': 1, us: 1, ms: 1000 }), SWITCH_LIMITS.coalesce);
+    else throw new Refusal(E.INVAL, `${word} is none of up, down, loss, delay, rate, queue, coalesce`);
   }
-  kernel.nic.configure(link);
+  kernel.nic.coalesce = coalesce;
+  if (link !== before) kernel.nic.configure(link);
 }
 
 function quantity(name: string, text = '', units: Readonly<Record<string, number>>): number {

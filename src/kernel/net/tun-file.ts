@@ -1,10 +1,11 @@
 /**
  * /dev/net/tun: a network interface whose other end is a program. What the stack sends the program reads, what the program writes comes in.
  *
- *     open → TUNSETIFF names the interface and makes it, or takes `vnet0`, while the virtual switch is of version `user` → read, write, poll
+ *     open → TUNSETIFF names the interface and makes it, or takes `vnet0`, while the virtual switch is of version `user` → read, write,
+ *          poll
  *
- * A TAP device has whole frames. A TUN device has IP packets: the headers before them are taken away and made here, and who asks for a neighbour
- * on it gets an answer. Without IFF_NO_PI four bytes stand before each: flags (0) and the ethertype, in network order.
+ * A TAP device has whole frames. A TUN device has IP packets: the headers before them are taken away and made here, and who asks for a
+ * neighbour on it gets an answer. Without IFF_NO_PI four bytes stand before each: flags (0) and the ethertype, in network order.
  *
  * Always holds: one file is one interface; with the last reference to it the interface goes, unless it is persistent or the switch's.
  */
@@ -188,15 +189,16 @@ export class TunFile extends BaseFile {
   }
 
   override read(target: Uint8Array, _io: IoContext): Maybe<number> {
-    const { queue } = this.#attached;
-    if (queue.length > 0) return this.#taken(target);
+    const { queue, isOver } = this.#attached;
+    if (queue.length > 0 || isOver === true) return this.#taken(target);
     if (this.nonblocking) throw new Errno(E.AGAIN);
     return this.#readLater(target);
   }
 
   *#readLater(target: Uint8Array): Blocking<number> {
-    const { queue } = this.#attached;
-    while (queue.length === 0) {
+    const tap = this.#attached;
+    const { queue } = tap;
+    while (queue.length === 0 && tap.isOver !== true) {
       if ((yield* sleep([queue.changed])) === 'interrupted' && queue.length === 0) throw new Errno(E.RESTARTSYS);
     }
     return this.#taken(target);
@@ -230,6 +232,7 @@ export class TunFile extends BaseFile {
 
   override poll(): number {
     if (this.#tap === null) return POLL.ERR;
+    if (this.#tap.isOver === true) return POLL.IN | POLL.RDNORM | POLL.HUP;
     return POLL.OUT | POLL.WRNORM | (this.#tap.queue.length > 0 ? POLL.IN | POLL.RDNORM : 0);
   }
 }

@@ -1,5 +1,6 @@
 /**
- * A network card, and the cable to the card of another machine. What stands here is in the hardware's own memory, behind the nodes (layout.ts):
+ * A network card, and the cable to the card of another machine. What stands here is in the hardware's own memory, behind the nodes
+ * (layout.ts):
  *
  *     the frames on their way from end 0 to end 1 │ from end 1 to end 0 │ registers of end 0 │ registers of end 1
  *
@@ -7,11 +8,11 @@
  *                16 frames sent, frames taken, state of its chance, whether the cable is in (u32 each)
  *                32 rate, delay, loss and queue, as LinkSettings has them (f64 each)
  *
- * A frame takes its bits' time on the wire, one after the other, then the delay; the wire may lose it. A frame with the id CONTROL is none: it
- * tells the other end that its half of the cable is now like this one.
+ * A frame takes its bits' time on the wire, one after the other, then the delay; the wire may lose it. A frame with the id CONTROL is none:
+ * it tells the other end that its half of the cable is now like this one.
  *
- * Always holds: an end is touched by one kernel at a time, the one that has the card; what it does to the other end arrives there as frames do,
- * at a stamped time, not before the least latency of a message. The lost frames follow from the seed.
+ * Always holds: an end is touched by one kernel at a time, the one that has the card; what it does to the other end arrives there as frames
+ * do, at a stamped time, not before the least latency of a message. The lost frames follow from the seed.
  */
 import type { PhysicalMemory } from '../memory.ts';
 import { type Packet, PacketRing, ringBytes } from './packet-ring.ts';

@@ -6,10 +6,10 @@
  *             0 written (i32: sequence + 1)   4 freed (i32)   8 arrival (f64)   16 freed at (f64)   24 length (u32)   28 id (u32)
  *             64 the frame
  *
- * As in a window of messages between kernels what stands beside a slot says at which virtual time the other side learns of it, whichever host
- * was quicker: `arrival` for the receiver, `freed at` for the sender. So does the history for the receiver's interrupts: off, on, off, … The
- * sender looks for the last entry that it can know of. A receiver can be ahead of a sender by two latencies at most, in which it can't switch
- * HISTORY times.
+ * As in a window of messages between kernels what stands beside a slot says at which virtual time the other side learns of it, whichever
+ * host was quicker: `arrival` for the receiver, `freed at` for the sender. So does the history for the receiver's interrupts: off, on, off,
+ * … The sender looks for the last entry that it can know of. A receiver can be ahead of a sender by two latencies at most, in which it
+ * can't switch HISTORY times.
  *
  * Always holds: a slot is written only by the sender while it is free, and read only by the receiver while it is not.
  */

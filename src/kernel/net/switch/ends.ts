@@ -1,8 +1,8 @@
 /**
  * The two ends of a ring of packets, each with one kernel.
  *
- * Always holds: packets come out in the order in which they were put in, each once, not before the time at which they arrive; a ring that is
- * full takes nothing.
+ * Always holds: packets come out in the order in which they were put in, each once, not before the time at which they arrive; a ring that
+ * is full takes nothing.
  */
 import { EventClass, type KernelEvent } from '../../sched/events.ts';
 import type { Kernel } from '../../kernel.ts';
@@ -10,7 +10,10 @@ import type { KernelId, Cycles } from '../../types.ts';
 import type { Window } from '../../message/window.ts';
 import type { Packet, PacketRing } from '../../../machine/devices/packet-ring.ts';
 
-/** Among events of one time packets come after messages, whose keys are below 128 · 2^32 (sched/events.ts); of rings by sender, the card's last. */
+/**
+ * Among events of one time packets come after messages, whose keys are below 128 · 2^32 (sched/events.ts); of rings by sender, the card's
+ * last.
+ */
 const PACKET_KEYS = 128;
 export const NIC_KEY = 256;
 

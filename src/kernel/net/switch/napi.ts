@@ -1,6 +1,6 @@
 /**
- * When a kernel looks at packets that have come: Linux's NAPI. The first packet of a burst interrupts; while more keep coming they are polled, one
- * after the other, and interrupts are off; when none is left interrupts are on again.
+ * When a kernel looks at packets that have come: Linux's NAPI. The first packet of a burst interrupts; while more keep coming they are
+ * polled, one after the other, and interrupts are off; when none is left interrupts are on again.
  *
  *     idle ── a packet ──→ raised ── the interrupt (perhaps held back) ──→ polling ──→ idle
  *                                                                          └ after `budget` packets programs get a turn ┘

@@ -1,11 +1,11 @@
 /**
- * How the virtual switch works: one of the talk's three versions, and its sizes. The kernel that has the network card decides; the others are
- * told when they join, and whenever it changes.
+ * How the virtual switch works: one of the talk's three versions, and its sizes. The kernel that has the network card decides; the others
+ * are told when they join, and whenever it changes.
  */
 
 /**
- * `user`: TUN/TAP, and a program carries the frames. `kernel`: the same within the kernel. `rings`: rings in shared memory, and NAPI. They stand
- * here in the order of the talk; the number of one is its place.
+ * `user`: TUN/TAP, and a program carries the frames. `kernel`: the same within the kernel. `rings`: rings in shared memory, and NAPI. They
+ * stand here in the order of the talk; the number of one is its place.
  */
 export const SWITCH_VERSIONS = ['user', 'kernel', 'rings'] as const;
 export type SwitchVersion = (typeof SWITCH_VERSIONS)[number];

@@ -1,18 +1,20 @@
 /**
- * The virtual network switch between the kernels of a machine, as one kernel has it: a star around the one that has the network card, the hub.
+ * The virtual network switch between the kernels of a machine, as one kernel has it: a star around the one that has the network card, the
+ * hub.
  *
  *     client k                                 hub h                                  client j
  *     stack → vnet0 → ring to the hub    →    by the MAC address: own stack      →    ring from the hub → vnet0 → stack
  *                                              or another port, or all
  *
- * Kernel k is 10.1.2.(k+1) and has a MAC address that says so. A client makes both rings in its own memory, clears them, and tells the hub where
- * they are (VNET_JOIN); the hub answers with the settings. Who the hub is follows from who has the card; when that changes all join anew.
+ * Kernel k is 10.1.2.(k+1) and has a MAC address that says so. A client makes both rings in its own memory, clears them, and tells the hub
+ * where they are (VNET_JOIN); the hub answers with the settings. Who the hub is follows from who has the card; when that changes all join
+ * anew.
  *
  * The three versions differ in what they do with a packet (settings.ts), not in where it goes. In version `user` a program on each kernel
  * carries it between its TAP device and the rings (user.ts, src/guest/userland/tunnel.c).
  *
- * Always holds: of two kernels each writes into one of their rings and reads the other; of one that is gone nothing more is read, and nothing is
- * written to it.
+ * Always holds: of two kernels each writes into one of their rings and reads the other; of one that is gone nothing more is read, and
+ * nothing is written to it.
  */
 import { E, Errno } from '../../abi/errno.ts';
 import type { Kernel } from '../../kernel.ts';
@@ -75,14 +77,17 @@ export class VirtualSwitch {
     this.#lanes = kernelsMax(kernel.topology.cores.length);
     this.#own = this.#windowOf(kernel.id);
     this.device = { name: 'vnet0', mac: macOfKernel(kernel.id), mtu: MTU, transmit: frame => this.#transmit(frame) };
+    const self = this;
     this.tap = {
       queue: new TapQueue(),
+      get isOver() {
+        return self.settings.version !== 'user';
+      },
       receive: frame => {
         if (this.isHub) this.note(FRAME.Out, kernel.id, { frame, id: 0 });
         kernel.net.receive(this.device, frame);
       },
     };
-    const self = this;
     this.napi = new Napi(kernel, {
       number: NET_DEVICE.Switch,
       get budget() {
@@ -265,6 +270,7 @@ export class VirtualSwitch {
     // Nothing is lost: what waits for the program takes the other way, and what has arrived is looked at.
     for (let packet = this.tap.queue.take(); packet !== undefined; packet = this.tap.queue.take()) this.#send(packet);
     this.changes++;
+    this.tap.queue.changed.wakeAll();
     if (this.waiting > 0) this.#arrived();
     this.changed.wakeAll();
     this.#wantProgram();

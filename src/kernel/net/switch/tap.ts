@@ -6,6 +6,8 @@ import { TAP_QUEUE } from './settings.ts';
 export interface Tap {
   /** Frames that the stack has sent. */
   readonly queue: TapQueue;
+  /** Nothing more will come: a program that has read what there is reads the end. */
+  readonly isOver?: boolean;
   /** A frame that the program has written comes in at the device. */
   receive(frame: Uint8Array): void;
 }

@@ -1,7 +1,8 @@
 /**
  * /dev/net/shmtun: the rings between kernels, for the program that carries frames in the switch's version `user`.
  *
- *     read     the next frame that has arrived, behind the port (a kernel's number, 4 bytes, little-endian) at which it came; 0: no program is wanted
+ *     read     the next frame that has arrived, behind the port (a kernel's number, 4 bytes, little-endian) at which it came; 0: no program
+ *              is wanted
  *     write    such a port and a frame: EAGAIN while what was written there before has not been taken
  *     poll     a frame has arrived
  *     SHMTUN_PORTS   which ports there are: a bit each
@@ -86,7 +87,6 @@ export class ShmtunFile extends BaseFile {
     const { vnet } = kernel;
     const length = source.length - PORT_BYTES;
     if (length < ETHERNET_HEADER || length > FRAME_MAX) throw new Errno(E.INVAL);
-    if (!this.#isWanted) throw new Errno(E.IO);
     const target = new DataView(source.buffer, source.byteOffset).getUint32(0, true);
     const port = vnet.ports.get(target);
     if (port === undefined) throw new Errno(E.NODEV);
