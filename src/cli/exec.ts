@@ -3,10 +3,12 @@ import { constants } from 'node:os';
 import { fstatSync, writeSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { type Scenario, scenarioOf } from '../lab/scenario.ts';
+import { withPrefix } from '../lab/plan-text.ts';
 import { resolvePlan } from '../lab/plan.ts';
 import { cyclesOf } from '../lab/time.ts';
 import { archiveOf } from './archive.ts';
-import { engineKind, readOptions, wholeNumber } from './options.ts';
+import { diskFrom, saveDisk } from './disk.ts';
+import { engineKind, memoryRule, readOptions, wholeNumber } from './options.ts';
 import type { EngineKind } from '../world/protocol.ts';
 import { embeddedRoot, start } from './session.ts';
 import { machineNamed } from './topology.ts';
@@ -15,14 +17,14 @@ const ENVIRONMENT = ['PATH=/usr/bin:/bin', 'HOME=/root'];
 
 /** @returns the program's exit status, as a shell has it; 2 for bad options */
 export async function exec(args: readonly string[]): Promise<number> {
-  let prepared: { scenario: Scenario; hosts: number; root: Uint8Array; fingerprint: boolean; engine: EngineKind };
+  let prepared: { scenario: Scenario; hosts: number; root: Uint8Array; fingerprint: boolean; engine: EngineKind; disk: string | null };
   try {
     prepared = prepare(args);
   } catch (error) {
     process.stderr.write(`exec: ${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
   }
-  const { scenario, hosts, root, fingerprint, engine } = prepared;
+  const { scenario, hosts, root, fingerprint, engine, disk } = prepared;
   const kernel = scenario.exec?.kernel ?? 0;
   const standardInput = new StandardInput();
   await standardInput.early();
@@ -38,6 +40,7 @@ export async function exec(args: readonly string[]): Promise<number> {
   const { exitStatus, failure } = session.status;
   if (failure !== null) process.stderr.write(`lab: kernel ${failure.kernels.join(', ')} failed: ${failure.message}\n`);
   if (fingerprint) process.stderr.write(`${await session.fingerprint()}\n`);
+  if (disk !== null) saveDisk(session, disk);
   session.close();
   process.stdin.destroy();
   if (exitStatus === null) return 125;
@@ -121,17 +124,18 @@ function prepare(args: readonly string[]): {
   root: Uint8Array;
   fingerprint: boolean;
   engine: EngineKind;
+  disk: string | null;
 } {
   const dashes = args.indexOf('--');
   const { values, flags, rest } = readOptions(
     dashes < 0 ? args : args.slice(0, dashes),
-    ['machine', 'plan', 'kernel', 'root', 'migrate-every', 'hosts', 'seed', 'engine'],
+    ['machine', 'plan', 'kernel', 'root', 'migrate-every', 'hosts', 'seed', 'engine', 'disk', 'memory'],
     ['fingerprint', 'no-caches'],
   );
   const argv = [...rest, ...(dashes < 0 ? [] : args.slice(dashes + 1))].map(text => Buffer.from(text).toString('latin1'));
   if (argv.length === 0) throw new Error('no program: exec [OPTION…] -- PROGRAM [ARG…]');
   const { topology, xml } = machineNamed(values['machine'] ?? 'opteron-6274');
-  const plan = values['plan'] ?? 'smp';
+  const plan = withPrefix(values['plan'] ?? 'smp', memoryRule(values['memory']));
   const { partitions } = resolvePlan(plan, topology);
   const kernel = wholeNumber(values['kernel'], 'kernel', 0, 0, partitions.length - 1);
   const migrateEvery = values['migrate-every'] === undefined ? 0 : cyclesOf(values['migrate-every'], topology.hertz);
@@ -141,12 +145,14 @@ function prepare(args: readonly string[]): {
     root: values['root'] === undefined ? embeddedRoot() : archiveOf(values['root']),
     fingerprint: flags.has('fingerprint'),
     engine: engineKind(values['engine']),
+    disk: values['disk'] ?? null,
     scenario: scenarioOf({
       title: argv.join(' '),
       machine: xml === null ? { preset: topology.name } : { name: topology.name, xml },
       plan,
       seed: wholeNumber(values['seed'], 'seed', 1),
       ...(flags.has('no-caches') ? { caches: false } : {}),
+      ...(values['disk'] === undefined ? {} : { disk: diskFrom(values['disk']) }),
       boot: partitions.map(partition => partition.kernel),
       exec: { kernel, argv, env: ENVIRONMENT, migrateEvery },
     }),

@@ -22,6 +22,7 @@ import { Messenger } from './message/messenger.ts';
 import { TRANSPORTS } from './message/settings.ts';
 import { messageLatency } from './message/latency.ts';
 import { windowBytes } from './message/window.ts';
+import type { DiskDriver } from './device/disk.ts';
 import { Devices } from './device/devices.ts';
 import { Control } from './partition/control.ts';
 import { Gate } from './partition/gate.ts';
@@ -81,6 +82,8 @@ export class Kernel {
   readonly gate = new Gate();
   readonly control: Control;
   readonly devices: Devices;
+  /** Set by the driver of the disk as it is made. */
+  disk!: DiskDriver;
   readonly platform: Platform;
   readonly memory: PhysicalMemory;
   readonly processor: Processor;
@@ -119,6 +122,7 @@ export class Kernel {
   program: Pid = 0;
   forks = 0;
   interrupts = 0;
+  diskInterrupts = 0;
   /** Set when the run loop must look again: another core got work, an event was added, or the bound was lowered. */
   yieldRequested = false;
   /** Before this time nothing can come back from what this kernel sent during the present run. */
@@ -517,13 +521,27 @@ export class Kernel {
   recordEnded(record: ProcessRecord, status: number): void {
     if (!this.processes.has(record.pid) && record.location !== this.id) traceEnd(this, record, status);
     if (record.pid === this.program) {
-      this.platform.programEnded(this.now, status);
+      this.spawn(this.#programOver(status));
       return;
     }
     if (record.pid === ((this.id << 15) | 1) && this.parameters.exec?.kernel !== this.id && !this.lifecycle.isHalting) {
       this.log(0, `Kernel panic - not syncing: init is gone (status ${status})`);
       this.at(this.now, () => this.lifecycle.stop(KernelState.Panicked));
     }
+  }
+
+  /** What it has written on the disk stands there before the run ends. */
+  *#programOver(status: number): Blocking<void> {
+    const owner = this.devices.ownerOf('disk0');
+    try {
+      if (owner === this.id) yield* this.disk.finish();
+      else if (owner !== null && this.plan.mode === 'single')
+        yield* this.messages.call(owner, M.CONTROL_REQUEST, { order: 'finish disk0' }, M.CONTROL_RESPONSE);
+    } catch (error) {
+      if (!(error instanceof Errno)) throw error;
+      this.log(4, `disk0: what was written last is lost: ${error.message}`);
+    }
+    this.platform.programEnded(this.now, status);
   }
 
   #sessionEnded(session: Pid): void {

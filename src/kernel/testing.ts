@@ -8,6 +8,7 @@ import { gunzipSync } from 'fflate';
 import { instructionCosts } from '../machine/costs.ts';
 import { Processor } from '../machine/hart/hart.ts';
 import { machineDevices } from '../machine/devices/devices.ts';
+import { Disk, DISK_AREA_BYTES } from '../machine/devices/disk.ts';
 import { memoryMap } from '../machine/layout.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import type { Topology } from '../machine/topology/topology.ts';
@@ -30,6 +31,8 @@ export interface LabOptions {
   readonly archive: Uint8Array;
   readonly seed?: number;
   readonly messages?: MessageSettings;
+  /** What is on the disk; left out: the machine's disk is empty, without so much as a sector. */
+  readonly disk?: Uint8Array | null;
 }
 
 /** One node and no caches to speak of. */
@@ -63,6 +66,7 @@ export class KernelLab {
   readonly replicas: Replica[] = [];
   readonly output: string[][];
   readonly plan: ResolvedPlan;
+  readonly disk: Disk;
   status: number | null = null;
   records = 0;
   readonly trace: (readonly number[])[] = [];
@@ -71,9 +75,9 @@ export class KernelLab {
   #hash = [0x811c9dc5, 0x1b873593];
   #limit = 0;
 
-  constructor({ cores = 1, kernels = 1, exec, migrateEvery = 0, archive, seed = 1, messages = DEFAULT_MESSAGES }: LabOptions) {
+  constructor({ cores = 1, kernels = 1, exec, migrateEvery = 0, archive, seed = 1, messages = DEFAULT_MESSAGES, disk = null }: LabOptions) {
     const topology = flat(cores, kernels);
-    const map = memoryMap(topology, (64 << 20) + kernels * (64 << 20));
+    const map = memoryMap(topology, (64 << 20) + DISK_AREA_BYTES + kernels * (64 << 20));
     const memory = PhysicalMemory.create(map.bytes);
     const processor = new Processor({
       memory: memory.wasm,
@@ -92,6 +96,8 @@ export class KernelLab {
       })),
     };
     const cells = new StartCells(memory);
+    this.disk = new Disk(memory, map.disk);
+    if (disk !== null) this.disk.insert(disk, disk.length);
     this.#least = latencyBounds(topology).least;
     this.output = Array.from({ length: kernelsMax(cores) }, () => ['', '', '', '', '']);
     const program =
@@ -105,6 +111,7 @@ export class KernelLab {
         processor,
         rootArchive: archive,
         nodes: map.nodes,
+        disk: this.disk,
         hart: core => processor.hart(map.hartState(core)),
         sent: (_to, arrival) => arrival + this.#least,
         start: (other, address, bytes, arrival) => {

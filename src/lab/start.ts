@@ -16,6 +16,7 @@ import { HOSTS_MAX } from '../machine/layout.ts';
 import type { EngineKind } from '../world/protocol.ts';
 import { NEVER } from '../world/words.ts';
 import { type HostPort, World } from '../world/world.ts';
+import { diskOf } from './disk.ts';
 import { machineOf } from './machine.ts';
 import { resolvePlan } from './plan.ts';
 import type { Recording, Scenario, TimedInput } from './scenario.ts';
@@ -92,6 +93,7 @@ export async function startSession(source: Scenario | Recording, options: Sessio
           topology,
           kernels,
           rootArchive: options.rootArchive,
+          disk: diskOf(scenario),
           memoryLimit,
           engine: options.engine ?? 'translate',
           caches: scenario.caches ?? true,
@@ -265,6 +267,10 @@ class RunningSession implements Session {
       fingerprint: this.#world?.fingerprint ?? '',
       ...(memoryLimit !== undefined && memoryLimit < 2 ** 32 ? { memoryLimit } : {}),
     };
+  }
+
+  diskImage(): Uint8Array | null {
+    return this.#world?.diskImage() ?? null;
   }
 
   async fingerprint(): Promise<string> {

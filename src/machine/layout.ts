@@ -5,11 +5,13 @@
  *     then         one state block for each core (hart/)
  *     then         for each of up to HOSTS_MAX hosts its cache of decoded instructions
  *     then         for each of them where its translated code is entered
+ *     then         the disk: its registers and its sectors
  *     then         the nodes' memory, one range after the other
  *
  * Always holds: the map follows from the topology alone and not from the number of hosts, so frame numbers are the same in every run;
  * no frame below `lowLimit` belongs to a node.
  */
+import { DISK_AREA_BYTES } from './devices/disk.ts';
 import { HART_STATE_BYTES } from './hart/hart.ts';
 import { WASM_PAGE } from './memory.ts';
 import type { Topology } from './topology/topology.ts';
@@ -40,6 +42,8 @@ export interface MemoryMap {
   /** First byte that a node owns. */
   readonly lowLimit: number;
   readonly nodes: readonly NodeRange[];
+  /** Address of the disk's registers. */
+  readonly disk: number;
   /** Address of the state block of the core at this position in topology.cores. */
   readonly hartState: (position: number) => number;
   readonly decodeCache: (host: number) => number;
@@ -55,7 +59,8 @@ export function memoryMap(topology: Topology, limit = MEMORY_MAX): MemoryMap {
   const caches = harts + topology.cores.length * HART_STATE_BYTES;
   const alignedCaches = Math.ceil(caches / WASM_PAGE) * WASM_PAGE;
   const translations = alignedCaches + HOSTS_MAX * DECODE_CACHE_BYTES;
-  const lowLimit = Math.ceil((translations + HOSTS_MAX * TRANSLATION_BYTES) / MEBIBYTE) * MEBIBYTE;
+  const disk = translations + HOSTS_MAX * TRANSLATION_BYTES;
+  const lowLimit = Math.ceil((disk + DISK_AREA_BYTES) / MEBIBYTE) * MEBIBYTE;
   const count = topology.nodes.length;
   const share = Math.min(NODE_BYTES_MAX, MACHINE_BYTES / count, (limit - lowLimit) / count);
   const perNode = Math.floor(share / MEBIBYTE) * MEBIBYTE;
@@ -63,6 +68,7 @@ export function memoryMap(topology: Topology, limit = MEMORY_MAX): MemoryMap {
   return {
     bytes: lowLimit + count * perNode,
     lowLimit,
+    disk,
     nodes: topology.nodes.map((_, node) => ({ node, base: lowLimit + node * perNode, bytes: perNode })),
     hartState: position => harts + position * HART_STATE_BYTES,
     decodeCache: host => alignedCaches + host * DECODE_CACHE_BYTES,

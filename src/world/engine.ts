@@ -30,6 +30,7 @@ import { Caches } from '../machine/caches.ts';
 import { instructionCosts } from '../machine/costs.ts';
 import { Processor } from '../machine/hart/hart.ts';
 import { DECODE_CACHE_BYTES, memoryMap, TRANSLATION_BYTES } from '../machine/layout.ts';
+import { Disk } from '../machine/devices/disk.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import { type FromHost, hostOf, type ToHost } from './protocol.ts';
 import { HostWords, NEVER } from './words.ts';
@@ -106,6 +107,8 @@ export class Host {
     const map = memoryMap(topology, options.memoryLimit);
     const memory = init.memory === null ? PhysicalMemory.create(map.bytes) : new PhysicalMemory(init.memory);
     this.#sharesMemory = init.memory !== null;
+    const disk = new Disk(memory, map.disk);
+    if (init.memory === null && options.disk !== null) disk.insert(options.disk.image, options.disk.bytes);
     this.#words = new HostWords(memory, hosts);
     const processor = new Processor({
       memory: memory.wasm,
@@ -127,6 +130,7 @@ export class Host {
         memory,
         topology,
         nodes: map.nodes,
+        disk,
         processor,
         rootArchive: options.rootArchive,
         hart: core => {

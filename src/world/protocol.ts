@@ -11,12 +11,19 @@ export interface WorldOptions {
   /** Boot parameters of every kernel, index = kernel. */
   readonly kernels: readonly BootParameters[];
   readonly rootArchive: Uint8Array;
+  /** What is on the disk at power-on: the beginning of it, beyond which all is zero, and the bytes that it has in all. Null: it has none. */
+  readonly disk: DiskImage | null;
   /** Bytes that the memory may have in all. */
   readonly memoryLimit: number;
   /** How guest code is executed: it decides how fast, and nothing else. */
   readonly engine: EngineKind;
   /** Whether caches and the distance of memory cost anything. */
   readonly caches: boolean;
+}
+
+export interface DiskImage {
+  readonly image: Uint8Array;
+  readonly bytes: number;
 }
 
 /** By interpretation alone, or with hot code translated to WebAssembly. */

@@ -39,6 +39,8 @@ export const IOCTL = {
   FIOASYNC: 0x5452,
   FIOQSIZE: 0x5460,
   KDGKBTYPE: 0x4b33,
+  BLKSSZGET: 0x1268,
+  BLKGETSIZE64: 0x80081272,
 } as const;
 
 export interface IoctlShape {
@@ -84,6 +86,8 @@ const SHAPES: readonly (readonly [keyof typeof IOCTL, IoctlShape['direction'], n
   ['FIOASYNC', 'in', 4],
   ['FIOQSIZE', 'out', 8],
   ['KDGKBTYPE', 'out', 1],
+  ['BLKSSZGET', 'out', 4],
+  ['BLKGETSIZE64', 'out', 8],
 ];
 
 /** By number; a command that isn't here has no bytes, and no file knows it. */

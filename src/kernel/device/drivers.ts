@@ -2,5 +2,8 @@
 import type { DeviceKind } from '../../machine/devices/devices.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Driver } from './devices.ts';
+import { DiskDriver } from './disk.ts';
 
-export const DRIVERS: Readonly<Partial<Record<DeviceKind, (kernel: Kernel) => Driver>>> = {};
+export const DRIVERS: Readonly<Partial<Record<DeviceKind, (kernel: Kernel) => Driver>>> = {
+  disk: kernel => new DiskDriver(kernel),
+};

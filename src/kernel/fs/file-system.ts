@@ -110,6 +110,7 @@ export class FileSystems {
     for (const { name, major, minor, mode } of [...MEMORY_DEVICES, ...TTY_DEVICES]) {
       fs.root.create(name, { ...node, mode: S.IFCHR | mode, rdev: makeDevice(major, minor) });
     }
+    fs.root.create('vda', { ...node, mode: S.IFBLK | 0o660, rdev: makeDevice(254, 0) });
     for (const [name, target] of DEV_LINKS) fs.root.create(name, { ...node, mode: S.IFLNK | 0o777, target });
     for (const name of ['pts', 'shm']) fs.root.create(name, { ...node, mode: S.IFDIR | (name === 'shm' ? 0o1777 : 0o755) });
     return fs;

@@ -12,6 +12,8 @@
  */
 import { E, Errno } from '../abi/errno.ts';
 import { joined, setU32, u32At } from '../fs/bytes.ts';
+import { DISK_NUMBER } from '../device/disk.ts';
+import { ROOT_INO } from '../fs/ext2/layout.ts';
 import type { FileKind, IoContext, OpenFile } from '../fs/file.ts';
 import {
   type AttributeChange,
@@ -25,6 +27,7 @@ import {
   type NewInode,
 } from '../fs/inode.ts';
 import type { Lock, LockRequest } from '../fs/lock.ts';
+import { after } from '../fs/maybe.ts';
 import { isSocket, type SocketKind, type SocketLink } from '../fs/socket/socket.ts';
 import type { UnixPort } from '../fs/socket/unix/domain.ts';
 import type { Vfs } from '../fs/vfs.ts';
@@ -60,6 +63,8 @@ export interface FileRef {
 const ROOT_HANDLE = 0;
 /** And its directory of abstract socket names this one. */
 const NAMES_HANDLE = 1;
+/** And the root of the file system on the disk, where it is its owner, this one. */
+const DISK_HANDLE = 2;
 const HEAD = 4;
 const ENTRIES_MAX = 32;
 const PIN_MAX = 400;
@@ -150,6 +155,8 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
   ['allocate', (_f, o, [mode, offset, length]) => plain(file(o).allocate(mode as number, offset as number, length as number))],
   ['fileLock', (_f, o, [request]) => plain(file(o).lock(request as unknown as LockRequest))],
   ['fileStatus', (_f, o) => plain(file(o).status())],
+  ['fileSync', (_f, o) => plain(file(o).sync())],
+  ['flushDisk', f => plain(f.flushDisk())],
   ['pin', (f, o, [first, count]) => pinning(f, file(o), first as number, Math.min(PIN_MAX, count as number))],
   ...SOCKET_OPERATIONS,
   // Of either side: what is longer than a frame goes in parts, before a request and after an answer.
@@ -207,7 +214,7 @@ export class RemoteFiles {
   readonly #inodeHandles = new Map<Inode, number>();
   readonly #fileHandles = new Map<OpenFile, Exported>();
   readonly #imported = new Map<string, RemoteFile>();
-  #next = NAMES_HANDLE + 1;
+  #next = DISK_HANDLE + 1;
   /** What is longer than a frame, until it is complete or fetched; by kernel and its number for it. */
   readonly #arriving = new Map<string, Uint8Array[]>();
   readonly #leaving = new Map<string, Uint8Array>();
@@ -231,6 +238,7 @@ export class RemoteFiles {
   object(handle: number): Inode | Exported {
     if (handle === ROOT_HANDLE) return this.#kernel.vfs.root.inode;
     if (handle === NAMES_HANDLE) return this.#kernel.vfs.unix.ownNames;
+    if (handle === DISK_HANDLE) return this.#kernel.disk.root;
     const found = this.#objects.get(handle);
     if (found === undefined) throw new Errno(E.STALE);
     return found;
@@ -508,6 +516,16 @@ export class RemoteFiles {
 
   inode(ref: InodeRef): Inode {
     return ref.owner === this.#kernel.id ? (this.object(ref.handle) as Inode) : new RemoteInode(this.#kernel, ref);
+  }
+
+  /** The file system on the disk that another kernel owns. Nothing is asked yet. */
+  disk(owner: KernelId): FileSystem {
+    const root = new RemoteInode(this.#kernel, { owner, handle: DISK_HANDLE, kind: 'directory', device: DISK_NUMBER, ino: ROOT_INO });
+    const flush = (): Maybe<void> => after(this.ask(owner, 'flushDisk', DISK_HANDLE, []), () => {});
+    return { type: 'popcornfs', device: DISK_NUMBER, root, status: () => root.status(), flush };
+  }
+  flushDisk(): Maybe<void> {
+    return this.#kernel.disk.flush();
   }
 
   /** The tree of another kernel. */

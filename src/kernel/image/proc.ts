@@ -485,6 +485,9 @@ export class ProcTables implements ProcSource {
         description: 'kernel messages',
         counts: this.#kernel.cores.map((_, i) => (i === 0 ? this.#kernel.messages.receivedCount : 0)),
       },
+      ...(this.#kernel.devices.isAttached('disk0')
+        ? [{ name: '24', description: 'virtio0', counts: this.#kernel.cores.map((_, i) => (i === 0 ? this.#kernel.diskInterrupts : 0)) }]
+        : []),
     ];
   }
   setHostname(name: string): void {

@@ -166,6 +166,10 @@ export class RemoteFile extends BaseFile {
     return this.ask('fileStatus', []);
   }
 
+  override sync(): Maybe<void> {
+    if (this.kind === 'file') return this.ask('fileSync', []);
+  }
+
   /** Fetches a run of pages, so that mapPage finds them. */
   pin(firstPage: number, count: number): Blocking<void> {
     return this.kernel.gate.through(() => this.#fetch(firstPage, count));

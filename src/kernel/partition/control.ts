@@ -81,11 +81,29 @@ const VERBS: Readonly<Record<string, Verb>> = {
     where: (kernel, [, from = '']) => upOr(kernel, kernelNumber(from)),
     run: (kernel, [size = '', from = '', to = '']) => moveMemory(kernel, bytesOf(size), kernelNumber(from), kernelNumber(to)),
   },
+  // Between kernels: devices are in use that have come; the run ends; whether one uses the disk's files in ways that its owner can't see.
+  settled: {
+    where: kernel => kernel.id,
+    run: kernel => kernel.devices.settled(),
+  },
+  finish: {
+    where: kernel => kernel.id,
+    run: kernel => kernel.disk.finish(),
+  },
+  idle: {
+    where: kernel => kernel.id,
+    run: function* (kernel) {
+      kernel.disk.refuseIfUsed();
+    },
+  },
   'mv-dev': {
     where: (kernel, [names = '']) => upOr(kernel, kernel.map.ownerOfDevice(devicesOf(kernel, names)[0] as string)),
     run: (kernel, [names = '', to = '']) => moveDevices(kernel, devicesOf(kernel, names), kernelNumber(to)),
   },
 };
+
+/** Not for people. */
+const INNER: readonly string[] = ['idle', 'settled', 'finish'];
 
 export class Control {
   readonly #kernel: Kernel;
@@ -143,7 +161,13 @@ function* carryOut(kernel: Kernel, text: string): Blocking<void> {
 function parsed(text: string): { verb: Verb; words: Words } {
   const [name = '', ...words] = text.trim().split(/\s+/);
   const verb = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
-  if (verb === undefined) throw new Refusal(E.INVAL, `there is no order ${name}; there are ${Object.keys(VERBS).join(', ')}`);
+  if (verb === undefined)
+    throw new Refusal(
+      E.INVAL,
+      `there is no order ${name}; there are ${Object.keys(VERBS)
+        .filter(verb => !INNER.includes(verb))
+        .join(', ')}`,
+    );
   return { verb, words };
 }
 
