@@ -18,7 +18,6 @@ export function diskFrom(path: string): NonNullable<Scenario['disk']> {
 }
 
 /** What is on the disk now, where the session stands still. */
-export function saveDisk(session: Session, path: string): void {
-  const image = session.diskImage();
-  if (image !== null) writeFileSync(path, image);
+export async function saveDisk(session: Session, path: string): Promise<void> {
+  if (session.status.failure === null) writeFileSync(path, await session.diskImage());
 }

@@ -40,7 +40,7 @@ export async function exec(args: readonly string[]): Promise<number> {
   const { exitStatus, failure } = session.status;
   if (failure !== null) process.stderr.write(`lab: kernel ${failure.kernels.join(', ')} failed: ${failure.message}\n`);
   if (fingerprint) process.stderr.write(`${await session.fingerprint()}\n`);
-  if (disk !== null) saveDisk(session, disk);
+  if (disk !== null) await saveDisk(session, disk);
   session.close();
   process.stdin.destroy();
   if (exitStatus === null) return 125;

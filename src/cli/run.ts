@@ -55,7 +55,7 @@ export async function run(args: readonly string[]): Promise<number> {
   await session.finished(until);
   const fingerprint = await session.fingerprint();
   const { failure } = session.status;
-  if (options.values['disk'] !== undefined) saveDisk(session, options.values['disk']);
+  if (options.values['disk'] !== undefined) await saveDisk(session, options.values['disk']);
   session.close();
   trace?.end();
   if (failure !== null) process.stderr.write(`run: kernel ${failure.kernels.join(', ')} failed: ${failure.message}\n`);

@@ -269,8 +269,9 @@ class RunningSession implements Session {
     };
   }
 
-  diskImage(): Uint8Array | null {
-    return this.#world?.diskImage() ?? null;
+  async diskImage(): Promise<Uint8Array> {
+    while (!this.#resting && this.#failure === null && !this.#closed) await this.#options.pause(1);
+    return (await this.#world?.diskImage()) ?? new Uint8Array(0);
   }
 
   async fingerprint(): Promise<string> {

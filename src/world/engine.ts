@@ -82,6 +82,7 @@ export class Host {
   readonly #words: HostWords;
   readonly #snapshot: bigint[] = [];
   readonly #sharesMemory: boolean;
+  readonly disk: Disk;
   /** The earliest of what was to come when this host's word was last raised. */
   #least: Cycles = 0;
   /** How far a kernel of this host has been run. */
@@ -108,6 +109,7 @@ export class Host {
     const memory = init.memory === null ? PhysicalMemory.create(map.bytes) : new PhysicalMemory(init.memory);
     this.#sharesMemory = init.memory !== null;
     const disk = new Disk(memory, map.disk);
+    this.disk = disk;
     if (init.memory === null && options.disk !== null) disk.insert(options.disk.image, options.disk.bytes);
     this.#words = new HostWords(memory, hosts);
     const processor = new Processor({
@@ -440,6 +442,9 @@ export function serveHost(environment: HostEnvironment, make?: ReplicaFactory): 
           return;
         case 'cut':
           host?.cut();
+          return;
+        case 'disk':
+          if (host !== null) environment.post({ kind: 'disk', image: host.disk.image() });
           return;
       }
     } catch (error) {

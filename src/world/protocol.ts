@@ -42,12 +42,15 @@ export type ToHost =
   | { readonly kind: 'inputs'; readonly inputs: readonly HostInput[] }
   /** Run up to `limit` (exclusive; a multiple of CELL). */
   | { readonly kind: 'advance'; readonly limit: number }
+  /** Say what is on the disk. Only for a host that shares no memory with the face. */
+  | { readonly kind: 'disk' }
   /** End the stretch soon. Only for a host that shares no memory with the face; others find a word. */
   | { readonly kind: 'cut' };
 
 export type FromHost =
   | { readonly kind: 'ready'; readonly host: number }
   | { readonly kind: 'taken'; readonly host: number }
+  | { readonly kind: 'disk'; readonly image: Uint8Array }
   /** Whole trace records of this host's kernels, in order for each kernel. */
   | { readonly kind: 'trace'; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'output'; readonly kernel: number; readonly port: number; readonly time: number; readonly bytes: Uint8Array }

@@ -39,6 +39,8 @@ export class World {
   /** Where memory is shared: the words in it. */
   readonly #words: HostWords | null;
   readonly #disk: Disk | null;
+  /** Who waits for what is on it, where it is the host's. */
+  readonly #images: ((image: Uint8Array) => void)[] = [];
   /** Outputs not handed over yet. `key`: the time, or that of what the same kernel put out before if that is later. */
   readonly #outputs: { readonly key: number; readonly output: Extract<FromHost, { kind: 'output' }> }[] = [];
   readonly #lastOutput = new Map<number, number>();
@@ -101,9 +103,13 @@ export class World {
     return world;
   }
 
-  /** What is on the disk now, between stretches; null where memory is not shared with this thread. */
-  diskImage(): Uint8Array | null {
-    return this.#disk?.image() ?? null;
+  /** What is on the disk now, between stretches. */
+  diskImage(): Promise<Uint8Array> {
+    if (this.#disk !== null) return Promise.resolve(this.#disk.image());
+    return new Promise(resolve => {
+      this.#images.push(resolve);
+      this.#ports[0]?.post({ kind: 'disk' });
+    });
   }
 
   /**
@@ -180,6 +186,9 @@ export class World {
       }
       case 'reached':
         this.#reached(message);
+        return;
+      case 'disk':
+        this.#images.shift()?.(message.image);
         return;
       default:
         return;

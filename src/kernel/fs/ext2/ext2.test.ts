@@ -197,7 +197,10 @@ const name = fc.nat(NAMES.length - 1);
 const steps: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('write' as const), name, at: fc.nat(400_000), length: fc.nat(9000) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('truncate' as const), name, size: fc.nat(400_000) }) },
-  { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('mkdir' as const, 'remove' as const, 'symlink' as const, 'sync' as const), name }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constantFrom('mkdir' as const, 'remove' as const, 'symlink' as const, 'sync' as const), name }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('rename' as const), name, to: name }) },
 );
 
