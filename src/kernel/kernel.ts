@@ -50,7 +50,7 @@ import { deliverHere, Origins, traceEnd } from './task/origins.ts';
 import { type ProcessRecord, Records } from './task/record.ts';
 import { type Process, Task } from './task/task.ts';
 import { KernelFiber } from './task/fiber.ts';
-import { TraceKind } from './trace.ts';
+import { toldPid, toldPids, TraceKind } from './trace.ts';
 import {
   type Blocking,
   type CoreId,
@@ -69,6 +69,11 @@ export const REGISTERS_SET = Number.MIN_SAFE_INTEGER;
 /** States as TraceKind.KernelState has them. */
 export const KernelState = { Off: 0, Booting: 1, Up: 2, Halted: 3, Panicked: 4 } as const;
 export type KernelState = (typeof KernelState)[keyof typeof KernelState];
+
+/** Messages by which several kernels are one system. */
+const NOT_FEDERATED: ReadonlySet<number> = new Set(
+  [M.ORIGIN_REQUEST, M.REMOTE_SENDSIG, M.CLONE_REQUEST, M.MIGRATE_REQUEST, M.LOAD_REQUEST, M.FILE_REQUEST].map(({ type }) => type),
+);
 
 export class Kernel {
   readonly id: KernelId;
@@ -162,7 +167,7 @@ export class Kernel {
     this.core = this.serviceCore;
     this.scheduler = new Scheduler(this);
     this.records = new Records({
-      kernel: this.id,
+      pidBase: this.pidBase,
       deliver: (record, info) => this.deliver(record, info),
       sessionEnded: session => this.#sessionEnded(session),
     });
@@ -176,6 +181,23 @@ export class Kernel {
     this.migration = new Migration(this);
     this.balancer = new Balancer(this);
     this.calls = new CallTable(this);
+  }
+
+  /** Whether this is one of several independent systems: nothing is kept the same on all. */
+  get isFederated(): boolean {
+    return this.plan.mode === 'federation';
+  }
+  /** The kernel that keeps a process's record. In a federation every pid that is known here is this kernel's. */
+  originOf(pid: Pid): KernelId {
+    return this.isFederated ? this.id : pid >>> 15;
+  }
+  /** What all pids born here have in common. */
+  get pidBase(): Pid {
+    return this.isFederated ? 0 : this.id << 15;
+  }
+  /** Of /init. */
+  get firstPid(): Pid {
+    return this.pidBase | 1;
   }
 
   get partition(): Partition {
@@ -242,7 +264,12 @@ export class Kernel {
   // --- telling ---------------------------------------------------------------------------------------------------------------
 
   trace(kind: TraceKind, a: number, b: number, c: number, d: number, core: Core = this.core): void {
-    this.platform.trace(core.clock, kind, core.id, a >>> 0, b >>> 0, c >>> 0, d >>> 0);
+    const [x, y, z] = this.isFederated ? toldPids(this.id, kind, a, b, c) : [a, b, c];
+    this.platform.trace(core.clock, kind, core.id, x >>> 0, y >>> 0, z >>> 0, d >>> 0);
+  }
+  /** A pid as the trace has it: unlike that of any other process of the machine. */
+  toldPid(pid: Pid): number {
+    return this.isFederated ? toldPid(this.id, pid) : pid;
   }
   /** A record in whose core field something else stands. */
   traceAt(kind: TraceKind, core: number, a: number, b: number, c: number, d: number): void {
@@ -298,6 +325,7 @@ export class Kernel {
   }
   /** Whether a message is to be handled: one of a peer, or of who is about to become one. */
   accepts(from: KernelId, type: number): boolean {
+    if (this.isFederated && NOT_FEDERATED.has(type)) return false;
     return this.#peers.has(from) || type === M.CHECKIN.type;
   }
 
@@ -524,7 +552,7 @@ export class Kernel {
       this.spawn(this.#programOver(status));
       return;
     }
-    if (record.pid === ((this.id << 15) | 1) && this.parameters.exec?.kernel !== this.id && !this.lifecycle.isHalting) {
+    if (record.pid === this.firstPid && this.parameters.exec?.kernel !== this.id && !this.lifecycle.isHalting) {
       this.log(0, `Kernel panic - not syncing: init is gone (status ${status})`);
       this.at(this.now, () => this.lifecycle.stop(KernelState.Panicked));
     }
@@ -535,7 +563,7 @@ export class Kernel {
     const owner = this.devices.ownerOf('disk0');
     try {
       if (owner === this.id) yield* this.disk.finish();
-      else if (owner !== null && this.plan.mode === 'single')
+      else if (owner !== null && !this.isFederated)
         yield* this.messages.call(owner, M.CONTROL_REQUEST, { order: 'finish disk0' }, M.CONTROL_RESPONSE);
     } catch (error) {
       if (!(error instanceof Errno)) throw error;

@@ -14,7 +14,7 @@ import { PhysicalMemory } from '../machine/memory.ts';
 import type { Topology } from '../machine/topology/topology.ts';
 import { object } from '../machine/topology/tree.ts';
 import { StartCells } from '../machine/start-cells.ts';
-import type { BootParameters, ReplicaInput, ResolvedPlan } from './boot/parameters.ts';
+import type { BootParameters, ImageMode, ReplicaInput, ResolvedPlan } from './boot/parameters.ts';
 import { createReplica, KernelReplica } from './boot/start.ts';
 import type { Kernel } from './kernel.ts';
 import { latencyBounds } from './message/latency.ts';
@@ -33,6 +33,7 @@ export interface LabOptions {
   readonly messages?: MessageSettings;
   /** What is on the disk; left out: the machine's disk is empty, without so much as a sector. */
   readonly disk?: Uint8Array | null;
+  readonly mode?: ImageMode;
 }
 
 /** One node and no caches to speak of. */
@@ -75,7 +76,17 @@ export class KernelLab {
   #hash = [0x811c9dc5, 0x1b873593];
   #limit = 0;
 
-  constructor({ cores = 1, kernels = 1, exec, migrateEvery = 0, archive, seed = 1, messages = DEFAULT_MESSAGES, disk = null }: LabOptions) {
+  constructor({
+    cores = 1,
+    kernels = 1,
+    exec,
+    migrateEvery = 0,
+    archive,
+    seed = 1,
+    messages = DEFAULT_MESSAGES,
+    disk = null,
+    mode = 'single',
+  }: LabOptions) {
     const topology = flat(cores, kernels);
     const map = memoryMap(topology, (64 << 20) + DISK_AREA_BYTES + kernels * (64 << 20));
     const memory = PhysicalMemory.create(map.bytes);
@@ -87,7 +98,7 @@ export class KernelLab {
       costs: instructionCosts(),
     });
     this.plan = {
-      mode: 'single',
+      mode,
       partitions: topology.nodes.map((node, kernel) => ({
         kernel,
         cores: node.cores,
@@ -142,7 +153,7 @@ export class KernelLab {
         messages,
         balance: false,
         exec: program,
-        init: exec === undefined,
+        init: exec === undefined || mode === 'federation',
       };
       this.replicas.push(createReplica(kernel, kernel === 0 ? firmware : null, platform));
     }

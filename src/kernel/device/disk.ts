@@ -126,7 +126,7 @@ export class DiskDriver implements Driver, BlockDevice {
   ownerChanged(_device: MachineDevice, owner: KernelId | null): Maybe<void> {
     const kernel = this.#kernel;
     this.#unmount();
-    if (owner === null || owner === kernel.id || kernel.plan.mode === 'federation') return;
+    if (owner === null || owner === kernel.id || kernel.isFederated) return;
     return this.#follow(owner);
   }
   *#follow(owner: KernelId): Blocking<void> {
@@ -183,6 +183,7 @@ export class DiskDriver implements Driver, BlockDevice {
     const open = this.#fs?.openFiles ?? 0;
     if (open > 0) throw new Refusal(E.BUSY, `${MOUNT_POINT} is in use: ${open} open file${open > 1 ? 's' : ''}`);
     this.refuseIfUsed();
+    if (kernel.isFederated) return;
     for (const peer of kernel.peers()) yield* kernel.messages.call(peer, M.CONTROL_REQUEST, { order: 'idle disk0' }, M.CONTROL_RESPONSE);
   }
   /** A process of this kernel works in a directory of it, or has one open. @throws Refusal */

@@ -84,7 +84,7 @@ export class ProcTables implements ProcSource {
   #table(name: TableName, pid: Pid): Maybe<unknown> {
     const kernel = this.#kernel;
     if (pid === 0 || kernel.processes.has(pid)) return TABLES[name](this, pid);
-    const origin = pid >>> 15;
+    const origin = kernel.originOf(pid);
     const record = kernel.records.all.get(pid);
     const where = origin === kernel.id ? record?.location : origin;
     if (where === undefined || (origin !== kernel.id && !kernel.isPeer(origin))) throw new Errno(E.SRCH);
@@ -105,11 +105,12 @@ export class ProcTables implements ProcSource {
   }
 
   /** A table of every other kernel that is up, asked for at once; of one that goes meanwhile there is none. Ascending by kernel. */
-  *#askAll(name: TableName): Blocking<unknown[]> {
+  *#askAll(name: TableName, partitions = false): Blocking<unknown[]> {
     const kernel = this.#kernel;
     const answers = new Map<KernelId, unknown>();
     const queue = new WaitQueue();
-    const peers = kernel.peers();
+    // Of other systems a federation's kernel is told only what the partitions concerns.
+    const peers = kernel.isFederated && !partitions ? [] : kernel.peers();
     let left = peers.length;
     const ask = this.#ask.bind(this);
     for (const peer of peers) {
@@ -373,7 +374,7 @@ export class ProcTables implements ProcSource {
   }
   exists(pid: Pid): Maybe<boolean> {
     const kernel = this.#kernel;
-    if (pid >>> 15 === kernel.id) return kernel.records.all.has(pid);
+    if (kernel.originOf(pid) === kernel.id) return kernel.records.all.has(pid);
     if (kernel.processes.has(pid)) return true;
     return after(this.process(pid), found => found !== null);
   }
@@ -528,7 +529,7 @@ export class ProcTables implements ProcSource {
   }
   *#kernelsText(): Blocking<string> {
     const kernel = this.#kernel;
-    const parts = new Map([this.localPart(), ...((yield* this.#askAll('part')) as Part[])].map(part => [part.kernel, part]));
+    const parts = new Map([this.localPart(), ...((yield* this.#askAll('part', true)) as Part[])].map(part => [part.kernel, part]));
     const rows = kernel.map.partitions.map(({ kernel: id, cores, memory, devices }) => {
       const part = parts.get(id);
       const bytes = memory.reduce((sum, range) => sum + range.bytes, 0);

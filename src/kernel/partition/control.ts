@@ -174,6 +174,7 @@ function parsed(text: string): { verb: Verb; words: Words } {
 /** On every kernel that is up; one that boots later does as the one that boots it. */
 function* balance(kernel: Kernel, [word = '', scope = 'all']: Words): Blocking<void> {
   if (word !== 'on' && word !== 'off') throw new Refusal(E.INVAL, `balance ${word}: on or off`);
+  if (kernel.isFederated) throw new Refusal(E.OPNOTSUPP, 'in a federation no process moves to another kernel');
   kernel.balancer.isOn = word === 'on';
   if (scope === 'here') return;
   for (const peer of kernel.peers())

@@ -81,7 +81,7 @@ export function deliverSignals(kernel: Kernel, task: Task): void {
       runHandler(kernel, task, info);
       return;
     }
-    const first = process.pid === ((kernel.id << 15) | 1);
+    const first = process.pid === kernel.firstPid;
     const doing = defaultAction(info.signal);
     if (
       doing === 'ignore' ||

@@ -31,6 +31,7 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
     const here = wanted.filter(id => kernel.cores.some(core => core.id === id));
     const task = kernel.tasks.get(int(pid) === 0 ? ctx.task.tid : int(pid));
     if (task === undefined) {
+      if (kernel.isFederated) throw new Errno(E.SRCH);
       const target = kernel.map.partitions.find(partition => partition.cores.includes(wanted[0] as number));
       if (target === undefined) throw new Errno(E.INVAL);
       return moveElsewhere(int(pid), target.kernel);
@@ -52,7 +53,7 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
     const target = kernel.map.partitions.find(
       partition => partition.cores.some(id => wanted.includes(id)) && kernel.isPeer(partition.kernel),
     );
-    if (target === undefined) throw new Errno(E.INVAL);
+    if (target === undefined || kernel.isFederated) throw new Errno(E.INVAL);
     kernel.migration.ask(
       task.process,
       target.kernel,

@@ -14,8 +14,6 @@ import { type Blocking, isBlocking, type KernelId, type Maybe, type Pid, settle 
 import type { ProcessRecord } from './record.ts';
 import type { Process } from './task.ts';
 
-export const originOf = (pid: Pid): KernelId => pid >>> 15;
-
 type Operation = (kernel: Kernel, record: ProcessRecord, args: readonly number[]) => Maybe<readonly number[]>;
 
 /** Index = number in the message. */
@@ -114,8 +112,9 @@ export class Origins {
   /** Performs an operation on the record of `pid` at its origin. @throws Errno ESRCH, EHOSTDOWN, and the operation's own */
   ask(pid: Pid, name: OperationName, ...args: number[]): Maybe<readonly number[]> {
     const kernel = this.#kernel;
-    if (originOf(pid) === kernel.id) return this.perform(pid, name, args);
-    if (!kernel.isPeer(originOf(pid))) throw new Errno(E.SRCH);
+    const origin = kernel.originOf(pid);
+    if (origin === kernel.id) return this.perform(pid, name, args);
+    if (!kernel.isPeer(origin)) throw new Errno(E.SRCH);
     return kernel.image.askOrigin(pid, NAMES.indexOf(name), args);
   }
 
@@ -197,7 +196,7 @@ export function* kill(kernel: Kernel, sender: Process, target: number, signal: n
   if (target === -1) {
     let count = 0;
     for (const record of [...kernel.records.all.values()]) {
-      if (record.pid === ((kernel.id << 15) | 1) || record.pid === sender.pid || record.state === 'zombie') continue;
+      if (record.pid === kernel.firstPid || record.pid === sender.pid || record.state === 'zombie') continue;
       count++;
       if (signal !== 0) kernel.deliver(record, { signal, code: from[0], pid: from[1], uid: from[2], status: 0, address: 0 });
     }
@@ -232,8 +231,8 @@ export function* killThread(kernel: Kernel, sender: Process, group: Pid, tid: Pi
 
 /** Any process whose record is where the group's is: the group's number is a pid of its origin. */
 function firstOfGroup(kernel: Kernel, sender: Process, group: Pid): Pid {
-  if (originOf(group) === originOf(sender.pid)) return sender.pid;
-  if (originOf(group) !== kernel.id) return group;
+  if (kernel.originOf(group) === kernel.originOf(sender.pid)) return sender.pid;
+  if (kernel.originOf(group) !== kernel.id) return group;
   return kernel.records.members(group)[0]?.pid ?? group;
 }
 

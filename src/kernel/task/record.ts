@@ -50,7 +50,8 @@ export interface ProcessRecord {
 
 /** What the records need from their kernel. */
 export interface RecordServices {
-  readonly kernel: KernelId;
+  /** What all pids of this origin have in common: its number, above the local one. */
+  readonly pidBase: Pid;
   /** Sends a signal to a process of this origin, wherever it runs. */
   deliver(record: ProcessRecord, info: SignalInfo): void;
   sessionEnded(session: Pid): void;
@@ -76,7 +77,7 @@ export class Records {
 
   /** An unused pid of this origin: local numbers go round, as in Linux. */
   allocatePid(): Pid {
-    const base = this.#services.kernel << 15;
+    const base = this.#services.pidBase;
     for (let tries = 0; tries < 32767; tries++) {
       this.#next = this.#next >= 32767 ? 300 : this.#next + 1;
       const pid = base | this.#next;
@@ -261,7 +262,7 @@ export class Records {
 
   /** Who inherits the children: the kernel's first process, unless that is the one that ends. */
   #reaper(record: ProcessRecord): ProcessRecord | null {
-    const first = this.all.get((this.#services.kernel << 15) | 1) ?? null;
+    const first = this.all.get(this.#services.pidBase | 1) ?? null;
     return first === record ? null : first;
   }
 
