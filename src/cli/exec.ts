@@ -136,10 +136,11 @@ function prepare(args: readonly string[]): {
   if (argv.length === 0) throw new Error('no program: exec [OPTION…] -- PROGRAM [ARG…]');
   const { topology, xml } = machineNamed(values['machine'] ?? 'opteron-6274');
   const plan = withPrefix(values['plan'] ?? 'smp', memoryRule(values['memory']));
-  const { partitions } = resolvePlan(plan, topology);
+  const { partitions, mode } = resolvePlan(plan, topology);
   const kernel = wholeNumber(values['kernel'], 'kernel', 0, 0, partitions.length - 1);
   const migrateEvery = values['migrate-every'] === undefined ? 0 : cyclesOf(values['migrate-every'], topology.hertz);
   if (values['migrate-every'] !== undefined && migrateEvery <= 0) throw new Error('--migrate-every: the time must be more than nothing');
+  if (mode === 'federation' && migrateEvery > 0) throw new Error('--migrate-every: in a federation no process moves to another kernel');
   return {
     hosts: wholeNumber(values['hosts'], 'hosts', 1, 1, 8),
     root: values['root'] === undefined ? embeddedRoot() : archiveOf(values['root']),

@@ -10,7 +10,7 @@ import type { Kernel } from '../kernel.ts';
 import type { SignalInfo } from '../signal/state.ts';
 import { signalProcess, signalTask } from '../signal/delivery.ts';
 import { TraceKind } from '../trace.ts';
-import { type Blocking, isBlocking, type KernelId, type Maybe, type Pid, settle } from '../types.ts';
+import { type Blocking, isBlocking, type Maybe, type Pid, settle } from '../types.ts';
 import type { ProcessRecord } from './record.ts';
 import type { Process } from './task.ts';
 
