@@ -10,6 +10,8 @@
  *     online CORE, offline CORE                     a core is taken into use, or out of use
  *     mv-mem SIZE FROM K                            memory goes to another kernel
  *     mv-dev DEVICES K                              devices go to another kernel
+ *     split K [--cpus 4-7] [--mem 64M]              cores and memory of a kernel become one of their own; left out: half of them
+ *     merge A B                                     kernel A's programs and all that it has go to B, and A ends
  *     balance on|off                                processes move from busy kernels to idle ones
  *     fault K KIND …                                see faults.ts
  *
@@ -27,6 +29,7 @@ import { inject } from './faults.ts';
 import { cut } from './map.ts';
 import { moveCores, moveDevices, moveMemory, setOnline } from './move.ts';
 import { Refusal } from './refusal.ts';
+import { absorb, merge, split } from './split.ts';
 
 type Words = readonly string[];
 interface Verb {
@@ -81,6 +84,19 @@ const VERBS: Readonly<Record<string, Verb>> = {
     where: (kernel, [, from = '']) => upOr(kernel, kernelNumber(from)),
     run: (kernel, [size = '', from = '', to = '']) => moveMemory(kernel, bytesOf(size), kernelNumber(from), kernelNumber(to)),
   },
+  split: {
+    where: named,
+    run: (kernel, [, ...words]) => splitBy(kernel, words),
+  },
+  merge: {
+    where: named,
+    run: (kernel, [, to = '']) => merge(kernel, kernelNumber(to)),
+  },
+  // Between kernels: one is about to end whose share is to be this one's.
+  absorb: {
+    where: kernel => kernel.id,
+    run: (kernel, [gone = '']) => absorb(kernel, kernelNumber(gone)),
+  },
   // Between kernels: devices are in use that have come; the run ends; whether one uses the disk's files in ways that its owner can't see.
   settled: {
     where: kernel => kernel.id,
@@ -103,7 +119,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
 };
 
 /** Not for people. */
-const INNER: readonly string[] = ['idle', 'settled', 'finish'];
+const INNER: readonly string[] = ['idle', 'settled', 'finish', 'absorb'];
 
 export class Control {
   readonly #kernel: Kernel;
@@ -179,6 +195,18 @@ function* balance(kernel: Kernel, [word = '', scope = 'all']: Words): Blocking<v
   if (scope === 'here') return;
   for (const peer of kernel.peers())
     yield* kernel.messages.call(peer, M.CONTROL_REQUEST, { order: `balance ${word} here` }, M.CONTROL_RESPONSE);
+}
+
+function* splitBy(kernel: Kernel, words: Words): Blocking<KernelId> {
+  let cores: CoreId[] = [];
+  let bytes = 0;
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as string;
+    if (word === '--cpus') cores = coresOf(kernel, words[++i] ?? '');
+    else if (word === '--mem') bytes = bytesOf(words[++i] ?? '');
+    else throw new Refusal(E.INVAL, `${word} is neither --cpus nor --mem`);
+  }
+  return yield* split(kernel, cores, bytes);
 }
 
 // --- boot ------------------------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ export const ASK = {
   Boot: 1,
   /** `kernel` is no more. */
   Gone: 2,
-  /** `kernel` gets what the asker has given up. */
+  /** `kernel` (or, if that is ANY, nobody) gets what the asker has given up. */
   Give: 3,
   /** `kernel` gets what has been nobody's, or a kernel's that is off. */
   Take: 4,
@@ -152,9 +152,9 @@ export class Ledger {
 
   *#give(change: Change, asker: KernelId): Blocking<void> {
     const from = this.#kernel.map.of(asker);
-    if (from === undefined || !this.isOn(change.kernel)) throw new Errno(E.HOSTDOWN);
+    if (from === undefined || (change.kernel !== ANY && !this.isOn(change.kernel))) throw new Errno(E.HOSTDOWN);
     yield* this.#tell([MachineMap.without(from, change)]);
-    yield* this.#add(change);
+    if (change.kernel !== ANY) yield* this.#add(change);
   }
 
   *#take(change: Change): Blocking<void> {

@@ -197,7 +197,7 @@ interface Mapping {
 }
 
 /** Frees a block: pages of programs that lie there are moved. The block is then nobody's. @throws Refusal */
-function vacate(kernel: Kernel, bytes: number): MemoryRange {
+export function vacate(kernel: Kernel, bytes: number): MemoryRange {
   const own = kernel.frames.own;
   const block = own.leastUsed(bytes);
   if (block === null) throw new Refusal(E.INVAL, `kernel ${kernel.id} has no ${bytes >>> 20}M of memory in one piece`);

@@ -93,11 +93,14 @@ function Order() {
   );
 }
 const EXAMPLES = [
-  'boot --cpus 8-15 --mem 64M@1',
+  'boot --cpus 8-15 --mem 64M@1 --dev nic0.1',
   'halt 1',
   'panic 1',
   'mv-cpu 5 1',
   'mv-mem 16M 0 1',
+  'mv-dev disk0 1',
+  'split 0',
+  'merge 1 0',
   'offline 5',
   'online 5',
   'balance on',
