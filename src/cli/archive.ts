@@ -1,78 +1,44 @@
-/** A folder of this computer as a cpio archive (newc), for `exec --root`. Read, never written. */
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { join } from 'node:path';
-
-const BYTES_MAX = 1 << 30;
+/** Folders and archives of this computer as what a kernel's root is made of. Read, never written. */
+import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { type ArchiveFile, type FileType, toCpio } from '../lab/archive/file.ts';
+import { unpack } from '../lab/archive/unpack.ts';
 
 /** @throws Error when it can't be read or is too large */
-export function archiveOf(folder: string): Uint8Array {
-  const parts: Uint8Array[] = [];
-  let total = 0;
-  let ino = 1;
-  const links = new Map<string, number>();
-  const pad = (length: number): Uint8Array => new Uint8Array((4 - (length % 4)) % 4);
-  const push = (bytes: Uint8Array): void => {
-    parts.push(bytes);
-    total += bytes.length;
-    if (total > BYTES_MAX) throw new Error(`${folder}: more than ${BYTES_MAX >> 20} MiB`);
-  };
-  const entry = (
-    name: string,
-    mode: number,
-    data: Uint8Array,
-    more: { uid?: number; gid?: number; mtime?: number; ino?: number; nlink?: number } = {},
-  ): void => {
-    const hex = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
-    const path = Buffer.from(`${name}\0`, 'latin1');
-    const fields = [
-      more.ino ?? ino++,
-      mode,
-      more.uid ?? 0,
-      more.gid ?? 0,
-      more.nlink ?? 1,
-      more.mtime ?? 0,
-      data.length,
-      0,
-      0,
-      0,
-      0,
-      path.length,
-      0,
-    ];
-    const head = Buffer.from(`070701${fields.map(hex).join('')}`, 'latin1');
-    push(head);
-    push(path);
-    push(pad(head.length + path.length));
-    push(data);
-    push(pad(data.length));
-  };
-  const walk = (path: string, name: string): void => {
-    const names = readdirSync(path, { encoding: 'latin1' }).sort();
-    for (const each of names) {
-      const full = join(path, Buffer.from(each, 'latin1').toString());
-      const inside = name === '' ? each : `${name}/${each}`;
-      const stat = lstatSync(full);
-      const common = { uid: stat.uid, gid: stat.gid, mtime: Math.floor(stat.mtimeMs / 1000) };
-      if (stat.isDirectory()) {
-        entry(inside, stat.mode, new Uint8Array(0), common);
-        walk(full, inside);
-      } else if (stat.isSymbolicLink()) entry(inside, stat.mode, Buffer.from(readlinkSync(full)), common);
-      else if (stat.isFile()) {
-        const key = `${stat.dev}:${stat.ino}`;
-        const known = stat.nlink > 1 ? links.get(key) : undefined;
-        const number = known ?? ino++;
-        if (stat.nlink > 1) links.set(key, number);
-        entry(inside, stat.mode, readFileSync(full), { ...common, ino: number });
-      }
-    }
-  };
-  walk(folder, '');
-  entry('TRAILER!!!', 0, new Uint8Array(0), { ino: 0 });
-  const archive = new Uint8Array(total);
-  let at = 0;
-  for (const part of parts) {
-    archive.set(part, at);
-    at += part.length;
+export async function archiveOf(path: string): Promise<Uint8Array> {
+  return toCpio(statSync(path).isDirectory() ? folderFiles(path) : await unpack(basename(path), readFileSync(path)));
+}
+
+/** Archives named `a.deb:b.tar.gz`, as they are. @throws Error */
+export function archivesNamed(list: string): { name: string; bytes: Uint8Array }[] {
+  return list
+    .split(':')
+    .filter(path => path !== '')
+    .map(path => ({ name: basename(path), bytes: new Uint8Array(readFileSync(path)) }));
+}
+
+function* folderFiles(folder: string, name = ''): Generator<ArchiveFile> {
+  for (const each of readdirSync(folder, { encoding: 'latin1' }).sort()) {
+    const full = join(folder, Buffer.from(each, 'latin1').toString());
+    const stat = lstatSync(full);
+    const type = typeOf(stat);
+    if (type === null) continue;
+    const inside = name === '' ? each : `${name}/${each}`;
+    yield {
+      name: inside,
+      type,
+      mode: stat.mode & 0o7777,
+      uid: stat.uid,
+      gid: stat.gid,
+      mtime: Math.floor(stat.mtimeMs / 1000),
+      content: type === 'symlink' ? Buffer.from(readlinkSync(full)) : type === 'file' ? readFileSync(full) : new Uint8Array(0),
+      inode: type === 'file' && stat.nlink > 1 ? `${stat.dev}:${stat.ino}` : null,
+    };
+    if (type === 'directory') yield* folderFiles(full, inside);
   }
-  return archive;
+}
+
+/** Devices, pipes and sockets of this computer stay here. */
+function typeOf(stat: Stats): FileType | null {
+  return stat.isDirectory() ? 'directory' : stat.isSymbolicLink() ? 'symlink' : stat.isFile() ? 'file' : null;
 }

@@ -7,7 +7,7 @@ import { busyboxTimes } from './bench/busybox.ts';
 import { workloads } from './bench/hart.ts';
 import { messageRate } from './bench/messages.ts';
 import { openPage } from './bench/page.ts';
-import { parseArchive } from './bench-archive.ts';
+import { cpioFiles } from '../lab/archive/file.ts';
 import { scenarioOf } from '../lab/scenario.ts';
 import { embeddedRoot, start } from './session.ts';
 
@@ -43,7 +43,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
     const figures: Figure[] = [{ what: `primes 300000, wall`, value: `${ours.toFixed(0)} ms` }];
     const folder = mkdtempSync(join(tmpdir(), 'lab-bench-'));
     const program = join(folder, 'popcorn');
-    const found = parseArchive(embeddedRoot(), 'bin/popcorn') ?? parseArchive(embeddedRoot(), 'usr/bin/popcorn');
+    const found = cpioFiles(embeddedRoot()).find(({ name }) => name === 'usr/bin/popcorn')?.content ?? null;
     if (found !== null && spawnSync('qemu-riscv64-static', ['--version']).status === 0) {
       writeFileSync(program, found, { mode: 0o755 });
       const theirs = median(

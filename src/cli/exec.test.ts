@@ -3,7 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { toCpio } from '../lab/archive/file.ts';
+import { scenarioOf, writeFile } from '../lab/scenario.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 
@@ -70,6 +73,29 @@ describe('exec', () => {
     expect(three).toEqual(one);
   }, 60_000);
 
+  it('takes a root from an archive, and lays archives over the userland; run finds those that a scenario names beside it', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lab-archive-'));
+    try {
+      const file = (name: string, content: string) =>
+        ({ name, type: 'file', mode: 0o755, uid: 0, gid: 0, mtime: 0, content: Buffer.from(content), inode: null }) as const;
+      const [tool, more] = [join(folder, 'tool.cpio'), join(folder, 'more.cpio.gz')];
+      writeFileSync(tool, toCpio([file('bin/tool', '#!/bin/sh\necho a tool of $1\n')]));
+      writeFileSync(more, gzipSync(toCpio([file('etc/motd', 'another day\n')])));
+      expect(lab(['exec', '--with', `${tool}:${more}`, '--', 'sh', '-c', 'tool mine; cat /etc/motd; ls -d /usr/bin/tool'])).toMatchObject({
+        out: 'a tool of mine\nanother day\n/usr/bin/tool\n',
+        err: '',
+        status: 0,
+      });
+      expect(lab(['exec', '--root', more, '--', 'sh']).status).toBe(127);
+      expect(lab(['exec', '--with', join(folder, 'none.deb'), '--', 'true'])).toMatchObject({ status: 2 });
+      const exec = { kernel: 0, argv: ['tool', 'theirs'], env: ['PATH=/usr/bin'], migrateEvery: 0 };
+      writeFileSync(join(folder, 'run.json'), writeFile(scenarioOf({ exec, root: [{ name: 'tool.cpio' }] })));
+      expect(lab(['run', join(folder, 'run.json')])).toMatchObject({ out: 'a tool of theirs\n', status: 0 });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }, 60_000);
+
   it('counts no caches with --no-caches, and says so in the log', () => {
     const with_ = (...options: string[]) =>
       lab(['exec', ...options, '--fingerprint', '--', 'sh', '-c', 'dmesg | grep -c nocaches; primes 20000 | tail -1']);
@@ -104,10 +130,15 @@ describe.skipIf(!tools)('a program of the distribution’s compiler and C librar
   beforeAll(() => {
     for (const place of ['bin', 'etc', 'lib', 'tmp']) mkdirSync(join(root, place), { recursive: true });
     writeFileSync(join(root, 'etc/motd'), 'a file of the host\n');
-    for (const [name, ...flags] of [['static', '-static'], ['dynamic']] as const) {
+    const compiled = [
+      ['static', 'program', '-static'],
+      ['dynamic', 'program'],
+      ['threads', 'threads', '-static'],
+    ] as const;
+    for (const [name, source, ...flags] of compiled) {
       const { status, stderr } = spawnSync(
         'riscv64-linux-gnu-gcc',
-        ['-O2', ...flags, '-o', join(root, 'bin', name), join(ROOT, 'src/guest/foreign/program.c'), '-lm', '-lpthread'],
+        ['-O2', ...flags, '-o', join(root, 'bin', name), join(ROOT, `src/guest/foreign/${source}.c`), '-lm', '-lpthread'],
         { encoding: 'utf8' },
       );
       if (status !== 0) throw new Error(stderr);
@@ -134,4 +165,27 @@ describe.skipIf(!tools)('a program of the distribution’s compiler and C librar
     expect(out).toBe(expected(name, []));
     expect(status).toBe(42);
   });
+
+  it.each([
+    ['standing still', [], []],
+    ['with its threads spread over 2 kernels', ['--plan', '0-7@0;8-15@1'], ['16']],
+    ['standing still while its process moves round 8 kernels every 50 µs', ['--plan', 'clustered', '--migrate-every', '50us'], []],
+    ['spread, while its process moves too', ['--plan', '0-7@0;8-15@1', '--migrate-every', '50us'], ['16']],
+  ] as const)(
+    'of POSIX threads prints the same as under qemu %s',
+    (_what, options, argv) => {
+      const { out, status } = lab(['exec', ...options, '--root', root, '--', '/bin/threads', ...argv]);
+      expect(out).toBe(expected('threads', []));
+      expect(status).toBe(0);
+    },
+    60_000,
+  );
+
+  it('of POSIX threads, spread over 8 kernels, has the same fingerprint with 1, 2 and 4 hosts, and interpreted', () => {
+    const run = (...options: string[]) =>
+      lab(['exec', '--plan', 'clustered', '--fingerprint', ...options, '--root', root, '--', '/bin/threads', '64']);
+    const [one, ...others] = [run(), run('--hosts', '2'), run('--hosts', '4'), run('--engine', 'interpret')];
+    expect(one?.out).toBe(expected('threads', []));
+    for (const other of others) expect(other).toEqual(one);
+  }, 120_000);
 });

@@ -6,7 +6,7 @@ import { type Scenario, scenarioOf } from '../lab/scenario.ts';
 import { withPrefix } from '../lab/plan-text.ts';
 import { resolvePlan } from '../lab/plan.ts';
 import { cyclesOf } from '../lab/time.ts';
-import { archiveOf } from './archive.ts';
+import { archiveOf, archivesNamed } from './archive.ts';
 import { diskFrom, saveDisk } from './disk.ts';
 import { engineKind, memoryRule, readOptions, wholeNumber } from './options.ts';
 import type { EngineKind } from '../world/protocol.ts';
@@ -19,7 +19,7 @@ const ENVIRONMENT = ['PATH=/usr/bin:/bin', 'HOME=/root'];
 export async function exec(args: readonly string[]): Promise<number> {
   let prepared: { scenario: Scenario; hosts: number; root: Uint8Array; fingerprint: boolean; engine: EngineKind; disk: string | null };
   try {
-    prepared = prepare(args);
+    prepared = await prepare(args);
   } catch (error) {
     process.stderr.write(`exec: ${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
@@ -118,18 +118,18 @@ function isFile(fd: number): boolean {
   }
 }
 
-function prepare(args: readonly string[]): {
+async function prepare(args: readonly string[]): Promise<{
   scenario: Scenario;
   hosts: number;
   root: Uint8Array;
   fingerprint: boolean;
   engine: EngineKind;
   disk: string | null;
-} {
+}> {
   const dashes = args.indexOf('--');
   const { values, flags, rest } = readOptions(
     dashes < 0 ? args : args.slice(0, dashes),
-    ['machine', 'plan', 'kernel', 'root', 'migrate-every', 'hosts', 'seed', 'engine', 'disk', 'memory'],
+    ['machine', 'plan', 'kernel', 'root', 'with', 'migrate-every', 'hosts', 'seed', 'engine', 'disk', 'memory'],
     ['fingerprint', 'no-caches'],
   );
   const argv = [...rest, ...(dashes < 0 ? [] : args.slice(dashes + 1))].map(text => Buffer.from(text).toString('latin1'));
@@ -143,7 +143,7 @@ function prepare(args: readonly string[]): {
   if (mode === 'federation' && migrateEvery > 0) throw new Error('--migrate-every: in a federation no process moves to another kernel');
   return {
     hosts: wholeNumber(values['hosts'], 'hosts', 1, 1, 8),
-    root: values['root'] === undefined ? embeddedRoot() : archiveOf(values['root']),
+    root: values['root'] === undefined ? embeddedRoot() : await archiveOf(values['root']),
     fingerprint: flags.has('fingerprint'),
     engine: engineKind(values['engine']),
     disk: values['disk'] ?? null,
@@ -154,6 +154,7 @@ function prepare(args: readonly string[]): {
       seed: wholeNumber(values['seed'], 'seed', 1),
       ...(flags.has('no-caches') ? { caches: false } : {}),
       ...(values['disk'] === undefined ? {} : { disk: diskFrom(values['disk']) }),
+      ...(values['with'] === undefined ? {} : { root: archivesNamed(values['with']) }),
       boot: partitions.map(partition => partition.kernel),
       exec: { kernel, argv, env: ENVIRONMENT, migrateEvery },
     }),

@@ -1,5 +1,6 @@
 /** `lab run FILE`: a scenario or recording to its end. Console output of kernel k goes to stdout, led by its number where there are several. */
 import { createWriteStream, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type Recording, readFile, type Scenario } from '../lab/scenario.ts';
 import { machineOf } from '../lab/machine.ts';
 import { cyclesOf } from '../lab/time.ts';
@@ -22,7 +23,7 @@ export async function run(args: readonly string[]): Promise<number> {
       throw new Error(
         'one file: run FILE [--until TIME] [--hosts N] [--engine interpret|translate] [--trace FILE] [--disk FILE] [--fingerprint]',
       );
-    source = readFile(readFileSync(file, 'utf8'));
+    source = withRoot(readFile(readFileSync(file, 'utf8')), dirname(file));
     hosts = wholeNumber(options.values['hosts'], 'hosts', 1, 1, 8);
     engine = engineKind(options.values['engine']);
     const { hertz } = machineOf(source.kind === 'recording' ? source.scenario : source);
@@ -63,4 +64,13 @@ export async function run(args: readonly string[]): Promise<number> {
   if (wanted !== fingerprint) process.stderr.write(`run: the recording says ${wanted}, this run is ${fingerprint}\n`);
   if (options.flags.has('fingerprint')) process.stderr.write(`${fingerprint}\n`);
   return failure !== null || wanted !== fingerprint ? 1 : 0;
+}
+
+/** With the archives that it names and that lie beside it. @throws Error */
+function withRoot<T extends Scenario | Recording>(source: T, folder: string): T {
+  const filled = ({ root, ...scenario }: Scenario): Scenario =>
+    root === undefined
+      ? scenario
+      : { ...scenario, root: root.map(({ name, bytes }) => ({ name, bytes: bytes ?? readFileSync(join(folder, name)) })) };
+  return source.kind === 'recording' ? { ...source, scenario: filled(source.scenario) } : (filled(source as Scenario) as T);
 }

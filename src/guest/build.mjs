@@ -93,8 +93,8 @@ function buildPrograms(folder) {
   const library = compile(libraryFiles, folder, []);
   const programs = new Map();
 
-  const userland = compile(sources('userland', '.c'), folder, []);
-  programs.set('bin/popcorn', link([...library, ...userland], join(folder, 'popcorn'), ['-static', '-no-pie']));
+  const userland = compile([...sources('userland', '.c'), ...sources('userland/network', '.c')], folder, []);
+  programs.set('usr/bin/popcorn', link([...library, ...userland], join(folder, 'popcorn'), ['-static', '-no-pie']));
 
   const pieFolder = join(folder, 'pie');
   mkdirSync(pieFolder);
@@ -110,10 +110,14 @@ function buildPrograms(folder) {
   return programs;
 }
 
+/** Folders that are links into /usr, as distributions have them now: packages lay their files there. */
+const MERGED = ['bin', 'sbin', 'lib'];
+const merged = path => (MERGED.includes(path.split('/')[0]) ? `usr/${path}` : path);
+
 /** The names under which popcorn answers, read from its own table: APPLET(name, "bin"...). */
 function appletLinks() {
   const table = readFileSync(join(guest, 'userland/applets.def'), 'utf8');
-  return [...table.matchAll(/^APPLET\("([^"]+)",\s*\w+,\s*"([^"]+)"/gm)].map(([, name, folder]) => `${folder}/${name}`);
+  return [...table.matchAll(/^APPLET\("([^"]+)",\s*\w+,\s*"([^"]+)"/gm)].map(([, name, folder]) => merged(`${folder}/${name}`));
 }
 
 // ---- The tree ------------------------------------------------------------------------------------------------------
@@ -137,8 +141,8 @@ function buildTree() {
     tree.set(path, { mode, data });
   };
 
-  for (const path of ['bin', 'sbin', 'usr/bin', 'usr/sbin', 'etc', 'dev', 'proc', 'sys', 'mnt', 'var/log', 'home', 'run'])
-    addDirectory(path);
+  for (const path of ['usr/bin', 'usr/sbin', 'usr/lib', 'etc', 'dev', 'proc', 'sys', 'mnt', 'var/log', 'home', 'run']) addDirectory(path);
+  for (const path of MERGED) add(path, LINK | 0o777, Buffer.from(`usr/${path}`));
   addDirectory('tmp', 0o1777);
   addDirectory('root', 0o700);
 
@@ -148,8 +152,8 @@ function buildTree() {
   } finally {
     rmSync(scratch, { recursive: true });
   }
-  for (const path of appletLinks()) add(path, LINK | 0o777, Buffer.from('/bin/popcorn'));
-  add('init', LINK | 0o777, Buffer.from('/bin/popcorn'));
+  for (const path of appletLinks()) add(path, LINK | 0o777, Buffer.from('/usr/bin/popcorn'));
+  add('init', LINK | 0o777, Buffer.from('/usr/bin/popcorn'));
 
   const skeleton = join(guest, 'root');
   const visit = folder => {
@@ -192,6 +196,7 @@ function compress(bytes) {
 }
 
 function layOut(tree, folder) {
+  mkdirSync(folder, { recursive: true });
   for (const path of [...tree.keys()].sort()) {
     const { mode, data } = tree.get(path);
     const target = join(folder, path);

@@ -29,9 +29,13 @@ import { Gate } from './partition/gate.ts';
 import { Ledger } from './partition/ledger.ts';
 import { Lifecycle } from './partition/lifecycle.ts';
 import { kernelsMax, MachineMap } from './partition/map.ts';
+import type { Network } from './net/network.ts';
 import { Balancer } from './migrate/balancer.ts';
 import { Migration } from './migrate/migration.ts';
-import type { MmServices } from './mm/address-space.ts';
+import { PageGroups } from './migrate/groups.ts';
+import { SharedMemory } from './migrate/shared-memory.ts';
+import { Threads } from './migrate/threads.ts';
+import type { Access, MmServices } from './mm/address-space.ts';
 import { FrameUse } from './mm/frame-use.ts';
 import { FrameAllocator } from './mm/frames.ts';
 import { PTE } from './mm/page-table.ts';
@@ -48,7 +52,7 @@ import { traceName } from './task/exec.ts';
 import { Futexes } from './task/futex.ts';
 import { deliverHere, Origins, traceEnd } from './task/origins.ts';
 import { type ProcessRecord, Records } from './task/record.ts';
-import { type Process, Task } from './task/task.ts';
+import { type Errand, type Process, Task } from './task/task.ts';
 import { KernelFiber } from './task/fiber.ts';
 import { toldPid, toldPids, TraceKind } from './trace.ts';
 import {
@@ -65,6 +69,9 @@ import {
 
 /** What a call gives that has set the registers itself (execve, rt_sigreturn): they are left as they are. */
 export const REGISTERS_SET = Number.MIN_SAFE_INTEGER;
+
+/** By the number that the hart has for it. */
+const ACCESSES: readonly Access[] = ['execute', 'read', 'write'];
 
 /** States as TraceKind.KernelState has them. */
 export const KernelState = { Off: 0, Booting: 1, Up: 2, Halted: 3, Panicked: 4 } as const;
@@ -113,11 +120,16 @@ export class Kernel {
   readonly image: Image;
   readonly migration: Migration;
   readonly balancer: Balancer;
+  readonly pages: PageGroups;
+  readonly threads: Threads;
+  readonly sharedMemory: SharedMemory;
   readonly calls: CallTable;
   readonly logBook: Log;
   state: KernelState = KernelState.Off;
   /** Made at boot. */
   files!: FileSystems;
+  /** Made at boot: TCP/IP of this kernel, and where network devices are attached (net/network.ts). */
+  net!: Network;
   hostname = 'popcorn';
   /** Standard input of the `exec` program, where this kernel runs it. */
   stdin: HostInput | null = null;
@@ -180,6 +192,9 @@ export class Kernel {
     this.devices = new Devices(this);
     this.migration = new Migration(this);
     this.balancer = new Balancer(this);
+    this.pages = new PageGroups(this);
+    this.threads = new Threads(this);
+    this.sharedMemory = new SharedMemory(this);
     this.calls = new CallTable(this);
   }
 
@@ -321,7 +336,9 @@ export class Kernel {
     this.messages.peerGone(kernel);
     this.image.peerGone(kernel);
     this.migration.peerGone(kernel);
+    this.threads.peerGone(kernel);
     this.devices.changed();
+    this.sharedMemory.peerGone(kernel);
   }
   /** Whether a message is to be handled: one of a peer, or of who is about to become one. */
   accepts(from: KernelId, type: number): boolean {
@@ -355,7 +372,13 @@ export class Kernel {
 
   /** What stopped a task in user mode. */
   trap(task: Task, exit: ExitKind): void {
-    const hart = this.coreOf(task).hart;
+    const { hart } = this.coreOf(task);
+    if (task.process.outpost !== null) this.threads.trapAway(task, exit);
+    else this.#serve(task, exit, hart.faultAddress, ACCESSES[hart.faultAccess] ?? 'read');
+  }
+
+  #serve(task: Task, exit: ExitKind, address: number, access: Access): void {
+    const { hart } = this.coreOf(task);
     switch (exit) {
       case ExitKind.Ecall: {
         this.charge(this.cost('syscall'));
@@ -363,7 +386,7 @@ export class Kernel {
         return;
       }
       case ExitKind.PageFault:
-        this.#pageFault(task, hart);
+        this.#pageFault(task, hart, address, access);
         return;
       case ExitKind.IllegalInstruction:
         forceSignal(task, SIG.ILL, SI.ILL_ILLOPC, hart.pc);
@@ -372,18 +395,17 @@ export class Kernel {
         forceSignal(task, SIG.TRAP, SI.TRAP_BRKPT, hart.pc);
         return;
       case ExitKind.Misaligned:
-        forceSignal(task, SIG.BUS, SI.BUS_ADRALN, hart.faultAddress);
+        forceSignal(task, SIG.BUS, SI.BUS_ADRALN, address);
         return;
       default:
         throw new Error(`trap ${exit}`);
     }
   }
 
-  #pageFault(task: Task, hart: Hart): void {
+  #pageFault(task: Task, hart: Hart, address: number, access: Access): void {
     const process = task.process;
-    const address = hart.faultAddress;
-    const access = hart.faultAccess === 0 ? 'execute' : hart.faultAccess === 1 ? 'read' : 'write';
     this.charge(this.cost('minorFault'));
+    if (this.threads.fetches(task, address, access)) return;
     this.frames.own.prefer(this.coreOf(task).node);
     const result = process.mm.fault(address, access);
     if ('signal' in result) {
@@ -400,10 +422,30 @@ export class Kernel {
   /** Something is to be seen to before the task goes on in user mode. */
   beforeUserMode(task: Task): void {
     task.work = false;
+    if (task.process.outpost !== null) {
+      this.threads.beforeUserModeAway(task);
+      return;
+    }
+    if (task.errand !== null && !this.#runErrand(task, task.errand)) return;
     if (task.migrateTo >= 0 && this.migration.begin(task)) return;
     if (task.moveToCore >= 0) this.#moveToCore(task);
     deliverSignals(this, task);
-    if (task.watch !== null && this.coreOf(task).current === task && task.fiber === null) holds(this, task, task.watch);
+    if (this.coreOf(task).current !== task || task.fiber !== null) return;
+    if (task.process.isStopped) {
+      this.scheduler.stop(task);
+      return;
+    }
+    if (this.threads.beforeUserMode(task)) return;
+    if (task.watch !== null) holds(this, task, task.watch);
+  }
+
+  /** A trap that a thread brought home with it. Returns whether it is done. */
+  #runErrand(task: Task, { exit, address, access }: Errand): boolean {
+    task.errand = null;
+    this.#serve(task, exit, address, access);
+    if (task.state === 'dead' || task.fiber !== null || this.coreOf(task).current !== task) return false;
+    if (exit === ExitKind.PageFault) this.threads.served(task, address);
+    return true;
   }
 
   #moveToCore(task: Task): void {
@@ -419,7 +461,10 @@ export class Kernel {
     task.syscall = -1;
     if (task.state === 'dead') return;
     const hart = this.coreOf(task).hart;
+    // Its thread may have to go elsewhere, or to wait for pages that are.
+    if (task.place >= 0 || task.process.mm.sharing !== null) task.work = true;
     if (result === REGISTERS_SET) return;
+    if (result === -E.RESTARTSYS && this.threads.repeat(task)) return;
     if (result === -E.RESTARTSYS || result === -E.RESTARTNOHAND) {
       task.restart = -result;
       task.work = true;
@@ -442,6 +487,11 @@ export class Kernel {
   coreOf(task: Task): Core {
     return this.cores.find(core => core.id === task.core) ?? this.serviceCore;
   }
+  /** A thread of a process here; one that only computes here is its home's. */
+  taskHere(tid: Pid): Task | undefined {
+    const task = this.tasks.get(tid);
+    return task?.process.outpost === null ? task : undefined;
+  }
   taskCount(): number {
     return this.tasks.size;
   }
@@ -453,6 +503,7 @@ export class Kernel {
     const task = new Task(tid, process, core, affinity, (sleeper, reason) => this.scheduler.wake(sleeper, reason));
     this.tasks.set(tid, task);
     this.processes.set(process.pid, process);
+    this.threads.lookAt(process);
     this.forks++;
     if (process.migrateEvery > 0 && process.threads.size === 1) this.migration.keepMoving(process);
     return task;
@@ -488,6 +539,7 @@ export class Kernel {
     task.process.usedUser += task.usedUser;
     task.process.usedSystem += task.usedSystem;
     this.migration.threadGone(task.process);
+    this.threads.threadGone(task);
     taskGone(this, task);
   }
   setName(process: Process, name: string): void {

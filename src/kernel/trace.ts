@@ -40,6 +40,14 @@ export const TraceKind = {
   Fault: 15,
   /** A migration's step. a: pid, b: other kernel, c: step (see MigrateStep), d: count (areas, pages) or errno. */
   Migrate: 20,
+  /** A thread computes on another kernel than its process. a: pid, b: tid, c: 0 it leaves, 1 it has come, 2 it goes home, 3 it is home; d: other kernel. */
+  ThreadTrip: 21,
+  /**
+   * A page that several kernels use changes hands, as its home has it. a: pid of the process whose threads are spread and b: virtual page number,
+   * or a: 2^31 + number of the shared memory at this home and b: page of it; c: 0 held by nobody, 1 shared,
+   * 2 one may write it, 3 lost; d: who may write it, or the set of those below 32 who may read it.
+   */
+  PageState: 22,
   /** A page fault that a handler served. a: pid, b: virtual page number, c: 0 anonymous, 1 file, 2 copy on write, 3 refused; d: pfn. */
   PageFault: 30,
   /** A system call that is not there was made the first time. a: pid, b: number. */

@@ -12,13 +12,23 @@ const input: fc.Arbitrary<ReplicaInput> = fc.oneof(
   fc.record({ kind: fc.constant('stdin' as const), bytes }),
   fc.record({ kind: fc.constant('resize' as const), columns: fc.integer({ min: 1, max: 500 }), rows: fc.integer({ min: 1, max: 300 }) }),
   fc.record({ kind: fc.constant('file' as const), name: fc.string({ maxLength: 60 }), bytes }),
+  fc.record({ kind: fc.constant('files' as const), name: fc.string({ maxLength: 60 }), archive: bytes }),
+  fc.record({ kind: fc.constant('order' as const), text: fc.string({ maxLength: 60 }) }),
   fc.record({ kind: fc.constant('migrate' as const), pid: fc.nat(2 ** 22), to: fc.nat(63) }),
 );
 const inputs = fc
   .array(fc.record({ time: fc.nat(2 ** 40), kernel: fc.nat(63), input }), { maxLength: 12 })
   .map(list => list.sort((a, b) => a.time - b.time));
 const scenarios = inputs.map(
-  (list): Scenario => scenarioOf({ title: 'a “title”', plan: '0-7@0;8-15@1', seed: 7, boot: [0, 1], inputs: list }),
+  (list): Scenario =>
+    scenarioOf({
+      title: 'a “title”',
+      plan: '0-7@0;8-15@1',
+      seed: 7,
+      boot: [0, 1],
+      root: [{ name: 'a.deb', bytes: new Uint8Array([1, 2, 255]) }, { name: 'beside.tar.gz' }],
+      inputs: list,
+    }),
 );
 
 it('a scenario and a recording come back as they were written', () => {
@@ -77,6 +87,7 @@ describe('a file that is none', () => {
       JSON.stringify({ ...good, inputs: [{ time: 0, kernel: 0, input: { kind: 'stdin', bytes: '###' } }] }),
       'bytes',
     ],
+    ['an archive in a folder', JSON.stringify({ ...good, root: [{ name: '../etc.tar' }] }), 'root.0.name'],
     ['a program without a name', JSON.stringify({ ...good, exec: { kernel: 0, argv: [], env: [], migrateEvery: 0 } }), 'exec.argv'],
   ])('is refused with a word on where: %s', (_what, text, message) => {
     expect(() => readFile(text)).toThrow(message);

@@ -30,8 +30,15 @@ export interface Scenario {
     readonly env: readonly string[];
     readonly migrateEvery: number;
   } | null;
+  /** Archives (tar, cpio, .deb) that are laid over the userland, in this order. A file may leave the bytes out: then they lie beside it. */
+  readonly root?: readonly RootPart[];
   /** Inputs of the scenario itself, in order of time (cycles). */
   readonly inputs: readonly TimedInput[];
+}
+
+export interface RootPart {
+  readonly name: string;
+  readonly bytes?: Uint8Array;
 }
 
 export interface TimedInput {
@@ -75,7 +82,9 @@ const input = v.variant('kind', [
   }),
   v.object({ kind: v.literal('stdin'), bytes }),
   v.object({ kind: v.literal('file'), name: v.pipe(v.string(), v.maxLength(255)), bytes }),
+  v.object({ kind: v.literal('files'), name: v.pipe(v.string(), v.maxLength(255)), archive: bytes }),
   v.object({ kind: v.literal('migrate'), pid, to: kernel }),
+  v.object({ kind: v.literal('order'), text: v.pipe(v.string(), v.maxLength(4096)) }),
   v.object({
     kind: v.literal('debug'),
     pid,
@@ -112,6 +121,17 @@ const scenarioSchema = v.object({
       receive: v.exactOptional(v.picklist(['ipi', 'polling', 'adaptive'])),
       order: v.exactOptional(v.picklist(['little', 'big'])),
     }),
+  ),
+  root: v.exactOptional(
+    v.pipe(
+      v.array(
+        v.object({
+          name: v.pipe(v.string(), v.maxLength(255), v.regex(/^[^/\\]+$/, 'a name without folders')),
+          bytes: v.exactOptional(bytes),
+        }),
+      ),
+      v.maxLength(100),
+    ),
   ),
   inputs: timed,
 });

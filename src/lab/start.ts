@@ -19,7 +19,7 @@ import { type HostPort, World } from '../world/world.ts';
 import { diskOf } from './disk.ts';
 import { machineOf } from './machine.ts';
 import { resolvePlan } from './plan.ts';
-import type { Recording, Scenario, TimedInput } from './scenario.ts';
+import type { Recording, RootPart, Scenario, TimedInput } from './scenario.ts';
 import type { Session, SessionListener, SessionStatus, Speed, StepKind } from './session.ts';
 import { TraceStore } from './trace-store.ts';
 
@@ -92,7 +92,7 @@ export async function startSession(source: Scenario | Recording, options: Sessio
         {
           topology,
           kernels,
-          rootArchive: options.rootArchive,
+          rootArchive: scenario.root === undefined ? options.rootArchive : await laidOver(options.rootArchive, scenario.root),
           disk: diskOf(scenario),
           memoryLimit,
           engine: options.engine ?? 'translate',
@@ -108,6 +108,17 @@ export async function startSession(source: Scenario | Recording, options: Sessio
     throw error;
   }
   return session;
+}
+
+/** @throws Error naming an archive that is broken, or that the scenario names and does not bring along */
+async function laidOver(root: Uint8Array, parts: readonly RootPart[]): Promise<Uint8Array> {
+  const whole = parts.map(({ name, bytes }) => {
+    if (bytes === undefined) throw new Error(`the scenario needs the archive ${name}: open that too`);
+    return { name, bytes };
+  });
+  // What reads archives is loaded when there are some.
+  const { rootWith } = await import('./archive/unpack.ts');
+  return rootWith(root, whole);
 }
 
 class RunningSession implements Session {

@@ -16,6 +16,8 @@ import { fromFragment, toFragment } from '../lab/link.ts';
 import { M } from '../kernel/message/catalog.ts';
 import { coreOf, type Topology } from '../machine/topology/topology.ts';
 import { Consoles } from './console/consoles.ts';
+import { archiveKind } from '../lab/archive/kinds.ts';
+import { toCpio } from '../lab/archive/file.ts';
 import { checkDropped } from './drop.ts';
 import { kernelName } from './kernels.ts';
 import { atIntervals } from './news.ts';
@@ -113,6 +115,10 @@ interface State {
     >,
   ): void;
   openFile(file: File): Promise<void>;
+  /** Lays an archive's files over the root: of what runs, or of the next power-on. @throws Error */
+  openArchive(name: string, bytes: Uint8Array): Promise<void>;
+  /** Before power-on: without that archive. */
+  dropArchive(name: string): void;
   saveRecording(): void;
   copyLink(): Promise<void>;
 }
@@ -332,6 +338,10 @@ export const useLab = create<State>((set, get) => ({
         }
         return;
       }
+      if (archiveKind(bytes) !== null) {
+        await get().openArchive(file.name, bytes);
+        return;
+      }
       checkDropped(file.name, bytes);
       if (session === null || session.trace.kernels.get(0)?.state !== 2)
         throw new Error(`${file.name}: boot kernel 0 first; then files dropped here are in its /mnt`);
@@ -343,6 +353,29 @@ export const useLab = create<State>((set, get) => ({
     } catch (error) {
       set({ notice: { text: messageOf(error), bad: true } });
     }
+  },
+  openArchive: async (name, bytes) => {
+    const { session, scenario } = get();
+    const { unpack } = await import('../lab/archive/unpack.ts');
+    const files = await unpack(name, bytes);
+    if (session === null) {
+      const others = (scenario.root ?? []).filter(each => each.name !== name);
+      set({
+        scenario: { ...scenario, root: [...others, { name, bytes }] },
+        notice: { text: `${name}: ${files.length} files will be in the root when kernels boot`, bad: false },
+      });
+      return;
+    }
+    if (session.trace.kernels.get(0)?.state !== 2) throw new Error(`${name}: boot kernel 0 first; then its files are laid over the root`);
+    if (!session.input(0, { kind: 'files', name, archive: toCpio(files, DROPPED_MAX) }))
+      throw new Error('a recording is playing: it can’t be changed');
+    set({ notice: { text: `${name}: ${files.length} files are in the root of every kernel`, bad: false } });
+  },
+  dropArchive: name => {
+    const { scenario } = get();
+    const root = (scenario.root ?? []).filter(each => each.name !== name);
+    const { root: _, ...rest } = scenario;
+    set({ scenario: root.length === 0 ? rest : { ...rest, root } });
   },
   saveRecording: () => {
     const { session } = get();
@@ -358,7 +391,9 @@ export const useLab = create<State>((set, get) => ({
   },
   copyLink: async () => {
     const url = new URL(location.href);
-    url.hash = toFragment({ ...get().scenario, title: 'shared' });
+    const { root, ...scenario } = get().scenario;
+    // Archives are too large for a link: their names go along.
+    url.hash = toFragment({ ...scenario, ...(root === undefined ? {} : { root: root.map(({ name }) => ({ name })) }), title: 'shared' });
     history.replaceState(null, '', url);
     try {
       await navigator.clipboard.writeText(url.href);
@@ -374,6 +409,9 @@ export const consoles = new Consoles(
   (kernel, bytes) => useLab.getState().session?.input(kernel, { kind: 'console', bytes }),
   (kernel, columns, rows) => useLab.getState().session?.input(kernel, { kind: 'resize', columns, rows }),
 );
+
+/** Bytes of an archive's files that a running machine takes: they become part of the recording. */
+const DROPPED_MAX = 48 << 20;
 
 /** Wall milliseconds in which a refusal that appears in the log is shown as the answer to an order. */
 const REFUSAL_WAIT = 5000;

@@ -48,6 +48,33 @@ function aptOf(release, uri) {
 }
 
 /**
+ * Packages with all that they need, as files.
+ * @returns the paths of the packages, those that others need first, and the release
+ * @throws Error saying why they are not to be had
+ */
+export function debianPackages(names) {
+  const uri = mirror();
+  const reasons = [];
+  for (const release of RELEASES) {
+    try {
+      const { home, apt } = aptOf(release, uri);
+      apt('update', '-o', 'APT::Update::Error-Mode=any');
+      const wanted = ['install', '-y', '--no-install-recommends', ...names];
+      apt(...wanted, '--download-only');
+      // "Inst NAME (VERSION RELEASE [ARCHITECTURE]) …"; a colon in a version is %3a in the file's name.
+      const found = [...apt(...wanted, '--simulate').matchAll(/^Inst (\S+) \((\S+) .*?\[(\w+)\]/gm)];
+      const files = found.map(([, name, version, architecture]) =>
+        join(home, 'cache/archives', `${name}_${version.replaceAll(':', '%3a')}_${architecture}.deb`),
+      );
+      return { files, release };
+    } catch (error) {
+      reasons.push(`${release}: ${error.message}`);
+    }
+  }
+  throw new Error(`${names.join(', ')} for riscv64: ${reasons.join('; ')}`);
+}
+
+/**
  * Unpacks a package, once.
  * @returns the folder with its files and the release it is of
  * @throws Error saying why it is not to be had

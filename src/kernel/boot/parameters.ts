@@ -76,6 +76,8 @@ export type ReplicaInput =
   | { readonly kind: 'stdin'; readonly bytes: Uint8Array }
   /** A file dropped on the page: it appears in /mnt. */
   | { readonly kind: 'file'; readonly name: string; readonly bytes: Uint8Array }
+  /** Files dropped on the page in an archive (cpio): they appear below /. */
+  | { readonly kind: 'files'; readonly name: string; readonly archive: Uint8Array }
   /** A process is to move to another kernel. */
   | { readonly kind: 'migrate'; readonly pid: number; readonly to: KernelId }
   /** A debugger's command for a process that runs with this kernel. */

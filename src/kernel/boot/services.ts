@@ -31,6 +31,8 @@ export function fsServices(kernel: Kernel): FsServices {
     releaseFrame: pfn => kernel.frames.release(pfn),
     frameBytes,
     wroteFrame: pfn => kernel.processor.invalidateFrame(pfn),
+    isLent: pfn => kernel.frames.isGiven(pfn),
+    cut: (file, firstPage) => kernel.sharedMemory.cut(file, firstPage),
     frameCounts: () => ({ total: kernel.frames.own.total, free: kernel.frames.own.free }),
     random: () => kernel.random(),
     log: text => kernel.log(6, text),
@@ -39,6 +41,8 @@ export function fsServices(kernel: Kernel): FsServices {
     openRemoteTerminal: () => null,
     isPeer: other => kernel.isPeer(other),
     farPort: link => kernel.image.files.port(link),
+    farSocket: (owner, wanted, io) => kernel.image.files.newSocket(owner, wanted, io),
+    net: kernel.net,
     farNames: () => kernel.image.files.names(),
   };
 }

@@ -129,6 +129,9 @@ export class KernelReplica implements Replica {
       case 'file':
         this.#try(kernel, `file ${input.name}`, () => kernel.files.dropFile(input.name, input.bytes));
         return;
+      case 'files':
+        this.#try(kernel, `files of ${input.name}`, () => kernel.files.dropFiles(input.archive));
+        return;
       case 'migrate':
         kernel.spawn(this.#migrate(kernel, pidHere(kernel, input.pid), input.to));
         return;

@@ -11,6 +11,7 @@ import { makeDevice, S } from '../abi/stat.ts';
 import { settle, type Blocking, type Maybe } from '../types.ts';
 import { FULL_DEVICE, LOG_DEVICE, MemoryDeviceFile, NULL_DEVICE, RANDOM_DEVICE, ZERO_DEVICE, type MemoryDevice } from './dev/memory.ts';
 import type { FsContext } from './context.ts';
+import { CpioError } from './cpio.ts';
 import type { OpenFile } from './file.ts';
 import type { FileSystem } from './inode.ts';
 import { after } from './maybe.ts';
@@ -158,6 +159,18 @@ export class FileSystems {
     const maker = vfs.types.get(type);
     if (!maker) throw new Errno(E.NODEV);
     vfs.mount(maker(source, ''), at, source);
+  }
+
+  /** Lays files that came from outside, in a cpio archive, over those that are there. Only where the root is local. */
+  dropFiles(archive: Uint8Array): void {
+    const fs = this.vfs.root.mount.fileSystem;
+    if (!(fs instanceof TmpFs)) throw new Errno(E.ROFS);
+    try {
+      populate(fs, archive);
+    } catch (error) {
+      if (error instanceof CpioError) throw new Errno(E.INVAL);
+      throw error;
+    }
   }
 
   /** Puts a file that came from outside into /mnt. The bytes stay outside memory until they are touched. Only where the root is local. */

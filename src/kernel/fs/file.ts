@@ -7,6 +7,7 @@
 import { E, Errno } from '../abi/errno.ts';
 import { O } from '../abi/fcntl.ts';
 import { ALWAYS_READY } from '../abi/poll.ts';
+import type { SharedPages } from '../mm/sharing.ts';
 import type { KernelId, Maybe, Pfn, Pid, WaitQueue } from '../types.ts';
 import type { AttributeChange, Attributes, DirectoryEntry, FileSystemStatus, Inode } from './inode.ts';
 import { type Lock, type LockRequest, LockTable, unlockAll } from './lock.ts';
@@ -73,6 +74,8 @@ export interface OpenFile {
   sync(): Maybe<void>;
   /** The frame of the page, with a reference for the caller. Throws EFAULT beyond the end (SIGBUS), ENODEV if it can't be mapped. */
   mapPage(index: number, forWrite: boolean): Maybe<Pfn>;
+  /** Who is to be asked about pages that shared mappings on other kernels show; null: nobody. */
+  readonly sharedPages: SharedPages | null;
   /** A lock on the inode behind it. Throws EAGAIN, EDEADLK. */
   lock(request: LockRequest): Maybe<Lock | null>;
 }
@@ -105,6 +108,9 @@ export abstract class BaseFile implements OpenFile {
     return NO_QUEUES;
   }
   get inode(): Inode | null {
+    return null;
+  }
+  get sharedPages(): SharedPages | null {
     return null;
   }
   get nonblocking(): boolean {

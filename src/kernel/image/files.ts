@@ -28,7 +28,7 @@ import {
 } from '../fs/inode.ts';
 import type { Lock, LockRequest } from '../fs/lock.ts';
 import { after } from '../fs/maybe.ts';
-import { isSocket, type SocketKind, type SocketLink } from '../fs/socket/socket.ts';
+import { isSocket, type NewSocket, type Socket, type SocketKind, type SocketLink } from '../fs/socket/socket.ts';
 import type { UnixPort } from '../fs/socket/unix/domain.ts';
 import type { Vfs } from '../fs/vfs.ts';
 import type { Kernel } from '../kernel.ts';
@@ -157,6 +157,7 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
   ['fileStatus', (_f, o) => plain(file(o).status())],
   ['fileSync', (_f, o) => plain(file(o).sync())],
   ['flushDisk', f => plain(f.flushDisk())],
+  ['share', (f, o, _args, _bytes, from) => ({ value: f.shareMemory(file(o), from) })],
   ['pin', (f, o, [first, count]) => pinning(f, file(o), first as number, Math.min(PIN_MAX, count as number))],
   ...SOCKET_OPERATIONS,
   // Of either side: what is longer than a frame goes in parts, before a request and after an answer.
@@ -183,12 +184,15 @@ function* reading(count: number, read: (target: Uint8Array) => Maybe<number>): B
   return { value: got, bytes: target.subarray(0, Math.max(0, got)) };
 }
 
-/** Frames of a run of pages, one reference each; the run ends where the file does. */
+/** Frames of a run of pages, one reference each; the run ends where the file does. Of pages that may be written, they are copies. */
 function* pinning(files: RemoteFiles, opened: OpenFile, first: number, count: number): Blocking<Result> {
   const frames: Pfn[] = [];
+  const isWritten = files.isWritten(opened);
   for (let i = 0; i < count; i++) {
     try {
-      frames.push(yield* settle(opened.mapPage(first + i, false)));
+      yield* opened.sharedPages?.acquire(first + i, 'read') ?? nothing();
+      const pfn = yield* settle(opened.mapPage(first + i, false));
+      frames.push(isWritten ? files.copyOf(pfn) : pfn);
     } catch (error) {
       if (!(error instanceof Errno) || (i === 0 && error.errno === E.NODEV)) throw error;
       break;
@@ -197,6 +201,8 @@ function* pinning(files: RemoteFiles, opened: OpenFile, first: number, count: nu
   files.lend(frames);
   return { value: frames };
 }
+
+function* nothing(): Blocking<void> {}
 
 /** An open file that others hold references to. */
 interface Exported {
@@ -294,6 +300,23 @@ export class RemoteFiles {
     if (left > 0) exported.holders.set(holder, left);
     else exported.holders.delete(holder);
     if (exported.holders.size === 0) this.#forget(exported);
+  }
+
+  shareMemory(opened: OpenFile, from: KernelId): { group: number; joins: number } {
+    return this.#kernel.sharedMemory.share(opened, from);
+  }
+  /** Whether programs may write its pages through mappings. */
+  isWritten(opened: OpenFile): boolean {
+    return opened.sharedPages !== null || this.#kernel.sharedMemory.isMapped(opened);
+  }
+  /** Another frame with the same content, in place of the caller's reference. @throws Errno ENOMEM */
+  copyOf(pfn: Pfn): Pfn {
+    const { frames } = this.#kernel;
+    try {
+      return this.#kernel.sharedMemory.copyOf(pfn);
+    } finally {
+      frames.release(pfn);
+    }
   }
 
   /** References on frames that another kernel gets. */
@@ -495,6 +518,13 @@ export class RemoteFiles {
 
   port(link: SocketLink): UnixPort {
     return new RemotePort(this.#kernel, link);
+  }
+
+  /** Has another kernel make a socket, which is its own. */
+  *newSocket(owner: KernelId, wanted: NewSocket, caller: IoContext): Blocking<Socket> {
+    if (!this.#kernel.isPeer(owner)) throw new Errno(E.NETDOWN);
+    const { json } = yield* this.ask(owner, 'newSocket', ROOT_HANDLE, [wanted as unknown as Json, caller as unknown as Json]);
+    return this.import(json as unknown as FileRef) as OpenFile as Socket;
   }
 
   /** The directory of abstract socket names, when the tree is another kernel's. */

@@ -14,11 +14,12 @@ import { after } from '../fs/maybe.ts';
 import type { AreaInfo, CoreInfo, DescriptorInfo, NodeInfo, ProcessInfo, ProcSource, SystemInfo } from '../fs/proc/source.ts';
 import { type Kernel, latin1 } from '../kernel.ts';
 import { M, MESSAGE_NAMES } from '../message/catalog.ts';
+import { ALL } from '../message/multicast.ts';
 import { PROT } from '../mm/vm-area.ts';
 import { RELEASE, VERSION } from '../syscall/system.ts';
 import { usedBy } from '../syscall/process.ts';
 import type { Process, Task } from '../task/task.ts';
-import { type Blocking, type CoreId, type KernelId, type Maybe, PAGE_SIZE, type Pid, settle, sleep, WaitQueue } from '../types.ts';
+import { type Blocking, type CoreId, type KernelId, type Maybe, PAGE_SIZE, type Pid, settle } from '../types.ts';
 
 /** What one kernel adds to the tables about the system. */
 interface Part {
@@ -41,6 +42,8 @@ const TABLES = {
   pids: (p: ProcTables) => p.localPids(),
   process: (p: ProcTables, pid: Pid) => p.localProcess(pid),
   threads: (p: ProcTables, pid: Pid) => [...p.local(pid).threads].map(task => task.tid),
+  threadInfos: (p: ProcTables, pid: Pid) => p.localThreads(pid),
+  sharedPages: (p: ProcTables, pid: Pid) => p.sharedPagesHere(pid),
   areas: (p: ProcTables, pid: Pid) => p.localAreas(pid),
   argumentBytes: (p: ProcTables, pid: Pid) => p.strings(pid, 'argStart', 'argEnd'),
   environmentBytes: (p: ProcTables, pid: Pid) => p.strings(pid, 'envStart', 'envEnd'),
@@ -93,39 +96,18 @@ export class ProcTables implements ProcSource {
   }
 
   *#ask(kernel: KernelId, name: TableName, pid: Pid): Blocking<unknown> {
-    const { data } = yield* this.#kernel.messages.call(
-      kernel,
-      M.REMOTE_PROC_REQUEST,
-      { what: NAMES.indexOf(name), pid },
-      M.REMOTE_PROC_RESPONSE,
+    return tableIn(
+      yield* this.#kernel.messages.call(kernel, M.REMOTE_PROC_REQUEST, { what: NAMES.indexOf(name), pid }, M.REMOTE_PROC_RESPONSE),
     );
-    let text = '';
-    for (const byte of data) text += String.fromCharCode(byte);
-    return JSON.parse(text) as unknown;
   }
 
-  /** A table of every other kernel that is up, asked for at once; of one that goes meanwhile there is none. Ascending by kernel. */
+  /** A table of every other kernel that is up, asked for by one message; of one that goes meanwhile there is none. Ascending by kernel. */
   *#askAll(name: TableName, partitions = false): Blocking<unknown[]> {
-    const kernel = this.#kernel;
-    const answers = new Map<KernelId, unknown>();
-    const queue = new WaitQueue();
-    // Of other systems a federation's kernel is told only what the partitions concerns.
-    const peers = kernel.isFederated && !partitions ? [] : kernel.peers();
-    let left = peers.length;
-    const ask = this.#ask.bind(this);
-    for (const peer of peers) {
-      const fiber = kernel.spawn(
-        (function* () {
-          answers.set(peer, yield* ask(peer, name, 0));
-        })(),
-      );
-      fiber.onDone(() => {
-        left--;
-        queue.wakeAll();
-      });
-    }
-    while (left > 0) yield* sleep([queue], { interruptible: false });
-    return peers.filter(peer => answers.has(peer)).map(peer => answers.get(peer));
+    const { messages, isFederated } = this.#kernel;
+    // Of other systems a federation's kernel is told only what concerns the partitions.
+    if (isFederated && !partitions) return [];
+    const answers = yield* messages.mcastCall(ALL, M.REMOTE_PROC_REQUEST, { what: NAMES.indexOf(name), pid: 0 }, M.REMOTE_PROC_RESPONSE);
+    return [...answers.values()].flatMap(answer => (answer instanceof Errno ? [] : [tableIn(answer)]));
   }
 
   // --- what is here --------------------------------------------------------------------------------------------------------------
@@ -173,7 +155,7 @@ export class ProcTables implements ProcSource {
       pid,
       tid: lead.tid,
       name: process.name,
-      state: letterOf(lead),
+      state: kernel.threads.isOut(lead) ? 'R' : letterOf(lead),
       ...relations,
       minorFaults: mm.minorFaults,
       majorFaults: 0,
@@ -198,14 +180,24 @@ export class ProcTables implements ProcSource {
       blocked: lead.blocked,
       ignored,
       caught,
-      kernel: kernel.id,
+      kernel: kernel.threads.kernelOf(lead),
       origin: process.origin,
-      core: lead.core,
+      core: kernel.threads.isOut(lead) ? lead.placeCore : lead.core,
       affinity: lead.affinity,
       voluntarySwitches: lead.voluntarySwitches,
       involuntarySwitches: lead.involuntarySwitches,
-      waitsIn: lead.state === 'asleep' ? 'schedule' : '',
+      waitsIn: lead.state === 'asleep' && !kernel.threads.isOut(lead) ? 'schedule' : '',
     };
+  }
+
+  *localThreads(pid: Pid): Blocking<(ProcessInfo | null)[]> {
+    const infos: (ProcessInfo | null)[] = [];
+    for (const task of this.local(pid).threads) infos.push(yield* this.localProcess(pid, task));
+    return infos;
+  }
+
+  sharedPagesHere(pid: Pid): string {
+    return this.#kernel.threads.pagesText(this.local(pid));
   }
 
   #zombie(
@@ -289,8 +281,9 @@ export class ProcTables implements ProcSource {
       for (const byte of process.user.read(mm[from], Math.min(4096, mm[to] - mm[from]))) text += String.fromCharCode(byte);
       return text;
     } catch (error) {
-      if (error instanceof Errno) return '';
-      throw error;
+      if (!(error instanceof Errno)) throw error;
+      mm.sharing?.forgetMissed();
+      return '';
     }
   }
 
@@ -385,10 +378,8 @@ export class ProcTables implements ProcSource {
     return ((yield* this.#orNull('threads', pid)) ?? [pid]) as readonly Pid[];
   }
   *thread(pid: Pid, tid: Pid): Blocking<ProcessInfo | null> {
-    const task = this.#kernel.tasks.get(tid);
-    if (task !== undefined && task.process.pid === pid) return yield* this.localProcess(pid, task);
-    const found = yield* this.process(pid);
-    return found === null ? null : { ...found, tid };
+    const infos = ((yield* this.#orNull('threadInfos', pid)) ?? []) as (ProcessInfo | null)[];
+    return infos.find(info => info?.tid === tid) ?? null;
   }
   *areas(pid: Pid): Blocking<readonly AreaInfo[]> {
     return ((yield* this.#orNull('areas', pid)) ?? []) as readonly AreaInfo[];
@@ -431,6 +422,12 @@ export class ProcTables implements ProcSource {
 
   *migrate(pid: Pid, to: KernelId): Blocking<void> {
     yield* this.#kernel.migration.request(pid, to);
+  }
+  *migrateThread(pid: Pid, tid: Pid, to: KernelId): Blocking<void> {
+    yield* this.#kernel.threads.request(pid, tid, to);
+  }
+  *sharedPages(pid: Pid): Blocking<string> {
+    return ((yield* this.#orNull('sharedPages', pid)) ?? '') as string;
   }
   rename(pid: Pid, name: string): void {
     this.#kernel.setName(this.local(pid), name.slice(0, 15));
@@ -499,7 +496,7 @@ export class ProcTables implements ProcSource {
   }
 
   popcornFiles(): readonly string[] {
-    return ['kernels', 'control', 'plan', 'messages', 'pcnmsg'];
+    return ['kernels', 'control', 'plan', 'messages', 'pcnmsg', 'groups'];
   }
   popcornText(name: string): Maybe<string> {
     const kernel = this.#kernel;
@@ -521,6 +518,8 @@ export class ProcTables implements ProcSource {
         const { calls, backlog } = messages.outstanding;
         return `sent ${messages.sentCount}\nreceived ${messages.receivedCount}\nbacklog ${backlog}\ncalls ${calls}\nstalls ${stalls}\nresent ${resent}\nbad ${bad}\n`;
       }
+      case 'groups':
+        return messages.groups.list.map(([id, members]) => `${id >>> 8}/${id & 0xff}: ${members.join(' ')}\n`).join('');
       case 'messages':
         return `sent ${messages.sentCount}\nreceived ${messages.receivedCount}\n${[...MESSAGE_NAMES].map(([type, text]) => `${type} ${text}\n`).join('')}`;
       default:
@@ -548,6 +547,12 @@ export class ProcTables implements ProcSource {
 }
 
 const devicesOf = ({ devices }: Partition): string => (devices.length === 0 ? '' : ` devices ${deviceTexts(devices).join(',')}`);
+
+function tableIn({ data }: { readonly data: Uint8Array }): unknown {
+  let text = '';
+  for (const byte of data) text += String.fromCharCode(byte);
+  return JSON.parse(text);
+}
 
 function fileOf(backing: object): OpenFile | null {
   return 'file' in backing ? (backing.file as OpenFile) : null;

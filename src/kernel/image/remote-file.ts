@@ -7,6 +7,8 @@ import type { AttributeChange, Attributes, DirectoryEntry, FileSystemStatus, Ino
 import type { Lock, LockRequest } from '../fs/lock.ts';
 import type { Kernel } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
+import type { ObjectMember } from '../migrate/shared-memory.ts';
+import type { SharedPages } from '../mm/sharing.ts';
 import { type Blocking, type KernelId, type Maybe, PAGE_SIZE, type Pfn, WaitQueue } from '../types.ts';
 import type { FileRef, Json } from './files.ts';
 
@@ -23,6 +25,8 @@ export class RemoteFile extends BaseFile {
   readonly #queues = [this.#changed];
   /** Frames of pages that were fetched, one reference each. */
   readonly #pinned = new Map<number, Pfn>();
+  /** Set while it is mapped shared. */
+  #member: ObjectMember | null = null;
 
   constructor(
     kernel: Kernel,
@@ -64,6 +68,8 @@ export class RemoteFile extends BaseFile {
     this.#gone();
     for (const pfn of this.#pinned.values()) this.kernel.frames.release(pfn);
     this.#pinned.clear();
+    this.#member?.left();
+    this.#member = null;
     if (this.kernel.isPeer(this.owner)) return this.#tellOwner();
   }
   *#tellOwner(): Blocking<void> {
@@ -168,6 +174,16 @@ export class RemoteFile extends BaseFile {
 
   override sync(): Maybe<void> {
     if (this.kind === 'file') return this.ask('fileSync', []);
+  }
+  override get sharedPages(): SharedPages | null {
+    return this.#member;
+  }
+  /** It is going to be mapped shared. @throws Errno */
+  *join(): Blocking<void> {
+    if (this.#member !== null && !this.#member.ended) return;
+    const member = yield* this.kernel.sharedMemory.join(this);
+    if (this.#member !== null && !this.#member.ended) member.left();
+    else this.#member = member;
   }
 
   /** Fetches a run of pages, so that mapPage finds them. */

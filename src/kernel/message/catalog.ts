@@ -43,6 +43,13 @@ export const M = {
   FRAMES_HELD: kind(9, 'FRAMES_HELD', { request: 'u32', gone: 'u8', frames: 'u32s' }, m => `I hold ${m.frames.length} of your frames`),
   FRAMES_NOTED: kind(15, 'FRAMES_NOTED', { request: 'u32' }, () => 'noted'),
   LEDGER_NOTED: kind(8, 'LEDGER_NOTED', { request: 'u32' }, () => 'noted'),
+  /** One message to a group: `kind` and payload, of `length` bytes from frame `pfn` on or in `data`. Of kind 0: the group is opened, with the members in `data`. */
+  MCAST: kind(16, 'MCAST', { group: 'u16', kind: 'u8', length: 'u32', pfn: 'u32', data: 'bytes' }, (m): string => {
+    const group = m.group === 0xffff ? 'all' : m.group === 0xfffe ? 'some' : `group ${m.group >>> 8}/${m.group & 0xff}`;
+    if (m.kind === 0) return `${group} is opened: kernels ${m.data.join(', ')}`;
+    return `to ${group}: ${MESSAGE_NAMES.get(m.kind) ?? m.kind}, ${m.length} bytes${m.data.length === 0 ? ` in frame ${m.pfn}` : ''}`;
+  }),
+  MCAST_CLOSE: kind(17, 'MCAST_CLOSE', { group: 'u16' }, m => `group ${m.group >>> 8}/${m.group & 0xff} is closed`),
   HEARTBEAT: urgent(kind(4, 'HEARTBEAT', { beat: 'u32' }, m => `beat ${m.beat}`)),
 
   // Processes and their origins.
@@ -111,6 +118,87 @@ export const M = {
   LOAD_REQUEST: kind(26, 'LOAD_REQUEST', { request: 'u32' }, () => 'how busy are you?'),
   LOAD_RESPONSE: kind(27, 'LOAD_RESPONSE', { request: 'u32', tasks: 'u16', cores: 'u16' }, m => `${m.tasks} tasks on ${m.cores} cores`),
   MIGRATE_RESPONSE: kind(25, 'MIGRATE_RESPONSE', { request: 'u32', errno: 'i32' }, m => (m.errno ? `errno ${m.errno}` : 'under way')),
+
+  // Threads that compute away from their process, and the pages that they share with it.
+  MIGRATE_THREAD: kind(
+    51,
+    'MIGRATE_THREAD',
+    { request: 'u32', pid: 'u32', tid: 'u32', to: 'u8' },
+    m => `send thread ${m.tid} to kernel ${m.to}`,
+  ),
+  THREAD_TRANSFER: kind(
+    52,
+    'THREAD_TRANSFER',
+    { group: 'u32', pid: 'u32', tid: 'u32', core: 'u16', nice: 'i32', name: 'text', registers: 'bytes' },
+    m => `compute for thread ${m.tid} of ${m.pid} ${m.name}`,
+  ),
+  THREAD_HOME: kind(
+    53,
+    'THREAD_HOME',
+    {
+      group: 'u32',
+      tid: 'u32',
+      why: 'u8',
+      exit: 'u8',
+      address: 'number',
+      access: 'u8',
+      core: 'u16',
+      user: 'number',
+      system: 'number',
+      registers: 'bytes',
+    },
+    m => `thread ${m.tid} comes home${m.why === 1 ? ` with trap ${m.exit}` : ''}`,
+  ),
+  THREAD_RECALL: kind(54, 'THREAD_RECALL', { group: 'u32', tid: 'u32' }, m => `thread ${m.tid} is wanted at home`),
+  PAGE_REQUEST: kind(
+    55,
+    'PAGE_REQUEST',
+    { group: 'u32', page: 'u32', access: 'u8' },
+    m => `page ${m.page.toString(16)} to ${['', 'read', 'write', 'execute'][m.access]}`,
+  ),
+  PAGE_GRANT: kind(
+    56,
+    'PAGE_GRANT',
+    { group: 'u32', page: 'u32', right: 'u8', protection: 'u8', pfn: 'u32' },
+    m => `page ${m.page.toString(16)}: ${['refused', 'you may read', 'you may write'][m.right]}${m.pfn ? ` (copy frame ${m.pfn})` : ''}`,
+  ),
+  PAGE_GRANTED: kind(57, 'PAGE_GRANTED', { group: 'u32', page: 'u32' }, m => `I have page ${m.page.toString(16)}`),
+  PAGE_TAKE: kind(
+    58,
+    'PAGE_TAKE',
+    { group: 'u32', page: 'u32', leave: 'u8' },
+    m => `give up page ${m.page.toString(16)}${m.leave ? ' for writing' : ''}`,
+  ),
+  PAGE_TAKEN: kind(
+    59,
+    'PAGE_TAKEN',
+    { group: 'u32', page: 'u32', pfn: 'u32' },
+    m => `page ${m.page.toString(16)} is given up${m.pfn ? ` (written: frame ${m.pfn})` : ''}`,
+  ),
+  PAGE_COPIED: kind(60, 'PAGE_COPIED', { group: 'u32', pfn: 'u32' }, m => `I have copied frame ${m.pfn}`),
+  OUTPOST_END: kind(61, 'OUTPOST_END', { group: 'u32', joins: 'u32' }, m => `group ${m.group} needs nothing here any more`),
+
+  // Memory that processes on several kernels share: its home has the directory of pages, and who waits on a word of it.
+  OBJECT_LEAVE: kind(62, 'OBJECT_LEAVE', { group: 'u32', joins: 'u32' }, m => `nobody here maps object ${m.group} any more`),
+  FUTEX_REQUEST: kind(
+    63,
+    'FUTEX_REQUEST',
+    {
+      request: 'u32',
+      operation: 'u8',
+      group: 'u32',
+      offset: 'number',
+      value: 'u32',
+      bits: 'u32',
+      deadline: 'number',
+      other: 'u32',
+      target: 'number',
+    },
+    m => `${['wait', 'wake', 'requeue'][m.operation]} at ${m.offset.toString(16)} of object ${m.group}: ${m.value}`,
+  ),
+  FUTEX_RESPONSE: kind(64, 'FUTEX_RESPONSE', { request: 'u32', errno: 'i32', count: 'u32' }, m =>
+    m.errno ? `errno ${m.errno}` : `${m.count} woken`,
+  ),
 
   // Files of other kernels.
   FILE_REQUEST: kind(

@@ -14,6 +14,10 @@ import type { Window } from './window.ts';
 export interface Fragment {
   readonly header: Header;
   readonly payload: Uint8Array;
+  /** Called once its receiver has taken it, as far as this kernel can know, or is gone. */
+  readonly taken?: () => void;
+  /** The line has been written for another member of its group already: only the interrupt is left to raise. */
+  readonly repeated?: boolean;
 }
 
 /** Cycles after which a lane that was full is looked at again. */
@@ -66,9 +70,7 @@ export class SendLane {
   /** Nothing more goes there. */
   close(): void {
     this.#closed = true;
-    this.#urgent.length = 0;
-    this.#waiting.length = 0;
-    this.#written.length = 0;
+    for (const list of [this.#written, this.#urgent, this.#waiting]) for (const { taken } of list.splice(0)) taken?.();
   }
 
   #retryLater(): void {
@@ -82,15 +84,15 @@ export class SendLane {
     });
   }
 
-  #write({ header, payload }: Fragment): boolean {
+  #write({ header, payload, taken, repeated }: Fragment): boolean {
     const kernel = this.#kernel;
     const sequence = this.#next;
     this.#noteTaken();
     if (sequence - this.#taken >= this.#transport.slots || !this.#window.isFree(kernel.id, sequence, kernel.visible)) return false;
     this.#next = sequence + 1;
-    const fragment = { header: { ...header, sequence }, payload };
+    const fragment = { header: { ...header, sequence }, payload, ...(taken === undefined ? {} : { taken }) };
     this.#written.push(fragment);
-    kernel.charge(kernel.cost(this.#transport.send));
+    kernel.charge(kernel.cost(repeated === true ? this.#transport.sendMember : this.#transport.send));
     const at = this.#fill(fragment);
     kernel.trace(TraceKind.MessageSend, (this.#to << 16) | header.type, sequence, header.length | (header.fragment << 16), header.cause);
     const words = kernel.memory.u32;
@@ -138,7 +140,7 @@ export class SendLane {
   #noteTaken(): void {
     while (this.#taken < this.#next && this.#window.isFreed(this.#kernel.id, this.#taken, this.#kernel.visible)) {
       this.#taken++;
-      this.#written.shift();
+      this.#written.shift()?.taken?.();
     }
   }
 

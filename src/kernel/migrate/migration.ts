@@ -102,8 +102,13 @@ export class Migration {
     }
   }
 
+  isMoving(process: Process): boolean {
+    return this.#moves.has(process);
+  }
+
+  /** Whether its pages are not to be touched: they are on their way, or other kernels copy them. */
   isLeaving(space: AddressSpace): boolean {
-    return this.#leaving.has(space);
+    return this.#leaving.has(space) || space.sharing !== null;
   }
 
   // --- asking for it -------------------------------------------------------------------------------------------------------------
@@ -116,7 +121,7 @@ export class Migration {
     const kernel = this.#kernel;
     if (kernel.isFederated) throw new Refusal(E.OPNOTSUPP, 'in a federation no process moves to another kernel');
     if (to !== kernel.id && !kernel.isPeer(to)) throw new Errno(E.INVAL);
-    const process = kernel.processes.get(pid) ?? kernel.tasks.get(pid)?.process;
+    const process = kernel.processes.get(pid) ?? kernel.taskHere(pid)?.process;
     if (process !== undefined) {
       this.ask(process, to, []);
       return;
@@ -159,10 +164,10 @@ export class Migration {
     });
   }
 
-  /** Memory that other processes share (lent by vfork, or mapped by them too) and files mapped for writing keep a process where it is. */
+  /** Memory or descriptors that another process has borrowed or shares (vfork, CLONE_FILES), and mapped devices keep a process where it is. */
   mayLeave(process: Process): boolean {
-    const { mm, files } = process;
-    return mm.users === 1 && files.users === 1 && mm.areas.list.every(area => !area.shared || maySend(mm, area));
+    const { mm, files, outpost } = process;
+    return outpost === null && mm.users === 1 && files.users === 1 && mm.areas.list.every(area => !area.shared || maySend(area));
   }
 
   /** The task, about to go on in user mode, comes to rest instead. Returns whether it does. */
@@ -231,18 +236,20 @@ export class Migration {
     try {
       // One of the threads may have done something about it before it came to rest.
       if (!this.mayLeave(process)) throw new Errno(E.BUSY);
+      yield* kernel.threads.dissolve(process);
       mm.breakCopyOnWrite();
       for (const area of mm.areas.list) if (area.backing instanceof AnonymousObject) mm.dropPages(area.start, area.end);
       const files = yield* this.#sendableFiles(process, refs, to);
       const areaRefs: (FileRef | null)[] = [];
       for (const area of mm.areas.list) {
-        const file = backingFile(area.backing);
+        const file = area.backing instanceof AnonymousObject ? this.#fileOf(mm, area.backing) : backingFile(area.backing);
         const ref = file === null ? null : yield* image.files.refer(file, to);
         if (ref !== null) refs.push(ref);
         areaRefs.push(ref);
       }
       const captured = new Set([process.pending, ...[...process.threads].map(task => task.pending)].flatMap(pending => [...pending.all]));
-      const objects = [...new Set(mm.areas.list.map(area => area.backing).filter(backing => backing instanceof AnonymousObject))];
+      const anonymous = mm.areas.list.map(area => area.backing).filter(backing => backing instanceof AnonymousObject);
+      const objects = [...new Set(anonymous)].filter(object => object.file === null);
       for (const [i, area] of mm.areas.list.entries()) {
         const ref = areaRefs[i] ?? null;
         const object = area.backing instanceof AnonymousObject ? objects.indexOf(area.backing) + 1 : 0;
@@ -314,9 +321,16 @@ export class Migration {
       // Those of a kernel that is gone have gone with it.
       for (const ref of refs) if (kernel.isPeer(to)) image.files.drop(ref, to);
       if (timer !== null) kernel.alarm(process, timer[0]);
+      kernel.threads.lookAt(process);
       step(MigrateStep.Failed, error.errno);
       kernel.log(4, `popcorn: ${process.name} (${pid}) stays here: errno ${error.errno} on the way to kernel ${to}`);
     }
+  }
+
+  /** The file of memory that other processes here share, which stays their home; null for memory that goes along. */
+  #fileOf(mm: AddressSpace, object: AnonymousObject): OpenFile | null {
+    if (object.file === null && object.references === mm.areas.list.filter(area => area.backing === object).length) return null;
+    return this.#kernel.sharedMemory.fileOf(object);
   }
 
   /** Each open file once, with its descriptors and one reference for the target. */
@@ -508,7 +522,9 @@ export class Migration {
           const file = kernel.image.files.import(ref);
           refs[i] = null;
           try {
-            backing = yield* fileBacking(file, area.page, (area.end - area.start) / 4096, work => kernel.detach(work));
+            backing = yield* fileBacking(file, (area.flags & AREA.Shared) !== 0, area.page, (area.end - area.start) / 4096, work =>
+              kernel.detach(work),
+            );
           } finally {
             kernel.detach(file.release());
           }
@@ -566,8 +582,9 @@ export class Migration {
   }
 }
 
-/** Whether a shared area can go along: memory that nobody outside the space maps, or a file that is only read. */
-function maySend(mm: AddressSpace, { backing, protection }: VmArea): boolean {
-  if (backing instanceof AnonymousObject) return backing.references === mm.areas.list.filter(area => area.backing === backing).length;
-  return backingFile(backing) !== null && (protection & PROT.WRITE) === 0;
+/** Whether a shared area can go along: a device that is written is one kernel's. */
+function maySend({ backing, protection }: VmArea): boolean {
+  if (backing instanceof AnonymousObject) return true;
+  const file = backingFile(backing);
+  return file !== null && (file.kind === 'file' || (protection & PROT.WRITE) === 0);
 }

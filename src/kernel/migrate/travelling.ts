@@ -182,6 +182,8 @@ export function unpack(kernel: Kernel, pid: Pid, state: Travelling, registers: U
     vforkDone: null,
     migrateEvery: state.migrateEvery,
     dumpable: state.dumpable,
+    isStopped: false,
+    outpost: null,
   };
   state.threads.forEach((thread, i) => {
     unpackThread(kernel, process, thread, registers.subarray(i * REGISTERS_BYTES, (i + 1) * REGISTERS_BYTES));

@@ -24,6 +24,7 @@ import { E } from '../abi/errno.ts';
 import type { MemoryRange } from '../boot/parameters.ts';
 import { type Kernel, KernelState } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
+import { ALL } from '../message/multicast.ts';
 import type { Blocking, CoreId, KernelId } from '../types.ts';
 import { inject } from './faults.ts';
 import { cut } from './map.ts';
@@ -193,8 +194,7 @@ function* balance(kernel: Kernel, [word = '', scope = 'all']: Words): Blocking<v
   if (kernel.isFederated) throw new Refusal(E.OPNOTSUPP, 'in a federation no process moves to another kernel');
   kernel.balancer.isOn = word === 'on';
   if (scope === 'here') return;
-  for (const peer of kernel.peers())
-    yield* kernel.messages.call(peer, M.CONTROL_REQUEST, { order: `balance ${word} here` }, M.CONTROL_RESPONSE);
+  yield* kernel.messages.mcastCall(ALL, M.CONTROL_REQUEST, { order: `balance ${word} here` }, M.CONTROL_RESPONSE);
 }
 
 function* splitBy(kernel: Kernel, words: Words): Blocking<KernelId> {

@@ -181,7 +181,7 @@ export class Ledger {
     yield* this.#alone(
       function* (this: Ledger): Blocking<void> {
         const everyone = this.#everyone(gone);
-        const tell = (settled: number): Blocking<void> => this.#inform(everyone.map(peer => ({ peer, shares: [], gone, settled })));
+        const tell = (settled: number): Blocking<void> => this.#inform(everyone, [], gone, settled);
         yield* tell(0);
         lifecycle.settle(gone);
         yield* tell(1);
@@ -206,32 +206,21 @@ export class Ledger {
   /** Notes shares, here and everywhere. */
   *#tell(shares: readonly Partition[]): Blocking<void> {
     this.#kernel.lifecycle.note(shares);
-    yield* this.#inform(this.#everyone(ANY).map(peer => ({ peer, shares, gone: ANY, settled: 0 })));
+    yield* this.#inform(this.#everyone(ANY), shares, ANY, 0);
   }
 
   #everyone(but: KernelId): KernelId[] {
     return this.#kernel.peers().filter(peer => peer !== but);
   }
 
-  /** To all at once, then waits for each. Who has gone meanwhile need not know. */
-  *#inform(letters: readonly { peer: KernelId; shares: readonly Partition[]; gone: KernelId; settled: number }[]): Blocking<void> {
-    const kernel = this.#kernel;
-    const queue = new WaitQueue();
-    let left = letters.length;
-    for (const { peer, shares, gone, settled } of letters) {
-      const letter = { gone, settled, shares: shares.flatMap(share => this.#packed(share)) };
-      const fiber = kernel.spawn(
-        (function* () {
-          yield* kernel.messages.call(peer, M.LEDGER_UPDATE, letter, M.LEDGER_NOTED);
-        })(),
-        kernel.messages.cause,
-      );
-      fiber.onDone(() => {
-        left--;
-        queue.wakeAll();
-      });
-    }
-    while (left > 0) yield* sleep([queue], { interruptible: false });
+  /** To all of them by one message, then waits for each. Who has gone meanwhile need not know. */
+  *#inform(everyone: readonly KernelId[], shares: readonly Partition[], gone: KernelId, settled: number): Blocking<void> {
+    yield* this.#kernel.messages.mcastCall(
+      everyone,
+      M.LEDGER_UPDATE,
+      { gone, settled, shares: shares.flatMap(share => this.#packed(share)) },
+      M.LEDGER_NOTED,
+    );
   }
 
   // --- hearing -------------------------------------------------------------------------------------------------------------------

@@ -114,10 +114,8 @@ export class Lifecycle {
   /** Tells those present that this kernel is there; from now on they are peers. */
   checkIn(present: readonly KernelId[]): void {
     const kernel = this.#kernel;
-    for (const other of present) {
-      kernel.messages.send(other, M.CHECKIN, { cores: kernel.cores.length, frames: kernel.frames.own.total });
-      kernel.addPeer(other);
-    }
+    kernel.messages.mcastTo(present, M.CHECKIN, { cores: kernel.cores.length, frames: kernel.frames.own.total });
+    for (const other of present) kernel.addPeer(other);
   }
 
   /** Waits until every kernel that this one started has checked in; a kernel that does not come is not waited for longer than a second. */
@@ -244,6 +242,7 @@ export class Lifecycle {
         return own;
       };
       try {
+        kernel.threads.spreadOf(mm)?.replace(isTheirs, copyOf);
         for (const { start, end, backing } of mm.areas.list) {
           if (backing instanceof AnonymousObject) {
             // The object's frames are found anew when they are touched.

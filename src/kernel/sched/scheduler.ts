@@ -72,6 +72,12 @@ export class Scheduler {
     this.#kernel.trace(TraceKind.TaskStop, task.process.pid, task.tid, reason, 0, core);
   }
 
+  /** Takes a task off its core and the queues until SIGCONT. */
+  stop(task: Task): void {
+    this.remove(task, StopReason.Stopped);
+    task.state = 'stopped';
+  }
+
   // --- sleeping --------------------------------------------------------------------------------------------------------------
 
   /** Puts the running task to sleep on `wait`. */

@@ -188,7 +188,7 @@ export function* kill(kernel: Kernel, sender: Process, target: number, signal: n
   if (!(signal >= 0 && signal <= 64)) throw new Errno(E.INVAL);
   const from = [SI.USER, sender.pid, sender.credentials.uid] as const;
   if (target > 0) {
-    const thread = kernel.tasks.get(target);
+    const thread = kernel.taskHere(target);
     const pid = thread !== undefined ? thread.process.pid : target;
     yield* settle(kernel.origins.ask(pid, 'signal', signal, ...from));
     return 0;
@@ -219,7 +219,7 @@ export function* kill(kernel: Kernel, sender: Process, target: number, signal: n
 /** tgkill(2), tkill(2): only threads that run here can be meant. */
 export function* killThread(kernel: Kernel, sender: Process, group: Pid, tid: Pid, signal: number): Blocking<number> {
   if (!(signal >= 0 && signal <= 64) || tid <= 0) throw new Errno(E.INVAL);
-  const task = kernel.tasks.get(tid);
+  const task = kernel.taskHere(tid);
   if (task === undefined || (group > 0 && task.process.pid !== group)) {
     if (group > 0 && group !== tid) throw new Errno(E.SRCH);
     return yield* kill(kernel, sender, tid, signal);

@@ -5,7 +5,7 @@ import { useLab } from '../store.ts';
 import { PlanChoices } from './PlanChoices.tsx';
 
 export function PlanBar() {
-  const { picked, plan, planError, partitionPicked, pick, scenario, setPlan, undoPlan, history } = useLab();
+  const { picked, plan, planError, partitionPicked, pick, scenario, setPlan, undoPlan, history, dropArchive } = useLab();
   const kernels = plan?.partitions ?? [];
   return (
     <div className="plan-bar">
@@ -47,6 +47,15 @@ export function PlanBar() {
             />
           </label>
           <PlanChoices />
+          {(scenario.root ?? []).map(({ name, bytes }) => (
+            <span key={name} className="root-part" data-missing={bytes === undefined}>
+              {name}
+              {bytes === undefined && ' is needed: open it'}
+              <button type="button" aria-label={`Leave ${name} out of the root`} onClick={() => dropArchive(name)}>
+                ×
+              </button>
+            </span>
+          ))}
           {history.length > 0 && (
             <button type="button" onClick={undoPlan} title="Undo (Ctrl Z)">
               <Undo2 size={16} aria-hidden />

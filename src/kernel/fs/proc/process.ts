@@ -286,9 +286,10 @@ export function processDirectory(source: ProcSource, hertz: number, pid: Pid, ti
       read: () => after(info(), p => `${p.kernel}\n`),
       write: text => {
         if (!/^\s*\d{1,3}\s*$/.test(text)) throw new Errno(E.INVAL);
-        return source.migrate(pid, Number(text));
+        return tid === null ? source.migrate(pid, Number(text)) : source.migrateThread(pid, tid, Number(text));
       },
     },
+    pages: textFile(() => source.sharedPages(pid)),
     origin: show(p => `${p.origin}\n`),
     exe: paths('executable'),
     cwd: paths('cwd'),

@@ -5,23 +5,33 @@
  *                             the archive's bytes        for a file of the root archive, so far untouched
  *                             zeros                      a hole
  *
- * Always holds: every frame in #pages is one reference; bytes of the last page beyond the size are zero when the file grows.
+ * Always holds: every frame in #pages is one reference; bytes of the last page beyond the size are zero when the file grows; a frame that another
+ * kernel sees is not written: the page gets a new one first.
  */
 import { E, Errno } from '../../abi/errno.ts';
 import { FALLOC, O, SEEK } from '../../abi/fcntl.ts';
 import { S } from '../../abi/stat.ts';
-import { PAGE_SIZE, type KernelId, type Pfn } from '../../types.ts';
+import type { SharedPages } from '../../mm/sharing.ts';
+import { type Blocking, PAGE_SIZE, type KernelId, type Maybe, type Pfn } from '../../types.ts';
 import { FS_COSTS, transferCost } from '../costs.ts';
 import { BaseFile, type FileKind, type IoContext, type OpenFile } from '../file.ts';
 import type { AttributeChange, Attributes, FileSystemStatus, Inode, InodeKind, NewInode } from '../inode.ts';
 import { IOCTL } from '../../abi/ioctl.ts';
 import { setU32, setU64 } from '../bytes.ts';
+import { after, eager } from '../maybe.ts';
 import { TmpInode } from './inode.ts';
 import type { TmpFs } from './tmpfs.ts';
 
 /** Frame numbers and sizes stay exact, and a sparse file stays mappable, up to this size. */
 const FILE_BYTES_MAX = 2 ** 43;
 const EMPTY = new Uint8Array(0);
+
+/** What a file asks of the protocol that keeps its pages the same on several kernels (migrate/shared-memory.ts). */
+export interface FileSharing extends SharedPages {
+  /** Takes the pages from `first` on away from all other kernels. */
+  gatherFrom(first: number): Blocking<void>;
+  end(): void;
+}
 
 export class TmpFile extends TmpInode {
   readonly kind: InodeKind = 'file';
@@ -30,6 +40,8 @@ export class TmpFile extends TmpInode {
   #size = 0;
   /** Open files on it. */
   opens = 0;
+  /** Set once processes of other kernels map it shared: pages may be there. */
+  shared: FileSharing | null = null;
 
   constructor(fs: TmpFs, made: NewInode) {
     super(fs, made);
@@ -56,6 +68,7 @@ export class TmpFile extends TmpInode {
   protected override dropIfUnused(): void {
     if (this.links > 0 || this.opens > 0) return;
     this.fs.inodes--;
+    this.shared?.end();
     this.#drop(0);
     this.#archive = EMPTY;
   }
@@ -63,6 +76,36 @@ export class TmpFile extends TmpInode {
   closed(): void {
     this.opens--;
     this.dropIfUnused();
+  }
+
+  /**
+   * Moves bytes at a position by `step`, which gets a part of [0, length) and says how many it has moved: all at once, or page by page as they
+   * come from other kernels.
+   */
+  move(position: number, length: number, access: 'read' | 'write', step: (from: number, to: number) => number): Maybe<number> {
+    return this.shared === null ? step(0, length) : eager(this.#pageByPage(this.shared, position, length, access, step));
+  }
+  *#pageByPage(
+    shared: FileSharing,
+    position: number,
+    length: number,
+    access: 'read' | 'write',
+    step: (from: number, to: number) => number,
+  ): Blocking<number> {
+    let done = 0;
+    try {
+      while (done < length) {
+        const at = position + done;
+        const bytes = Math.min(length - done, PAGE_SIZE - (at % PAGE_SIZE));
+        yield* shared.acquire(Math.floor(at / PAGE_SIZE), access);
+        const moved = step(done, done + bytes);
+        done += moved;
+        if (moved < bytes) break;
+      }
+    } catch (error) {
+      if (done === 0 || !(error instanceof Errno)) throw error;
+    }
+    return done;
   }
 
   read(target: Uint8Array, position: number): number {
@@ -92,7 +135,7 @@ export class TmpFile extends TmpInode {
         const index = Math.floor((position + done) / PAGE_SIZE);
         const offset = (position + done) % PAGE_SIZE;
         const bytes = Math.min(source.length - done, PAGE_SIZE - offset);
-        const pfn = this.#page(index);
+        const pfn = this.#ownPage(index);
         services.frameBytes(pfn).set(source.subarray(done, done + bytes), offset);
         services.wroteFrame(pfn);
         done += bytes;
@@ -106,11 +149,17 @@ export class TmpFile extends TmpInode {
     return done;
   }
 
-  override truncate(size: number): void {
+  override truncate(size: number): Maybe<void> {
     if (size < 0) throw new Errno(E.INVAL);
     if (size > FILE_BYTES_MAX) throw new Errno(E.FBIG);
+    if (this.shared === null || size >= this.#size) return this.#truncate(size);
+    return after(eager(this.shared.gatherFrom(Math.floor(size / PAGE_SIZE))), () => this.#truncate(size));
+  }
+
+  #truncate(size: number): void {
     if (size < this.#size) {
       this.#drop(Math.ceil(size / PAGE_SIZE));
+      this.fs.services.cut(this, Math.ceil(size / PAGE_SIZE));
       if (this.#archive.length > size) this.#archive = this.#archive.subarray(0, size);
       this.#size = size;
       this.#zeroTail();
@@ -121,27 +170,46 @@ export class TmpFile extends TmpInode {
     this.mtime = this.ctime = this.fs.now();
   }
 
-  allocate(mode: number, offset: number, length: number): void {
+  allocate(mode: number, offset: number, length: number): Maybe<void> {
     if (offset < 0 || length <= 0) throw new Errno(E.INVAL);
     if (offset + length > FILE_BYTES_MAX) throw new Errno(E.FBIG);
     const end = offset + length;
     if (mode & ~(FALLOC.KEEP_SIZE | FALLOC.PUNCH_HOLE | FALLOC.ZERO_RANGE)) throw new Errno(E.OPNOTSUPP);
     if (mode & FALLOC.PUNCH_HOLE && !(mode & FALLOC.KEEP_SIZE)) throw new Errno(E.OPNOTSUPP);
+    const grown = (): void => {
+      if (!(mode & FALLOC.KEEP_SIZE) && end > this.#size) this.#truncate(end);
+    };
     if (mode & (FALLOC.PUNCH_HOLE | FALLOC.ZERO_RANGE)) {
-      this.#zero(offset, Math.min(end, this.#size));
-    } else {
-      if (length / PAGE_SIZE > this.fs.services.frameCounts().free + this.#pages.size) throw new Errno(E.NOSPC);
-      for (let index = Math.floor(offset / PAGE_SIZE); index * PAGE_SIZE < end; index++) this.#page(index);
+      const zero = (): void => {
+        this.#zero(offset, Math.min(end, this.#size));
+        grown();
+      };
+      return this.shared === null ? zero() : after(eager(this.shared.gatherFrom(Math.floor(offset / PAGE_SIZE))), zero);
     }
-    if (!(mode & FALLOC.KEEP_SIZE) && end > this.#size) this.truncate(end);
+    if (length / PAGE_SIZE > this.fs.services.frameCounts().free + this.#pages.size) throw new Errno(E.NOSPC);
+    for (let index = Math.floor(offset / PAGE_SIZE); index * PAGE_SIZE < end; index++) this.#page(index);
+    grown();
   }
 
-  /** The page's frame, with a reference for the caller. */
-  mapPage(index: number): Pfn {
-    if (index < 0 || index * PAGE_SIZE >= this.#size) throw new Errno(E.FAULT);
-    const pfn = this.#page(index);
+  /** The page's frame, with a reference for the caller. @param forWrite it may be written through a mapping */
+  mapPage(index: number, forWrite: boolean): Pfn {
+    const pfn = this.frame(index, forWrite);
     this.fs.services.retainFrame(pfn);
     return pfn;
+  }
+  /** The page's frame. @throws Errno EFAULT beyond the end */
+  frame(index: number, forWrite: boolean): Pfn {
+    if (index < 0 || index * PAGE_SIZE >= this.#size) throw new Errno(E.FAULT);
+    return forWrite ? this.#ownPage(index) : this.#page(index);
+  }
+  /** Pages that come with their references, of a file that has none yet. */
+  receive(pages: ReadonlyMap<number, Pfn>, size: number): void {
+    for (const [index, pfn] of pages) this.#pages.set(index, pfn);
+    this.#size = size;
+  }
+  /** No frame of it is seen by another kernel from now on, nor by a mapping that was made for it. */
+  detachLent(): void {
+    for (const index of [...this.#pages.keys()]) this.#ownPage(index);
   }
 
   /** Where data or a hole begins at or after `from`. */
@@ -169,8 +237,9 @@ export class TmpFile extends TmpInode {
       const from = Math.max(start, index * PAGE_SIZE);
       const to = Math.min(end, (index + 1) * PAGE_SIZE);
       if (from >= to) continue;
-      this.fs.services.frameBytes(pfn).fill(0, from - index * PAGE_SIZE, to - index * PAGE_SIZE);
-      this.fs.services.wroteFrame(pfn);
+      const own = this.#ownPage(index, pfn);
+      this.fs.services.frameBytes(own).fill(0, from - index * PAGE_SIZE, to - index * PAGE_SIZE);
+      this.fs.services.wroteFrame(own);
     }
   }
 
@@ -190,6 +259,18 @@ export class TmpFile extends TmpInode {
     return pfn;
   }
 
+  /** Its frame, to be written: not one that another kernel sees. */
+  #ownPage(index: number, pfn = this.#page(index)): Pfn {
+    const { services } = this.fs;
+    if (!services.isLent(pfn)) return pfn;
+    const own = services.allocFrame();
+    services.frameBytes(own).set(services.frameBytes(pfn));
+    services.charge(FS_COSTS.archivePage);
+    services.releaseFrame(pfn);
+    this.#pages.set(index, own);
+    return own;
+  }
+
   #drop(from: number): void {
     for (const [index, pfn] of this.#pages) {
       if (index < from) continue;
@@ -200,14 +281,16 @@ export class TmpFile extends TmpInode {
 
   #zeroTail(): void {
     const offset = this.#size % PAGE_SIZE;
-    const pfn = this.#pages.get(Math.floor(this.#size / PAGE_SIZE));
-    if (offset === 0 || pfn === undefined) return;
+    const index = Math.floor(this.#size / PAGE_SIZE);
+    const known = this.#pages.get(index);
+    if (offset === 0 || known === undefined) return;
+    const pfn = this.#ownPage(index, known);
     this.fs.services.frameBytes(pfn).fill(0, offset);
     this.fs.services.wroteFrame(pfn);
   }
 }
 
-class TmpOpenFile extends BaseFile {
+export class TmpOpenFile extends BaseFile {
   readonly kind: FileKind = 'file';
   #position = 0;
 
@@ -235,25 +318,32 @@ class TmpOpenFile extends BaseFile {
     this.file.closed();
   }
 
-  override read(target: Uint8Array, _io: IoContext): number {
-    const count = this.file.read(target, this.#position);
-    this.#position += count;
-    return count;
+  override get sharedPages(): SharedPages | null {
+    return this.file.shared;
   }
 
-  override write(source: Uint8Array, _io: IoContext): number {
+  override read(target: Uint8Array, io: IoContext): Maybe<number> {
+    return after(this.pread(target, this.#position, io), count => this.#advance(count));
+  }
+
+  override write(source: Uint8Array, io: IoContext): Maybe<number> {
     if (this.flags & O.APPEND) this.#position = this.file.size;
-    const count = this.file.write(source, this.#position);
+    return after(this.pwrite(source, this.#position, io), count => this.#advance(count));
+  }
+
+  #advance(count: number): number {
     this.#position += count;
     return count;
   }
 
-  override pread(target: Uint8Array, position: number, _io: IoContext): number {
-    return this.file.read(target, position);
+  override pread(target: Uint8Array, position: number, _io: IoContext): Maybe<number> {
+    const count = Math.min(target.length, Math.max(0, this.file.size - position));
+    return this.file.move(position, count, 'read', (from, to) => this.file.read(target.subarray(from, to), position + from));
   }
 
-  override pwrite(source: Uint8Array, position: number, _io: IoContext): number {
-    return this.file.write(source, this.flags & O.APPEND ? this.file.size : position);
+  override pwrite(source: Uint8Array, position: number, _io: IoContext): Maybe<number> {
+    const at = this.flags & O.APPEND ? this.file.size : position;
+    return this.file.move(at, source.length, 'write', (from, to) => this.file.write(source.subarray(from, to), at + from));
   }
 
   override seek(offset: number, whence: number): number {
@@ -295,38 +385,36 @@ class TmpOpenFile extends BaseFile {
   override setAttributes(change: AttributeChange): void {
     this.file.setAttributes(change);
   }
-  override truncate(size: number): void {
-    this.file.truncate(size);
+  override truncate(size: number): Maybe<void> {
+    return this.file.truncate(size);
   }
-  override allocate(mode: number, offset: number, length: number): void {
-    this.file.allocate(mode, offset, length);
+  override allocate(mode: number, offset: number, length: number): Maybe<void> {
+    return this.file.allocate(mode, offset, length);
   }
   override status(): FileSystemStatus {
     return this.file.status();
   }
-  override mapPage(index: number, _forWrite: boolean): Pfn {
-    return this.file.mapPage(index);
+  override mapPage(index: number, forWrite: boolean): Pfn {
+    return this.file.mapPage(index, forWrite);
   }
 }
 
-/** A nameless file in no directory: memfd_create. */
-export function namelessFile(fs: TmpFs, name: string, flags: number): OpenFile {
+/** A nameless file in no directory: memfd_create, memory that processes on several kernels share. @param path as /proc shows it */
+export function namelessFile(fs: TmpFs, path: string, flags: number): MemoryFile {
   const file = new TmpFile(fs, { mode: S.IFREG | 0o777, uid: 0, gid: 0, rdev: 0, target: '' });
-  const open = new MemoryFile(file, flags, name);
   file.opens++;
-  return open;
+  return new MemoryFile(file, flags, `${path} (deleted)`);
 }
 
-class MemoryFile extends TmpOpenFile {
-  constructor(
-    file: TmpFile,
-    flags: number,
-    readonly name: string,
-  ) {
+export class MemoryFile extends TmpOpenFile {
+  readonly #label: string;
+
+  constructor(file: TmpFile, flags: number, label: string) {
     super(file, flags);
+    this.#label = label;
   }
 
   override get label(): string {
-    return `/memfd:${this.name} (deleted)`;
+    return this.#label;
   }
 }
