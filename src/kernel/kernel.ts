@@ -79,7 +79,18 @@ export type KernelState = (typeof KernelState)[keyof typeof KernelState];
 
 /** Messages by which several kernels are one system. */
 const NOT_FEDERATED: ReadonlySet<number> = new Set(
-  [M.ORIGIN_REQUEST, M.REMOTE_SENDSIG, M.CLONE_REQUEST, M.MIGRATE_REQUEST, M.LOAD_REQUEST, M.FILE_REQUEST].map(({ type }) => type),
+  [
+    M.ORIGIN_REQUEST,
+    M.REMOTE_SENDSIG,
+    M.CLONE_REQUEST,
+    M.MIGRATE_REQUEST,
+    M.MIGRATE_THREAD,
+    M.THREAD_TRANSFER,
+    M.PAGE_REQUEST,
+    M.FUTEX_REQUEST,
+    M.LOAD_REQUEST,
+    M.FILE_REQUEST,
+  ].map(({ type }) => type),
 );
 
 export class Kernel {
