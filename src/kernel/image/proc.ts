@@ -532,7 +532,7 @@ export class ProcTables implements ProcSource {
     const rows = kernel.map.partitions.map(({ kernel: id, cores, memory, devices }) => {
       const part = parts.get(id);
       const bytes = memory.reduce((sum, range) => sum + range.bytes, 0);
-      const numbers = rangesText([...cores].sort((a, b) => a - b));
+      const numbers = rangesText([...cores].sort((a, b) => a - b)) || '-';
       return `${String(id).padStart(6)}  ${part === undefined ? 'off' : 'up '}  ${numbers.padEnd(12)} ${`${bytes >>> 20}M`.padStart(6)}  ${`${part?.tasks ?? '-'}`.padEnd(5)}  ${deviceTexts(devices).join(',') || '-'}\n`;
     });
     return `kernel  state cores       memory  tasks  devices\n${rows.join('')}`;

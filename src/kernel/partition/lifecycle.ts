@@ -39,6 +39,8 @@ export class Lifecycle {
   /** Kernels started by this one that have not checked in yet. */
   readonly #starting = new Map<KernelId, () => void>();
   readonly #arrived = new WaitQueue();
+  /** Who has answered when this kernel checked in. */
+  readonly #answered = new Set<KernelId>();
   #beat = 0;
   #watched: KernelId | null = null;
   #heard: Cycles = 0;
@@ -65,7 +67,10 @@ export class Lifecycle {
       messages.send(from, M.FRAMES_NOTED, { request });
     });
     messages.on(M.FRAMES_NOTED, answer => messages.answered(answer.request, answer));
-    messages.on(M.CHECKIN_ANSWER, (_payload, { from }) => kernel.addPeer(from));
+    messages.on(M.CHECKIN_ANSWER, (_payload, { from }) => {
+      this.#answered.add(from);
+      kernel.addPeer(from);
+    });
     messages.on(M.HEARTBEAT, (_payload, { from }) => {
       if (from === this.#watched) this.#heard = kernel.now;
     });
@@ -116,6 +121,23 @@ export class Lifecycle {
     const kernel = this.#kernel;
     kernel.messages.mcastTo(present, M.CHECKIN, { cores: kernel.cores.length, frames: kernel.frames.own.total });
     for (const other of present) kernel.addPeer(other);
+    if (present.length > 0) kernel.spawn(this.#lookForMissing(present));
+  }
+
+  /** Who was there when this kernel was started may have ended before it checked in: nobody else will tell of that. */
+  *#lookForMissing(present: readonly KernelId[]): Blocking<void> {
+    const kernel = this.#kernel;
+    yield* sleep([], { deadline: kernel.now + this.#cycles(SILENCE_MILLISECONDS), interruptible: false });
+    for (const other of present) {
+      if (this.#answered.has(other) || !kernel.isPeer(other)) continue;
+      kernel.log(4, `popcorn: kernel ${other} has not answered`);
+      yield* this.#report(other);
+      // The others have settled it already.
+      if (!kernel.isPeer(other)) continue;
+      yield* this.forget(other);
+      this.settle(other);
+      this.reopen(other);
+    }
   }
 
   /** Waits until every kernel that this one started has checked in; a kernel that does not come is not waited for longer than a second. */
