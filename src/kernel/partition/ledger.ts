@@ -178,11 +178,12 @@ export class Ledger {
     // Whoever kept the ledger before may have begun to tell of it: nothing is lost by telling again.
     lifecycle.fence(gone);
     yield* lifecycle.forget(gone);
+    const everyone = this.#everyone(gone);
+    const tell = (settled: number): Blocking<void> => this.#inform(everyone, [], gone, settled);
+    // Not one after the other: who notes one end may be waiting for another kernel whose end is to be told yet.
+    yield* tell(0);
     yield* this.#alone(
       function* (this: Ledger): Blocking<void> {
-        const everyone = this.#everyone(gone);
-        const tell = (settled: number): Blocking<void> => this.#inform(everyone, [], gone, settled);
-        yield* tell(0);
         lifecycle.settle(gone);
         yield* tell(1);
         lifecycle.reopen(gone);

@@ -302,7 +302,13 @@ export class Lifecycle {
       const frames = kernel.frames.held(pfn => kernel.map.ownerOfFrame(pfn) === owner);
       for (let at = 0; at < frames.length; at += FRAMES_MAX) {
         const piece = frames.slice(at, at + FRAMES_MAX);
-        yield* kernel.messages.call(owner, M.FRAMES_HELD, { gone, frames: piece }, M.FRAMES_NOTED);
+        try {
+          yield* kernel.messages.call(owner, M.FRAMES_HELD, { gone, frames: piece }, M.FRAMES_NOTED);
+        } catch (error) {
+          // It has ended too: nobody keeps its books any more.
+          if (!(error instanceof Errno) || kernel.isPeer(owner)) throw error;
+          break;
+        }
       }
     }
   }
