@@ -6,8 +6,9 @@ import { topology } from './topology.ts';
 
 const USAGE = `usage: lab VERB …
   exec [--machine M] [--plan P] [--kernel K] [--root DIR] [--migrate-every TIME] [--hosts N] [--seed N] [--engine interpret|translate]
-       [--memory flat|numa] [--disk FILE] [--no-caches] [--fingerprint] -- PROGRAM [ARG…]
-  run FILE [--until TIME] [--hosts N] [--engine interpret|translate] [--trace FILE] [--disk FILE] [--fingerprint]
+       [--memory flat|numa] [--disk FILE] [--no-caches] [--client] [--switch user|kernel|rings]
+       [--pcap FILE] [--fingerprint] -- PROGRAM [ARG…]
+  run FILE [--until TIME] [--hosts N] [--engine interpret|translate] [--trace FILE] [--disk FILE] [--pcap FILE] [--fingerprint]
   plan [PLAN] [--machine M] [--memory flat|numa]
   topology FILE.xml|MACHINE [--of xml]
   bench [NAME]

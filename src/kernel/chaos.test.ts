@@ -32,6 +32,8 @@ const PROGRAMS = [
   'sockets',
   'spread',
   'shared',
+  'inet',
+  'epoll',
 ] as const;
 /** Kernel 0 has the script that starts and waits for all, and the file tree. */
 const other = fc.integer({ min: 1, max: KERNELS - 1 });

@@ -11,6 +11,7 @@ import { E, Errno } from './abi/errno.ts';
 import { SI, SIG } from './abi/signal.ts';
 import type { BootParameters, MemoryRange, Partition, ResolvedPlan } from './boot/parameters.ts';
 import { KERNEL_COSTS, type KernelCost } from './costs.ts';
+import { toBytes } from './fs/bytes.ts';
 import type { FileSystems } from './fs/file-system.ts';
 import { SHIELD_TTIN, SHIELD_TTOU, type IoContext } from './fs/file.ts';
 import type { HostInput } from './fs/tty/host-port.ts';
@@ -25,11 +26,15 @@ import { windowBytes } from './message/window.ts';
 import type { DiskDriver } from './device/disk.ts';
 import { Devices } from './device/devices.ts';
 import { Control } from './partition/control.ts';
+import { Estate } from './partition/estate.ts';
 import { Gate } from './partition/gate.ts';
+import { Heirs } from './partition/heirs.ts';
 import { Ledger } from './partition/ledger.ts';
 import { Lifecycle } from './partition/lifecycle.ts';
 import { kernelsMax, MachineMap } from './partition/map.ts';
 import type { Network } from './net/network.ts';
+import type { NicDriver } from './net/nic-driver.ts';
+import { VirtualSwitch } from './net/switch/switch.ts';
 import { Balancer } from './migrate/balancer.ts';
 import { Migration } from './migrate/migration.ts';
 import { PageGroups } from './migrate/groups.ts';
@@ -101,6 +106,9 @@ export class Kernel {
   readonly map: MachineMap;
   readonly ledger: Ledger;
   readonly lifecycle: Lifecycle;
+  /** Who keeps what kernels that have halted have left, and the file tree. */
+  readonly heirs: Heirs;
+  readonly estate: Estate;
   /** Closed while it is being found out what a kernel that is gone has taken along. */
   readonly gate = new Gate();
   readonly control: Control;
@@ -141,6 +149,10 @@ export class Kernel {
   files!: FileSystems;
   /** Made at boot: TCP/IP of this kernel, and where network devices are attached (net/network.ts). */
   net!: Network;
+  /** The virtual network switch between kernels. */
+  readonly vnet: VirtualSwitch;
+  /** The driver of the network card, whoever has that. */
+  nic!: NicDriver;
   hostname = 'popcorn';
   /** Standard input of the `exec` program, where this kernel runs it. */
   stdin: HostInput | null = null;
@@ -155,10 +167,15 @@ export class Kernel {
   yieldRequested = false;
   /** Before this time nothing can come back from what this kernel sent during the present run. */
   bound: Cycles = Number.POSITIVE_INFINITY;
-  /** The time at which the present piece of work began: what other kernels did is visible up to here. */
+  /**
+   * The time at which the present piece of work (an event, a trap, a step of a fiber) began: what other kernels did is visible up to
+   * here.
+   */
   visible: Cycles = 0;
   /** Other kernels that have checked in. */
   readonly #peers = new Set<KernelId>();
+  /** The same in ascending order; made anew when asked for after a change. */
+  #peerList: readonly KernelId[] | null = null;
   #seed: number;
   readonly #latencies = new Map<KernelId, Cycles>();
 
@@ -167,6 +184,7 @@ export class Kernel {
     this.id = parameters.kernel;
     this.plan = parameters.plan;
     this.map = new MachineMap(parameters.plan.partitions);
+    this.heirs = new Heirs(parameters.tree ?? parameters.kernel, parameters.heirs ?? []);
     this.platform = platform;
     this.memory = platform.memory;
     this.processor = platform.processor;
@@ -190,7 +208,9 @@ export class Kernel {
     this.core = this.serviceCore;
     this.scheduler = new Scheduler(this);
     this.records = new Records({
+      kernel: this.id,
       pidBase: this.pidBase,
+      taken: this.heirs.taken(this.id).pids,
       deliver: (record, info) => this.deliver(record, info),
       sessionEnded: session => this.#sessionEnded(session),
     });
@@ -198,8 +218,10 @@ export class Kernel {
     this.messages = new Messenger(this);
     this.image = new Image(this);
     this.lifecycle = new Lifecycle(this);
+    this.estate = new Estate(this);
     this.ledger = new Ledger(this);
     this.control = new Control(this);
+    this.vnet = new VirtualSwitch(this);
     this.devices = new Devices(this);
     this.migration = new Migration(this);
     this.balancer = new Balancer(this);
@@ -215,7 +237,7 @@ export class Kernel {
   }
   /** The kernel that keeps a process's record. In a federation every pid that is known here is this kernel's. */
   originOf(pid: Pid): KernelId {
-    return this.isFederated ? this.id : pid >>> 15;
+    return this.isFederated ? this.id : this.heirs.ofPid(pid);
   }
   /** What all pids born here have in common. */
   get pidBase(): Pid {
@@ -335,18 +357,22 @@ export class Kernel {
     return this.#peers.has(kernel);
   }
   /** Other kernels that are up, ascending. */
-  peers(): KernelId[] {
-    return [...this.#peers].sort((a, b) => a - b);
+  peers(): readonly KernelId[] {
+    this.#peerList ??= [...this.#peers].sort((a, b) => a - b);
+    return this.#peerList;
   }
   addPeer(kernel: KernelId): void {
     this.#peers.add(kernel);
+    this.#peerList = null;
     this.devices.changed();
   }
   removePeer(kernel: KernelId): void {
     this.#peers.delete(kernel);
+    this.#peerList = null;
     this.messages.peerGone(kernel);
     this.image.peerGone(kernel);
     this.migration.peerGone(kernel);
+    this.vnet.peerGone(kernel);
     this.threads.peerGone(kernel);
     this.devices.changed();
     this.sharedMemory.peerGone(kernel);
@@ -478,17 +504,20 @@ export class Kernel {
     if (result === -E.RESTARTSYS && this.threads.repeat(task)) return;
     if (result === -E.RESTARTSYS || result === -E.RESTARTNOHAND) {
       task.restart = -result;
+      task.restarts++;
       task.work = true;
       return;
     }
     task.restartDeadline = Number.NaN;
     task.restart = 0;
+    task.restarts = 0;
     hart.setX(10, result);
     hart.pc = hart.pc + 4;
   }
 
   programStarted(task: Task): number {
     task.restart = 0;
+    task.restarts = 0;
     programChanged(this, task);
     return REGISTERS_SET;
   }
@@ -615,7 +644,7 @@ export class Kernel {
       this.spawn(this.#programOver(status));
       return;
     }
-    if (record.pid === this.firstPid && this.parameters.exec?.kernel !== this.id && !this.lifecycle.isHalting) {
+    if (record.pid === this.records.first && this.parameters.exec?.kernel !== this.id && !this.lifecycle.isHalting) {
       this.log(0, `Kernel panic - not syncing: init is gone (status ${status})`);
       this.at(this.now, () => this.lifecycle.stop(KernelState.Panicked));
     }
@@ -650,7 +679,7 @@ export class Kernel {
 
 /** Text of one byte a character as bytes. */
 export function latin1(text: string): Uint8Array {
-  return Uint8Array.from(text, c => c.charCodeAt(0) & 0xff);
+  return toBytes(text);
 }
 
 /** The bits of a leaf entry that travel with a migrating page. */

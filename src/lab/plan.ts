@@ -20,12 +20,13 @@ const MEMORY_MIN = 8 << 20;
 
 /**
  * @param memoryLimit bytes that the memory may have in all
+ * @param client the client machine, which takes its memory from that
  * @throws PlanError naming what is wrong
  */
-export function resolvePlan(text: string, topology: Topology, memoryLimit?: number): ResolvedPlan {
+export function resolvePlan(text: string, topology: Topology, memoryLimit?: number, client: Topology | null = null): ResolvedPlan {
   const { mode, rule, kernels } = readPlan(text, topology);
   if (kernels.length > KERNELS_MAX) throw new PlanError(`${kernels.length} kernels are too many; the lab takes ${KERNELS_MAX}`);
-  const map = memoryMap(topology, memoryLimit);
+  const map = memoryMap(topology, memoryLimit, client);
   const memory = rule === 'flat' ? flat(kernels, map, topology) : byNodes(kernels, map, topology);
   const window = windowBytes(kernelsMax(topology.cores.length));
   const partitions = kernels.map(({ cores, devices }, kernel): Partition => {

@@ -89,6 +89,23 @@ export const KERNEL_COSTS = {
   queueSend: cost(150, 'writing a message to the registers of a hardware queue'),
   queueDelivery: cost(1450, 'from these registers to the receiver’s handler, whichever core that is on'),
   queueDispatch: cost(400, 'softirq: reading a message out of a hardware queue and calling its handler'),
+  ipiSend: cost(400, 'raising an interrupt on another core'),
+  softirq: cost(500, 'from the interrupt handler to the softirq that does its work'),
+  ringLine: cost(
+    45,
+    'moving 64 bytes of a packet between a core and a ring that another core uses',
+    'derived: a line from another core takes 85 to 255 cycles, and about four are under way at once',
+  ),
+  nicDescriptor: cost(
+    250,
+    'writing or reading a descriptor of a network card, and its register',
+    'order of magnitude: an uncached write to PCIe',
+  ),
+  nicDma: cost(
+    2200,
+    'from the register of a network card to the first bit on the wire: descriptor and frame by DMA (1 µs)',
+    'order of magnitude: two reads over PCIe of about 500 ns',
+  ),
   ipiDelivery: cost(1400, 'from the sender’s register write to the receiver’s handler'),
   fork: cost(60_000, 'copying a task without its pages', 'order of magnitude of lmbench fork on this family, less page work'),
   exec: cost(120_000, 'replacing an image without reading its pages', 'order of magnitude of lmbench exec, less page work'),

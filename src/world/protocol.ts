@@ -13,6 +13,8 @@ export interface WorldOptions {
   readonly rootArchive: Uint8Array;
   /** What is on the disk at power-on: the beginning of it, beyond which all is zero, and the bytes that it has in all. Null: it has none. */
   readonly disk: DiskImage | null;
+  /** The machine at the other end of the cable, with one kernel, CLIENT_KERNEL (kernel/net/parameters.ts); left out or null: there is no cable. */
+  readonly client?: ClientMachine | null;
   /** Bytes that the memory may have in all. */
   readonly memoryLimit: number;
   /** How guest code is executed: it decides how fast, and nothing else. */
@@ -24,6 +26,14 @@ export interface WorldOptions {
 export interface DiskImage {
   readonly image: Uint8Array;
   readonly bytes: number;
+}
+
+export interface ClientMachine {
+  /** On the same reference clock. */
+  readonly topology: Topology;
+  readonly kernel: BootParameters;
+  /** Its root; left out: the same as the machine's. */
+  readonly rootArchive?: Uint8Array;
 }
 
 /** By interpretation alone, or with hot code translated to WebAssembly. */

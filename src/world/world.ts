@@ -71,7 +71,7 @@ export class World {
    */
   static async start(options: WorldOptions, ports: readonly HostPort[], shared: boolean, listener: WorldListener): Promise<World> {
     if (!shared && ports.length !== 1) throw new Error(`${ports.length} hosts without shared memory`);
-    const map = memoryMap(options.topology, options.memoryLimit);
+    const map = memoryMap(options.topology, options.memoryLimit, options.client?.topology);
     const memory = shared ? PhysicalMemory.create(map.bytes) : null;
     const disk = memory === null ? null : new Disk(memory, map.disk);
     if (options.disk !== null) disk?.insert(options.disk.image, options.disk.bytes);

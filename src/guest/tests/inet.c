@@ -651,8 +651,33 @@ static void from_file(void)
 	unlink("/tmp/inet-file");
 }
 
-int main(void)
+/* Holds a listener, a connection and a datagram socket while another program runs, which may look at them. */
+static int hold(char **program)
 {
+	int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0), end, datagrams = socket(AF_INET, SOCK_DGRAM, 0);
+	int status = 1;
+	pid_t child;
+
+	if (bind_to(listener, 4000) || listen(listener, 5) || bind_to(client, 4001) || connect_to(client, 4000) || bind_to(datagrams, 5000))
+		return 1;
+	end = accept(listener, 0, 0);
+	write(end, "waiting", 7);
+	events(client, 2000);
+	child = fork();
+	if (child == 0) {
+		for (int fd = 3; fd < 10; fd++)
+			close(fd);
+		execvp(program[0], program);
+		_exit(127);
+	}
+	waitpid(child, &status, 0);
+	return WEXITSTATUS(status);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 2 && strcmp(argv[1], "hold") == 0)
+		return hold(argv + 2);
 	setvbuf(stdout, 0, _IOLBF, 0);
 	names();
 	refusals();

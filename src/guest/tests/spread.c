@@ -192,9 +192,11 @@ static int stay(void)
 		threads[i].number = i;
 		start(&threads[i], counter);
 	}
-	for (;;) {
-		nanosleep(&(struct timespec){ 0, 50000000 }, 0);
-		printf("%s\n", beside[0] > 0 && beside[1] > 0 ? "both" : "not yet");
+	for (long seen[2] = { 0 };;) {
+		nanosleep(&(struct timespec){ 0, 20000000 }, 0);
+		printf("%s\n", beside[0] > seen[0] && beside[1] > seen[1] ? "both" : "not both");
+		seen[0] = beside[0];
+		seen[1] = beside[1];
 	}
 	return 0;
 }

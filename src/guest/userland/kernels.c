@@ -195,6 +195,17 @@ int mv_dev_main(int argc, char **argv)
 	return order("mv-dev", argc, argv);
 }
 
+/* Without words they show the state. */
+int switch_main(int argc, char **argv)
+{
+	return argc < 2 ? copy_file("/proc/popcorn/switch") : order("switch", argc, argv);
+}
+
+int link_main(int argc, char **argv)
+{
+	return argc < 2 ? copy_file("/proc/popcorn/link") : order("link", argc, argv);
+}
+
 int msgmon_main(int argc, char **argv)
 {
 	long count = -1;

@@ -3,6 +3,7 @@
  *
  * Always holds: these are plain data, so they can be written into physical memory by the kernel that boots another, and recorded.
  */
+import type { NetworkParameters } from '../net/parameters.ts';
 import { deviceTexts } from '../../machine/devices/devices.ts';
 import type { MessageSettings } from '../message/settings.ts';
 import type { DebugCommand } from '../debug/watch.ts';
@@ -49,6 +50,9 @@ export interface BootParameters {
   /** The kernel that starts it (itself: firmware), and those that are there or on their way already. */
   readonly by: KernelId;
   readonly present: readonly KernelId[];
+  /** The kernel that keeps the file tree (left out: this one does), and who has what others have left (`Heirs.flat`). */
+  readonly tree?: KernelId;
+  readonly heirs?: readonly number[];
   readonly seed: number;
   /** Whether caches and the distance of memory cost anything. */
   readonly caches: boolean;
@@ -56,6 +60,8 @@ export interface BootParameters {
   /** Whether processes are moved from busy kernels to idle ones (migrate/balancer.ts). */
   readonly balance: boolean;
   readonly exec: ExecRequest | null;
+  /** Left out: as is usual (net/parameters.ts). */
+  readonly network?: NetworkParameters;
   /** Whether /init is started on the console: not in a run whose subject is one program. */
   readonly init: boolean;
 }

@@ -8,7 +8,7 @@ import { E, Errno } from '../abi/errno.ts';
 import { O } from '../abi/fcntl.ts';
 import { ALWAYS_READY } from '../abi/poll.ts';
 import type { SharedPages } from '../mm/sharing.ts';
-import type { KernelId, Maybe, Pfn, Pid, WaitQueue } from '../types.ts';
+import type { Cycles, KernelId, Maybe, Pfn, Pid, WaitQueue } from '../types.ts';
 import type { AttributeChange, Attributes, DirectoryEntry, FileSystemStatus, Inode } from './inode.ts';
 import { type Lock, type LockRequest, LockTable, unlockAll } from './lock.ts';
 import { after } from './maybe.ts';
@@ -23,6 +23,8 @@ export interface IoContext {
   readonly gid: number;
   /** Which of the terminal's stop signals the caller blocks or ignores: SHIELD_TTIN | SHIELD_TTOU. */
   readonly shield: number;
+  /** When the wait of a call ends that is made again; left out: it begins now. */
+  readonly deadline?: Cycles;
 }
 export const SHIELD_TTIN = 1;
 export const SHIELD_TTOU = 2;
@@ -95,6 +97,12 @@ export abstract class BaseFile implements OpenFile {
     this.flags = flags & ~(O.CREAT | O.EXCL | O.NOCTTY | O.TRUNC | O.CLOEXEC);
   }
 
+  get lockHolder(): string | null {
+    return this.#lockHolder;
+  }
+  set lockHolder(name: string | null) {
+    this.#lockHolder = name;
+  }
   get label(): string {
     return 'anon_inode:[file]';
   }
@@ -125,10 +133,15 @@ export abstract class BaseFile implements OpenFile {
     this.references--;
     if (this.references > 0) return;
     const holder = this.#lockHolder;
-    if (holder === null) return this.closed();
+    if (holder === null) return after(this.closed(), () => this.#tellGone());
     return after(this.#locked.lock(unlockAll('flock', holder)), () =>
-      after(this.#locked.lock(unlockAll('record', holder)), () => this.closed()),
+      after(this.#locked.lock(unlockAll('record', holder)), () => after(this.closed(), () => this.#tellGone())),
     );
+  }
+
+  /** Sets that it is in find it gone. */
+  #tellGone(): void {
+    for (const queue of this.queues) queue.wakeAll();
   }
 
   /** The last reference is gone. */

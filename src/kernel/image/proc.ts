@@ -496,7 +496,7 @@ export class ProcTables implements ProcSource {
   }
 
   popcornFiles(): readonly string[] {
-    return ['kernels', 'control', 'plan', 'messages', 'pcnmsg', 'groups'];
+    return ['kernels', 'control', 'plan', 'messages', 'pcnmsg', 'groups', 'switch', 'link', 'files'];
   }
   popcornText(name: string): Maybe<string> {
     const kernel = this.#kernel;
@@ -513,10 +513,31 @@ export class ProcTables implements ProcSource {
           .join('');
       case 'control':
         return kernel.control.lastRefusal === '' ? '' : `${kernel.control.lastRefusal}\n`;
+      case 'switch':
+        return kernel.vnet.text;
+      case 'link':
+        return kernel.nic.text;
       case 'pcnmsg': {
         const { stalls, resent, bad } = messages.troubles;
         const { calls, backlog } = messages.outstanding;
         return `sent ${messages.sentCount}\nreceived ${messages.receivedCount}\nbacklog ${backlog}\ncalls ${calls}\nstalls ${stalls}\nresent ${resent}\nbad ${bad}\n`;
+      }
+      case 'files': {
+        const { cache, delegations, counts } = kernel.image.files;
+        const { inodes, pages } = cache.counts;
+        const lines = {
+          hits: cache.hits,
+          misses: cache.misses,
+          recalled: cache.recalled,
+          inodes,
+          pages,
+          recalls: delegations.recalls,
+          holdings: delegations.holdings,
+          ...counts,
+        };
+        return Object.entries(lines)
+          .map(([what, count]) => `${what} ${count}\n`)
+          .join('');
       }
       case 'groups':
         return messages.groups.list.map(([id, members]) => `${id >>> 8}/${id & 0xff}: ${members.join(' ')}\n`).join('');

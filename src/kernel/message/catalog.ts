@@ -2,6 +2,7 @@
  * Every kind of message between kernels: its number on the wire, its name (Popcorn's own where it had one), its fields, and the line
  * by which the inspector shows it.
  */
+import { framesOf } from '../mm/runs.ts';
 import type { Fields, Payload } from './codec.ts';
 
 export interface MessageKind<F extends Fields = Fields> {
@@ -24,7 +25,12 @@ function urgent<F extends Fields>(entry: MessageKind<F>): MessageKind<F> {
 export const M = {
   // Kernels come and go.
   CHECKIN: kind(2, 'CHECKIN', { cores: 'u16', frames: 'u32' }, m => `I am up: ${m.cores} cores, ${m.frames} frames`),
-  CHECKIN_ANSWER: kind(3, 'CHECKIN_ANSWER', { cores: 'u16', frames: 'u32' }, m => `welcome; I have ${m.cores} cores, ${m.frames} frames`),
+  CHECKIN_ANSWER: kind(
+    3,
+    'CHECKIN_ANSWER',
+    { cores: 'u16', frames: 'u32', tree: 'u8', heirs: 'numbers' },
+    m => `welcome; I have ${m.cores} cores, ${m.frames} frames`,
+  ),
   LEDGER_REQUEST: kind(
     5,
     'LEDGER_REQUEST',
@@ -40,6 +46,22 @@ export const M = {
       ? `shares change: ${m.shares.length} numbers`
       : `kernel ${m.gone} is gone${['', ', as all know', ', and all is settled'][m.settled]}`,
   ),
+  ESTATE: kind(
+    66,
+    'ESTATE',
+    { request: 'u32', length: 'u32', frames: 'u32s' },
+    m => `I halt: take over what I leave, ${m.length} bytes in ${m.frames.length} frames`,
+  ),
+  ESTATE_TAKEN: kind(67, 'ESTATE_TAKEN', { request: 'u32', errno: 'i32' }, m => (m.errno ? `errno ${m.errno}` : 'taken over')),
+  HEIR: kind(
+    68,
+    'HEIR',
+    { request: 'u32', of: 'u8', heir: 'u8', pids: 'u32', handles: 'u32' },
+    m => `kernel ${m.heir} has what was kernel ${m.of}'s: pids up to ${m.pids}, files up to ${m.handles}`,
+  ),
+  HEIR_NOTED: kind(69, 'HEIR_NOTED', { request: 'u32' }, () => 'noted'),
+  TREE: kind(18, 'TREE', { request: 'u32' }, () => 'the file tree was lost: mine is the root from now on'),
+  TREE_NOTED: kind(19, 'TREE_NOTED', { request: 'u32' }, () => 'mounted'),
   FRAMES_HELD: kind(9, 'FRAMES_HELD', { request: 'u32', gone: 'u8', frames: 'u32s' }, m => `I hold ${m.frames.length} of your frames`),
   FRAMES_NOTED: kind(15, 'FRAMES_NOTED', { request: 'u32' }, () => 'noted'),
   LEDGER_NOTED: kind(8, 'LEDGER_NOTED', { request: 'u32' }, () => 'noted'),
@@ -80,8 +102,8 @@ export const M = {
   CLONE_REQUEST: kind(
     20,
     'CLONE_REQUEST',
-    { clone: 'u32', pid: 'u32', registers: 'bytes', image: 'bytes' },
-    m => `run ${m.pid} for me: ${m.registers.length + m.image.length} bytes of state`,
+    { clone: 'u32', pid: 'u32', length: 'u32', frames: 'u32s', registers: 'bytes' },
+    m => `run ${m.pid} for me: ${m.registers.length} bytes of registers, ${m.length} bytes of state in frame ${m.frames.join(', ')}`,
   ),
   VMA_TRANSFER: kind(
     21,
@@ -204,12 +226,19 @@ export const M = {
   FILE_REQUEST: kind(
     30,
     'FILE_REQUEST',
-    { request: 'u32', operation: 'u8', handle: 'u32', pfn: 'u32', length: 'u16', parcel: 'u32' },
+    { request: 'u32', operation: 'u8', handle: 'u32', pfn: 'u32', length: 'u16', parcel: 'u32', givenUp: 'u32s' },
     m => `operation ${m.operation} on ${m.handle}, arguments: ${m.parcel ? `parcel ${m.parcel}` : `${m.length} bytes in frame ${m.pfn}`}`,
   ),
-  FILE_RESPONSE: kind(31, 'FILE_RESPONSE', { request: 'u32', errno: 'i32', length: 'u32', parcel: 'u32' }, m =>
-    m.errno ? `errno ${m.errno}` : `${m.length} bytes`,
+  FILE_RESPONSE: kind(31, 'FILE_RESPONSE', { request: 'u32', errno: 'i32', length: 'u32', parcel: 'u32', serial: 'u32' }, m =>
+    m.errno ? `errno ${m.errno}` : `${m.length} bytes${m.serial === 0 ? '' : `, to be remembered as ${m.serial}`}`,
   ),
+  FILE_RECALL: kind(
+    36,
+    'FILE_RECALL',
+    { request: 'u32', upTo: 'u32', handles: 'u32s' },
+    m => `forget ${m.handles.join(', ')} as given up to ${m.upTo}`,
+  ),
+  FILE_RECALLED: kind(37, 'FILE_RECALLED', { request: 'u32' }, () => 'forgotten'),
   FILE_READY: kind(32, 'FILE_READY', { handle: 'u32' }, m => `${m.handle} may be ready`),
   FILE_RELEASE: kind(
     33,
@@ -218,7 +247,19 @@ export const M = {
     m => `${m.handle} is closed here`,
   ),
   FILE_RELEASED: kind(35, 'FILE_RELEASED', { request: 'u32' }, () => 'closed'),
-  FRAME_RETURN: kind(34, 'FRAME_RETURN', { frames: 'u32s' }, m => `${m.frames.length} frames back`),
+  FRAME_RETURN: kind(34, 'FRAME_RETURN', { runs: 'u32s' }, m => `${framesOf(m.runs).length} frames back`),
+
+  // The virtual network switch.
+  VNET_JOIN: kind(
+    70,
+    'VNET_JOIN',
+    { request: 'u32', rings: 'number', slots: 'u16' },
+    m => `my rings of ${m.slots} slots are at ${m.rings.toString(16)}`,
+  ),
+  VNET_WELCOME: kind(71, 'VNET_WELCOME', { request: 'u32', errno: 'i32', settings: 'numbers' }, m =>
+    m.errno ? `errno ${m.errno}` : `you have a port; settings ${m.settings.join(', ')}`,
+  ),
+  VNET_SETTINGS: kind(72, 'VNET_SETTINGS', { settings: 'numbers' }, m => `the switch has settings ${m.settings.join(', ')}`),
 
   // The rest of the single system image.
   REMOTE_PROC_REQUEST: kind(40, 'REMOTE_PROC_REQUEST', { request: 'u32', what: 'u8', pid: 'u32' }, m => `table ${m.what} of ${m.pid}`),

@@ -34,9 +34,17 @@ export interface Received {
 
 export type Handler<F extends Fields> = (payload: Payload<F>, received: Received) => Maybe<void>;
 
+/** What a kernel was asked it had not begun when it halted: its heir (partition/heirs.ts) is to be asked. */
+export class Moved extends Errno {
+  constructor() {
+    super(E.HOSTDOWN);
+  }
+}
+
 type AnyKind = Pick<MessageKind, 'type' | 'name' | 'urgent'>;
 
 interface Call {
+  readonly type: number;
   /** Whose answers are missing. */
   readonly from: Set<KernelId>;
   readonly queue: WaitQueue;
@@ -196,9 +204,9 @@ export class Messenger {
   }
 
   /** A number for a request, and the place where its answers will be. */
-  #open(from: readonly KernelId[]): [number, Call] {
+  #open(type: number, from: readonly KernelId[]): [number, Call] {
     const request = this.#nextRequest++;
-    const call: Call = { from: new Set(from), queue: new WaitQueue(), answers: new Map(), cancelled: false };
+    const call: Call = { type, from: new Set(from), queue: new WaitQueue(), answers: new Map(), cancelled: false };
     this.#calls.set(request, call);
     return [request, call];
   }
@@ -216,7 +224,7 @@ export class Messenger {
     interruptible = false,
   ): Blocking<Payload<A>> {
     if (!this.#kernel.isPeer(to)) throw new Errno(E.HOSTDOWN);
-    const [id, call] = this.#open([to]);
+    const [id, call] = this.#open(request.type, [to]);
     this.send(to, request, { ...payload, request: id } as unknown as Payload<Q>);
     yield* this.#answers(id, call, interruptible, () => this.send(to, M.CANCEL, { request: id }));
     const answer = call.answers.get(to);
@@ -232,7 +240,7 @@ export class Messenger {
     _answer: MessageKind<A>,
   ): Blocking<ReadonlyMap<KernelId, Payload<A> | Errno>> {
     const members = (typeof group === 'number' ? this.groups.membersOf(group) : [...group]).filter(each => this.#kernel.isPeer(each));
-    const [id, call] = this.#open(members);
+    const [id, call] = this.#open(request.type, members);
     const bytes = encode(request.fields, { ...payload, request: id } as unknown as Payload<Q>, this.#isLittle);
     this.#mcast(typeof group === 'number' ? group : THESE, members, request, bytes);
     yield* this.#answers(id, call, false, () => undefined);
@@ -262,6 +270,11 @@ export class Messenger {
     if (!call.from.delete(from)) return;
     call.answers.set(from, answer);
     if (call.from.size === 0) call.queue.wakeAll();
+  }
+
+  /** What was asked of a kernel by messages of these types, and has no answer yet, is to be asked of its heir. */
+  moved(peer: KernelId, types: readonly number[]): void {
+    for (const call of this.#calls.values()) if (types.includes(call.type)) this.#settle(call, peer, new Moved());
   }
 
   #windowOf(kernel: KernelId): Window {

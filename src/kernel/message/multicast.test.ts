@@ -137,3 +137,9 @@ describe('a group', () => {
     expect(lab.running.flatMap(({ messages }) => messages.groups.list)).toEqual([]);
   });
 });
+
+it('every kind of message has a number of its own, from 1 to 255', () => {
+  const types = Object.values(M).map(({ type }) => type);
+  expect(new Set(types).size).toBe(types.length);
+  expect([Math.min(...types) > 0, Math.max(...types) < 256]).toEqual([true, true]);
+});

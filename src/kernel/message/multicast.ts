@@ -64,7 +64,7 @@ export class Groups {
   }
 
   /** To whom a message to the group goes: its members without this kernel, ascending. @throws Errno EINVAL there is no such group */
-  membersOf(id: GroupId): KernelId[] {
+  membersOf(id: GroupId): readonly KernelId[] {
     const kernel = this.#kernel;
     if (id === ALL) return kernel.peers();
     const members = this.#members.get(id);

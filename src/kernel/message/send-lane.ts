@@ -2,11 +2,12 @@
  * The sending end of a lane: slots in one receiver's window, what waits for a free one, and what nothing has been heard of yet.
  *
  * Always holds: what stands in the lane, in order of sequence, is what `put` was given, urgent ones before others; a message that its receiver
- * has not taken after RESEND_CYCLES is written again, until it has or the receiver is gone.
+ * has not taken after RESEND_CYCLES (a beat: when the next one is due) is written again, until it has or the receiver is gone.
  */
 import type { Kernel } from '../kernel.ts';
 import { FaultKind, TraceKind } from '../trace.ts';
 import type { Cycles, KernelId } from '../types.ts';
+import { M } from './catalog.ts';
 import type { Transport } from './settings.ts';
 import { FLAG, type Header, MESSAGE_BYTES, writeSlot } from './wire.ts';
 import type { Window } from './window.ts';
@@ -107,7 +108,8 @@ export class SendLane {
       );
     }
     this.#publish(sequence, at);
-    this.#watchLater();
+    // A beat is not waited for: should it be lost, the next one finds that it has not been taken.
+    if (header.type !== M.HEARTBEAT.type || this.#written.length > 1) this.#watchLater();
     return true;
   }
 

@@ -132,6 +132,15 @@ export abstract class Directory {
     }
   }
 
+  /** What has been lost from a page on is nobody's content any more: it is going to be thrown away. */
+  protected forgetLost(first: number): void {
+    for (const [page, { state }] of [...this.#pages]) {
+      if (page < first || !state.lost || state.serving !== null || state.waiting.length > 0) continue;
+      this.#pages.delete(page);
+      this.#trace(page, heldBy(this.kernel.id));
+    }
+  }
+
   /** Pages that a kernel holds, or has asked for. */
   heldBy(kernel: KernelId): number[] {
     const has = ({ holders, serving, waiting }: DirectoryPage): boolean =>
@@ -145,6 +154,7 @@ export abstract class Directory {
     this.ended = true;
     for (const [page, entry] of this.#pages) {
       this.regain(page);
+      this.#trace(page, heldBy(this.kernel.id));
       entry.queue.wakeAll();
     }
     this.#gathered.wakeAll();
@@ -297,9 +307,9 @@ export abstract class Directory {
   #trace(page: number, { holders, lost }: DirectoryPage): void {
     const writer = holders.find(({ right }) => right === 'write')?.kernel;
     const state = lost ? 3 : writer !== undefined ? 2 : holders.length > 0 ? 1 : 0;
-    let set = 0;
-    for (const { kernel } of holders) if (kernel < 32) set = (set | (1 << kernel)) >>> 0;
-    this.kernel.trace(TraceKind.PageState, this.owner, page, state, writer ?? set);
+    const set = [0, 0];
+    for (const { kernel } of holders) set[kernel >>> 5] = ((set[kernel >>> 5] ?? 0) | (1 << (kernel & 31))) >>> 0;
+    this.kernel.traceAt(TraceKind.PageState, set[1] ?? 0, this.owner, page, state, writer ?? set[0] ?? 0);
   }
 
   /** A line for each page that is not the home's alone: its name, state (M modified, S shared, L lost), kernels that hold it. */

@@ -6,7 +6,8 @@
  *     VMA_TRANSFER for each area          →      keeps them
  *     OBJECT_TRANSFER for shared memory   →      keeps it
  *     PTE_TRANSFER for runs of pages      →      keeps them
- *     CLONE_REQUEST with the rest         →      builds address space, files, tasks; asks the origin to note the new place
+ *     CLONE_REQUEST with registers, and
+ *       a lent frame with the rest        →      builds address space, files, tasks; asks the origin to note the new place
  *     lets go                             ←      CREATE_PROCESS_PAIRING, and the tasks are ready there
  *
  * A thread comes to rest as it is about to go on in user mode; one that sleeps in a call that can be made again is woken for it, any other
@@ -17,6 +18,7 @@
  */
 import { E, Errno } from '../abi/errno.ts';
 import type { FileRef } from '../image/files.ts';
+import { fromBytes, joined } from '../fs/bytes.ts';
 import { FileTable } from '../fs/file-table.ts';
 import type { OpenFile } from '../fs/file.ts';
 import { type Kernel, latin1, REGISTERS_SET } from '../kernel.ts';
@@ -32,7 +34,7 @@ import type { SignalInfo } from '../signal/state.ts';
 import { traceName } from '../task/exec.ts';
 import type { Process, Task } from '../task/task.ts';
 import { MigrateStep, TraceKind } from '../trace.ts';
-import { type Blocking, type CoreId, type KernelId, type Pid, settle, sleep, WaitQueue } from '../types.ts';
+import { type Blocking, type CoreId, type KernelId, PAGE_SIZE, type Pfn, type Pid, settle, sleep, WaitQueue } from '../types.ts';
 import { type Built, pack, registersOf, setSpace, type Travelling, type TravellingFile, unpack } from './travelling.ts';
 
 interface ArrivedArea {
@@ -75,6 +77,8 @@ interface Move {
 const AREA = { Shared: 1, GrowsDown: 2, File: 4, Object: 8 } as const;
 /** Page-table entries in one PTE_TRANSFER: three words each. */
 const ENTRIES_PER_MESSAGE = 100;
+/** Intervals that a process which is always on the move stays at most: longer than a move takes, so that any two of them meet. */
+const PATIENCE_MAX = 8;
 
 export class Migration {
   readonly #kernel: Kernel;
@@ -151,16 +155,21 @@ export class Migration {
     kernel.yieldRequested = true;
   }
 
-  /** --migrate-every: on to the next kernel each time the interval is over, if it has run here at all: so it gets on, however busy kernels are. */
-  keepMoving(process: Process): void {
+  /**
+   * --migrate-every: on to the next kernel each time the interval is over, if it has run here at all: so it gets on, however busy kernels are.
+   * One whose call has had to be made again and again stays up to PATIENCE_MAX intervals: what needs two processes at a time, as the two ends
+   * of a FIFO do to open it, would else never come about where both move in step.
+   */
+  keepMoving(process: Process, intervals = 1): void {
     const kernel = this.#kernel;
     kernel.at(kernel.now + process.migrateEvery, () => {
       if (kernel.processes.get(process.pid) !== process || process.exitStatus !== null) return;
       const up = [kernel.id, ...(kernel.isFederated ? [] : kernel.peers())].sort((a, b) => a - b);
       const next = up[(up.indexOf(kernel.id) + 1) % up.length] as KernelId;
       const hasRun = [...process.threads].some(task => task.usedUser + task.usedSystem > task.usedBefore);
-      if (next !== kernel.id && hasRun && this.mayLeave(process)) this.ask(process, next, []);
-      this.keepMoving(process);
+      const patience = Math.min(PATIENCE_MAX, ...[...process.threads].map(task => 2 ** task.restarts));
+      if (next !== kernel.id && hasRun && intervals >= patience && this.mayLeave(process)) this.ask(process, next, []);
+      this.keepMoving(process, intervals + 1);
     });
   }
 
@@ -230,6 +239,11 @@ export class Migration {
     const { messages, image } = kernel;
     const clone = this.#nextClone++;
     const refs: FileRef[] = [];
+    /** In which the state lies until the target has answered. */
+    const lent: Pfn[] = [];
+    const giveBack = (): void => {
+      for (const pfn of lent) kernel.frames.release(pfn);
+    };
     let timer: Travelling['timer'] = null;
     kernel.charge(kernel.cost('migrateStop'));
     step(MigrateStep.Stopped, 0);
@@ -289,6 +303,7 @@ export class Migration {
         queue: new WaitQueue(),
         letGo: () => {
           this.#leaving.delete(mm);
+          giveBack();
           this.#letGo(process, entries, objects, captured);
           step(MigrateStep.ShadowLeft, entries.length / 3);
         },
@@ -297,10 +312,16 @@ export class Migration {
       const state = pack(kernel, process, files);
       const registers = registersOf(process);
       const rest = latin1(JSON.stringify(state));
+      for (let at = 0; at < rest.length; at += PAGE_SIZE) {
+        const pfn = kernel.frames.allocate();
+        lent.push(pfn);
+        kernel.processor.invalidateFrame(pfn);
+        kernel.memory.u8.set(rest.subarray(at, at + PAGE_SIZE), pfn * PAGE_SIZE);
+      }
       // From here on the timer runs at the target; it is set again here should that refuse.
       timer = state.timer;
       kernel.alarm(process, 0);
-      messages.send(to, M.CLONE_REQUEST, { clone, pid, registers, image: rest });
+      messages.send(to, M.CLONE_REQUEST, { clone, pid, length: rest.length, frames: lent, registers });
       step(MigrateStep.RequestSent, registers.length + rest.length);
       while (pairing.errno === null) {
         if (!kernel.isPeer(to)) {
@@ -318,6 +339,7 @@ export class Migration {
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
       this.#leaving.delete(mm);
+      giveBack();
       // Those of a kernel that is gone have gone with it.
       for (const ref of refs) if (kernel.isPeer(to)) image.files.drop(ref, to);
       if (timer !== null) kernel.alarm(process, timer[0]);
@@ -345,7 +367,7 @@ export class Migration {
         order.push(file);
       }
     }
-    const sendable: { ref: FileRef; fds: [number, boolean][] }[] = [];
+    const sendable: TravellingFile[] = [];
     for (const file of order) {
       const ref = yield* this.#kernel.image.files.refer(file, to);
       refs.push(ref);
@@ -422,7 +444,10 @@ export class Migration {
       const { objects } = arriving(from, clone);
       objects.set(object, [...(objects.get(object) ?? []), ...pages]);
     });
-    messages.on(M.CLONE_REQUEST, ({ clone, pid, registers, image }, { from }) => {
+    messages.on(M.CLONE_REQUEST, ({ clone, pid, length, frames, registers }, { from }) => {
+      const { u8 } = this.#kernel.memory;
+      const parts = frames.map((pfn, i) => u8.slice(pfn * PAGE_SIZE, pfn * PAGE_SIZE + Math.min(PAGE_SIZE, length - i * PAGE_SIZE)));
+      const image = fromBytes(joined(parts));
       const arrived = arriving(from, clone);
       this.#arriving.delete(from * 2 ** 32 + clone);
       return this.#kernel.gate.through(() => this.#arrive(from, clone, pid, registers, image, arrived));
@@ -447,16 +472,14 @@ export class Migration {
     messages.on(M.MIGRATE_RESPONSE, ({ request, errno }) => messages.answered(request, errno === 0 ? {} : new Errno(errno)));
   }
 
-  *#arrive(from: KernelId, clone: number, pid: Pid, registers: Uint8Array, image: Uint8Array, arrived: Arriving): Blocking<void> {
+  *#arrive(from: KernelId, clone: number, pid: Pid, registers: Uint8Array, image: string, arrived: Arriving): Blocking<void> {
     const { areas, entries } = arrived;
     const kernel = this.#kernel;
     const step = (which: number, count: number): void => kernel.trace(TraceKind.Migrate, pid, from, which, count);
     step(MigrateStep.Arrived, areas.length);
     // It may be back before the answer that lets its old self go has come through a full lane.
     while (kernel.processes.has(pid)) yield* sleep([this.#departed], { interruptible: false });
-    let text = '';
-    for (const byte of image) text += String.fromCharCode(byte);
-    const state = JSON.parse(text) as Travelling;
+    const state = JSON.parse(image) as Travelling;
     let process: Process;
     try {
       const files = this.#importFiles(state);
@@ -568,7 +591,7 @@ export class Migration {
         const [page, pfn, flags] = [entries[done] as number, entries[done + 1] as number, entries[done + 2] as number];
         space.installPage(page * 4096, pfn, flags);
         kernel.frames.adopt(pfn);
-        kernel.processor.invalidateFrame(pfn);
+        kernel.processor.reuseFrame(pfn);
       }
     } catch (error) {
       // No room for a page table: what was installed is still the source's.

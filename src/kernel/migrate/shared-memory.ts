@@ -58,7 +58,8 @@ export class ObjectHome extends Directory implements FileSharing {
     return this.file.mapPage(index, true);
   }
 
-  gatherFrom(first: number): Blocking<void> {
+  gatherFrom(first: number, gone: number): Blocking<void> {
+    this.forgetLost(gone);
     return this.gather(first, Number.POSITIVE_INFINITY);
   }
 
@@ -249,6 +250,11 @@ export class SharedMemory {
     member.joins = joins;
     member.users++;
     return member;
+  }
+
+  /** Whether the homes of shared memory may have yet to get back what was written here. */
+  get isHolding(): boolean {
+    return this.#kernel.peers().some(peer => this.#kernel.pages.membersOf(peer).some(member => member instanceof ObjectMember));
   }
 
   // --- kernels go ----------------------------------------------------------------------------------------------------------------

@@ -34,21 +34,21 @@ export class Spread extends Directory implements Sharing {
 
   // --- the home's own threads and calls ------------------------------------------------------------------------------------------
 
-  /** What keeps this page the same on several kernels besides this space: shared memory, and which page of it. */
-  #shared(page: VirtAddr): { readonly pages: SharedPages; readonly index: number } | null {
+  /** What keeps this page the same on several kernels besides this space: shared memory, which page of it, and what is needed of that. */
+  #shared(page: VirtAddr, access: Wanted): { readonly pages: SharedPages; readonly index: number; readonly wanted: Wanted } | null {
     const area = this.space.areas.find(page);
     const pages = area === null ? null : sharedPagesOf(area);
     // A private mapping has its own copy, or shows what is there, once it has an entry.
     if (area === null || pages === null || (!area.shared && this.space.table.get(page) & PTE.V)) return null;
-    return { pages, index: area.backingPage + (page - area.start) / PAGE_SIZE };
+    return { pages, index: area.backingPage + (page - area.start) / PAGE_SIZE, wanted: area.shared ? access : 'read' };
   }
 
   mayTouch(page: VirtAddr, access: Wanted): boolean {
     if (this.#late.some(({ address }) => pageOf(address) === page)) return false;
-    const shared = this.#shared(page);
+    const shared = this.#shared(page, access);
     if (shared === null) return this.mayUse(page / PAGE_SIZE, access);
     const right = shared.pages.right(shared.index);
-    return right === 'write' || right === access;
+    return right === 'write' || right === shared.wanted;
   }
 
   missed(page: VirtAddr, access: Wanted): void {
@@ -81,13 +81,13 @@ export class Spread extends Directory implements Sharing {
   }
 
   #expect(page: VirtAddr): { used(): void } | null {
-    const shared = this.#shared(page);
+    const shared = this.#shared(page, 'read');
     return shared === null ? this.expect(page / PAGE_SIZE) : shared.pages.expect(shared.index);
   }
   *#get(page: VirtAddr, access: Wanted): Blocking<void> {
-    const shared = this.#shared(page);
+    const shared = this.#shared(page, access);
     if (shared === null) yield* this.acquire(page / PAGE_SIZE, access);
-    else yield* shared.pages.acquire(shared.index, access);
+    else yield* shared.pages.acquire(shared.index, shared.wanted);
   }
 
   writeLater(address: VirtAddr, bytes: Uint8Array): void {

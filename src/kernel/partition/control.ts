@@ -13,6 +13,7 @@
  *     split K [--cpus 4-7] [--mem 64M]              cores and memory of a kernel become one of their own; left out: half of them
  *     merge A B                                     kernel A's programs and all that it has go to B, and A ends
  *     balance on|off                                processes move from busy kernels to idle ones
+ *     switch …, link …                              see net/orders.ts
  *     fault K KIND …                                see faults.ts
  *
  * What is to go elsewhere and is no kernel's that is up is taken from what is free.
@@ -26,6 +27,7 @@ import { type Kernel, KernelState } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import { ALL } from '../message/multicast.ts';
 import type { Blocking, CoreId, KernelId } from '../types.ts';
+import { cardOwner, orderLink, orderSwitch } from '../net/orders.ts';
 import { inject } from './faults.ts';
 import { cut } from './map.ts';
 import { moveCores, moveDevices, moveMemory, setOnline } from './move.ts';
@@ -70,6 +72,18 @@ const VERBS: Readonly<Record<string, Verb>> = {
   balance: {
     where: kernel => kernel.id,
     run: (kernel, words) => balance(kernel, words),
+  },
+  switch: {
+    where: cardOwner,
+    run: function* (kernel, words) {
+      orderSwitch(kernel, words);
+    },
+  },
+  link: {
+    where: cardOwner,
+    run: function* (kernel, words) {
+      orderLink(kernel, words);
+    },
   },
   fault: {
     where: named,

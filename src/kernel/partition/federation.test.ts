@@ -52,12 +52,20 @@ describe('a federation', () => {
     expect(run('kill -0 32769; kill -0 1 && echo own').stderr).toContain('32769');
   });
 
-  it('exchanges no message but those of the partitions; the trace tells its processes apart', () => {
+  it('exchanges no message but those of the partitions and the network; the trace tells its processes apart', () => {
     const lab = run('for i in 1 2 3; do ps > /dev/null; cat /proc/meminfo > /dev/null; done; kernels > /dev/null', 'ps; cat /proc/stat');
     const kinds = new Set(lab.trace.filter(([, , kind]) => kind === TraceKind.MessageSend).map(([, , , , a]) => (a as number) & 0xffff));
-    const allowed = [M.CHECKIN, M.CHECKIN_ANSWER, M.HEARTBEAT, M.MCAST, M.MCAST_CLOSE, M.REMOTE_PROC_REQUEST, M.REMOTE_PROC_RESPONSE].map(
-      ({ type }) => type,
-    );
+    const allowed = [
+      M.CHECKIN,
+      M.CHECKIN_ANSWER,
+      M.HEARTBEAT,
+      M.MCAST,
+      M.MCAST_CLOSE,
+      M.VNET_JOIN,
+      M.VNET_WELCOME,
+      M.REMOTE_PROC_REQUEST,
+      M.REMOTE_PROC_RESPONSE,
+    ].map(({ type }) => type);
     expect([...kinds].filter(kind => !(allowed as number[]).includes(kind))).toEqual([]);
     const pids = (kernel: number): number[] =>
       lab.trace.filter(([, at, kind]) => at === kernel && kind === TraceKind.TaskNew).map(([, , , , a]) => a as number);

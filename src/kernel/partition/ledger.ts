@@ -190,6 +190,7 @@ export class Ledger {
         yield* tell(2);
       }.bind(this),
     );
+    yield* this.#kernel.estate.settle(gone);
   }
 
   /** One change after the other. */

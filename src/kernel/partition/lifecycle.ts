@@ -57,7 +57,8 @@ export class Lifecycle {
     messages.on(M.CHECKIN, ({ cores, frames }, { from }) => {
       this.#cameUp(from);
       kernel.addPeer(from);
-      messages.send(from, M.CHECKIN_ANSWER, { cores: kernel.cores.length, frames: kernel.frames.own.total });
+      const { tree, flat: heirs } = kernel.heirs;
+      messages.send(from, M.CHECKIN_ANSWER, { cores: kernel.cores.length, frames: kernel.frames.own.total, tree, heirs });
       if (kernel.state === KernelState.Up) kernel.log(6, `popcorn: kernel ${from} has checked in: ${cores} cores, ${frames} frames`);
     });
     messages.on(M.FRAMES_HELD, ({ request, gone, frames }, { from }) => {
@@ -67,9 +68,11 @@ export class Lifecycle {
       messages.send(from, M.FRAMES_NOTED, { request });
     });
     messages.on(M.FRAMES_NOTED, answer => messages.answered(answer.request, answer));
-    messages.on(M.CHECKIN_ANSWER, (_payload, { from }) => {
+    messages.on(M.CHECKIN_ANSWER, ({ tree, heirs }, { from }) => {
       this.#answered.add(from);
       kernel.addPeer(from);
+      // There may have been an heir since this kernel's parameters were written.
+      if (kernel.state === KernelState.Booting) kernel.heirs.learn(tree, heirs);
     });
     messages.on(M.HEARTBEAT, (_payload, { from }) => {
       if (from === this.#watched) this.#heard = kernel.now;
@@ -90,6 +93,8 @@ export class Lifecycle {
     const parameters: BootParameters = {
       ...kernel.parameters,
       balance: kernel.balancer.isOn,
+      tree: kernel.heirs.tree,
+      heirs: kernel.heirs.flat,
       kernel: id,
       by: kernel.id,
       plan: { mode: kernel.plan.mode, partitions: kernel.map.partitions },
@@ -197,8 +202,9 @@ export class Lifecycle {
     for (const process of [...kernel.processes.values()]) exitProcess(kernel, process, SIG.KILL);
     yield* kernel.devices.stop();
     const deadline = kernel.now + this.#cycles(HALT_MILLISECONDS);
-    while (kernel.messages.outstanding.calls > 0 && kernel.now < deadline)
+    while ((kernel.messages.outstanding.calls > 0 || kernel.sharedMemory.isHolding) && kernel.now < deadline)
       yield* sleep([], { deadline: kernel.now + this.#cycles(1), interruptible: false });
+    yield* kernel.estate.handOver();
     kernel.log(5, 'reboot: System halted');
     // Whoever keeps the ledger without this kernel tells all others, and stops this kernel's cores first (`fence`).
     const [successor] = kernel.peers();
@@ -253,16 +259,16 @@ export class Lifecycle {
     const memory = kernel.map.of(gone)?.memory ?? [];
     const isTheirs = (pfn: Pfn): boolean => memory.some(({ base, bytes }) => pfn * PAGE_SIZE >= base && pfn * PAGE_SIZE < base + bytes);
     let copied = 0;
+    const copyOf = (pfn: Pfn): Pfn => {
+      const own = kernel.frames.allocate();
+      kernel.memory.u8.copyWithin(own * PAGE_SIZE, pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
+      kernel.processor.invalidateFrame(own);
+      kernel.charge(kernel.cost('pageCopy'));
+      copied++;
+      return own;
+    };
     for (const process of [...kernel.processes.values()]) {
       const { mm } = process;
-      const copyOf = (pfn: Pfn): Pfn => {
-        const own = kernel.frames.allocate();
-        kernel.memory.u8.copyWithin(own * PAGE_SIZE, pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
-        kernel.processor.invalidateFrame(own);
-        kernel.charge(kernel.cost('pageCopy'));
-        copied++;
-        return own;
-      };
       try {
         kernel.threads.spreadOf(mm)?.replace(isTheirs, copyOf);
         for (const { start, end, backing } of mm.areas.list) {
@@ -290,7 +296,7 @@ export class Lifecycle {
       }
       kernel.mm.tableChanged(mm.table.root);
     }
-    kernel.image.files.forgetPages(gone);
+    kernel.image.files.rescuePages(isTheirs, copyOf);
     kernel.frames.forgive(isTheirs);
     if (copied > 0) kernel.log(6, `popcorn: ${copied} pages of kernel ${gone}'s memory copied`);
   }

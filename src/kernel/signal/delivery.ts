@@ -81,7 +81,7 @@ export function deliverSignals(kernel: Kernel, task: Task): void {
       runHandler(kernel, task, info);
       return;
     }
-    const first = process.pid === kernel.firstPid;
+    const first = process.pid === kernel.records.first;
     const doing = defaultAction(info.signal);
     if (
       doing === 'ignore' ||

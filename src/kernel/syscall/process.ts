@@ -282,6 +282,7 @@ export function processCalls(kernel: Kernel): Readonly<Record<number, CallRow>> 
       return 0;
     }),
     94: full('exit_group', (ctx, code) => {
+      prepareExit(ctx.task);
       exitProcess(kernel, ctx.process, (code & 0xff) << 8);
       return 0;
     }),

@@ -65,10 +65,10 @@ function robustLocks({ robustList: head, process: { user }, tid }: Task): { read
     .filter(({ word }) => (word & FUTEX_TID_MASK) === (tid & FUTEX_TID_MASK));
 }
 
-/** The thread is about to call exit(2): what it leaves behind can be read here. @throws Errno ERESTARTSYS when not */
+/** The thread is about to call exit(2) or exit_group(2): its locks can be read and written here. @throws Errno ERESTARTSYS when not */
 export function prepareExit(task: Task): void {
   try {
-    robustLocks(task);
+    for (const { at } of robustLocks(task)) task.process.user.check(at, 4, true);
   } catch (error) {
     if (!(error instanceof Errno) || error.errno === E.RESTARTSYS) throw error;
   }

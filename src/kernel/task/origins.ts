@@ -196,7 +196,7 @@ export function* kill(kernel: Kernel, sender: Process, target: number, signal: n
   if (target === -1) {
     let count = 0;
     for (const record of [...kernel.records.all.values()]) {
-      if (record.pid === kernel.firstPid || record.pid === sender.pid || record.state === 'zombie') continue;
+      if (record.pid === kernel.records.first || record.pid === sender.pid || record.state === 'zombie') continue;
       count++;
       if (signal !== 0) kernel.deliver(record, { signal, code: from[0], pid: from[1], uid: from[2], status: 0, address: 0 });
     }

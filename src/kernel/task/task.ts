@@ -110,6 +110,8 @@ export class Task implements Sleeper {
   syscall = -1;
   /** The code with which the last call asked to be made again (E.RESTARTSYS or E.RESTARTNOHAND); 0 for none. */
   restart = 0;
+  /** How often in a row it has: a call of this task has been begun so many times and not ended. */
+  restarts = 0;
   /** Absolute deadline of a sleep that will be made again; NaN when none. */
   restartDeadline: Cycles = Number.NaN;
   /** Something is to be looked at before the task goes on in user mode: a signal, a stop, a move. */

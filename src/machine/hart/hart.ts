@@ -75,6 +75,9 @@ export interface ProcessorOptions {
   readonly caches?: boolean;
 }
 
+const FRAME_WORDS = 1024;
+/** 8 MiB of them. A frame whose copy has been given up is decoded anew when it comes back from another host's hands. */
+const CODE_COPIES_MAX = 2048;
 /** A reservation covers a cache line. */
 const RESERVATION_BYTES = 64;
 const TLBS = [state.tlbRead, state.tlbWrite, state.tlbFetch] as const;
@@ -137,6 +140,11 @@ const singleSources = instructions.map(row =>
   row.name.endsWith('.s') ? row.operands.filter(operand => operand.startsWith('fs')).length : 0,
 );
 
+function isSame(copy: Int32Array, words: Int32Array, from: number): boolean {
+  for (let i = 0; i < FRAME_WORDS; i++) if (copy[i] !== words[from + i]) return false;
+  return true;
+}
+
 export class Processor {
   readonly u8: Uint8Array;
   readonly u16: Uint16Array;
@@ -156,6 +164,8 @@ export class Processor {
   readonly #costs: readonly number[];
   /** 1 for a frame of which something decoded may lie in the cache. Such a frame is in no TLB for writing. */
   readonly #hasCode: Uint8Array;
+  /** What stood in such frames when the first instruction of it was decoded: those of them that were decoded last. */
+  readonly #codeCopies = new Map<number, Int32Array>();
   readonly #translator: Translator | null;
   /** Harts that stopped while they held a reservation. */
   readonly #reserving = new Set<Hart>();
@@ -217,19 +227,24 @@ export class Processor {
     return hart;
   }
 
-  /**
-   * Forgets what was decoded of a frame. To be called when anything but a hart of this host writes to it: the kernel that fills it, or
-   * (a frame of another kernel's, mapped here) whenever such a frame comes into use anew.
-   */
+  /** Forgets what was decoded of a frame. To be called when anything but a hart of this host writes to it, as the kernel that fills it. */
   invalidateFrame(frame: number): void {
     if (this.#hasCode[frame] !== 1) return;
     this.#hasCode[frame] = 0;
+    this.#codeCopies.delete(frame);
     this.#translator?.dropFrame(frame);
     const { i32 } = this;
     for (let at = frame * 4096; at < (frame + 1) * 4096; at += 2) {
       const tag = (this.#entryFor(at) + field.tag) >>> 2;
       if (i32[tag] === (at | 1)) i32[tag] = 0;
     }
+  }
+
+  /** A frame comes into use here that another host may have written to meanwhile: what was decoded of it is kept if it still says the same. */
+  reuseFrame(frame: number): void {
+    if (this.#hasCode[frame] !== 1) return;
+    const copy = this.#codeCopies.get(frame);
+    if (copy === undefined || !isSame(copy, this.i32, frame * FRAME_WORDS)) this.invalidateFrame(frame);
   }
 
   hasCode(frame: number): boolean {
@@ -326,6 +341,9 @@ export class Processor {
   #keepCode(frame: number): void {
     if (this.#hasCode[frame] === 1) return;
     this.#hasCode[frame] = 1;
+    const [oldest] = this.#codeCopies.keys();
+    if (this.#codeCopies.size >= CODE_COPIES_MAX && oldest !== undefined) this.#codeCopies.delete(oldest);
+    this.#codeCopies.set(frame, this.i32.slice(frame * FRAME_WORDS, (frame + 1) * FRAME_WORDS));
     for (const each of this.#harts.values()) each.forbidWriting();
   }
 

@@ -6,13 +6,13 @@
  * answer is whole: at the end of the connection, or, kept, after as many bytes as its head promised.  Then it begins again.
  */
 #include "ab.h"
+#include "watch.h"
 #include <ctype.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 enum { MOST_REQUESTS = 50000, MOST_CONCURRENCY = 20000, HEAD_SIZE = 2048, REQUEST_SIZE = 8192, EVENTS = 64, RECEIVE_SIZE = 16384 };
@@ -32,7 +32,7 @@ static struct url url;
 static struct sockaddr_in server;
 static char request[REQUEST_SIZE];
 static size_t request_length;
-static int use_head, keep_alive, verbosity, variable_length, go_on, set;
+static int use_head, keep_alive, verbosity, variable_length, go_on;
 static long requests = 1, concurrency = 1, heartbeat, good, timeout_s = 30;
 static long begun; /* requests that were or will be made: no more than are wanted */
 static struct results results;
@@ -50,11 +50,17 @@ static _Noreturn void give_up(const char *what, int error, const char *text)
 
 static void start_connection(struct connection *connection);
 
-static void want(struct connection *connection, int operation, unsigned events)
+static void want(struct connection *connection, unsigned events)
 {
-	struct epoll_event event = { .events = events, .data.ptr = connection };
-	if (epoll_ctl(set, operation, connection->fd, &event) < 0)
+	if (watch(connection->fd, events, connection) < 0)
 		give_up("epoll_ctl", errno, 0);
+}
+
+static void close_connection(struct connection *connection)
+{
+	unwatch(connection->fd);
+	close(connection->fd);
+	connection->state = CLOSED;
 }
 
 /* Records a request that is over. */
@@ -86,7 +92,7 @@ static void end_connection(struct connection *connection, int answered)
 		count_request(connection);
 	else
 		begun--;
-	close(connection->fd);
+	close_connection(connection);
 	start_connection(connection);
 }
 
@@ -95,7 +101,6 @@ static void start_connection(struct connection *connection)
 {
 	int on = 1, tries = 0;
 
-	connection->state = CLOSED;
 	if (begun >= requests)
 		return;
 	begun++;
@@ -118,7 +123,7 @@ static void start_connection(struct connection *connection)
 		}
 	}
 	connection->state = CONNECTING;
-	want(connection, EPOLL_CTL_ADD, EPOLLOUT);
+	want(connection, EPOLLOUT);
 }
 
 static void send_request(struct connection *connection)
@@ -127,7 +132,7 @@ static void send_request(struct connection *connection)
 		ssize_t sent = send(connection->fd, request + request_length - connection->to_send, connection->to_send, MSG_NOSIGNAL);
 		if (sent < 0 && (errno == EAGAIN || errno == EINTR)) {
 			if (connection->state != SENDING)
-				want(connection, EPOLL_CTL_MOD, EPOLLOUT);
+				want(connection, EPOLLOUT);
 			connection->state = SENDING;
 			return;
 		}
@@ -140,7 +145,7 @@ static void send_request(struct connection *connection)
 	}
 	connection->sent = now_us();
 	if (connection->state != RECEIVING)
-		want(connection, EPOLL_CTL_MOD, EPOLLIN);
+		want(connection, EPOLLIN);
 	connection->state = RECEIVING;
 }
 
@@ -251,8 +256,7 @@ static void receive(struct connection *connection)
 	results.kept++;
 	count_request(connection);
 	if (begun >= requests) {
-		close(connection->fd);
-		connection->state = CLOSED;
+		close_connection(connection);
 		return;
 	}
 	begun++;
@@ -300,11 +304,8 @@ static int run(long limit_s)
 	struct epoll_event events[EVENTS];
 
 	results.samples = calloc(requests, sizeof *results.samples);
-	set = epoll_create1(EPOLL_CLOEXEC);
 	if (!connections || !results.samples)
 		return warn_text("no memory for %ld requests", requests);
-	if (set < 0)
-		return warn_file("epoll");
 	printf("Benchmarking %s (be patient)%s", url.host, heartbeat ? "\n" : "...");
 	fflush(stdout);
 	if (verbosity >= 2)
@@ -317,7 +318,7 @@ static int run(long limit_s)
 	while (results.done < requests && (!stop_at || now_us() < stop_at)) {
 		long long left_ms = stop_at ? (stop_at - now_us()) / 1000 + 1 : timeout_s * 1000;
 		int until_end = left_ms <= timeout_s * 1000 && stop_at;
-		int count = epoll_wait(set, events, EVENTS, until_end ? left_ms : timeout_s * 1000);
+		int count = wait_events(events, EVENTS, until_end ? left_ms : timeout_s * 1000);
 		if (count < 0 && errno != EINTR)
 			give_up("epoll_wait", errno, 0);
 		if (!count && !until_end)

@@ -1,6 +1,7 @@
 /*
  * tcpdump's parts: tcpdump.c takes packets from an interface or a file and says what to do with them, capture_file.c is the pcap format,
- * capture_filter.c the filter language, capture_print.c prints Ethernet, ARP, IP, ICMP and UDP, capture_tcp.c prints TCP.
+ * capture_filter.c reads the filter language and capture_match.c holds packets against it, capture_print.c prints Ethernet, ARP, IP, ICMP
+ * and UDP, capture_tcp.c prints TCP.
  *
  * A packet's bytes are a stranger's: everything is read within `captured`, whatever the lengths in it promise.
  */

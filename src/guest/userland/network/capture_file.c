@@ -42,7 +42,9 @@ int read_packet(struct capture_file *file, struct packet *packet)
 
 	if (!got)
 		return 0;
-	*packet = (struct packet){ .bytes = file->buffer, .seconds = field(file, header), .microseconds = field(file, header + 4), .link = file->link };
+	*packet = (struct packet){ .bytes = file->buffer, .link = file->link };
+	packet->seconds = field(file, header);
+	packet->microseconds = field(file, header + 4);
 	packet->captured = field(file, header + 8);
 	packet->length = field(file, header + 12);
 	if (file->nanoseconds)

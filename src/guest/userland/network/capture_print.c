@@ -318,7 +318,8 @@ static void print_icmp(struct view message, int fragment, int nested)
 
 static const char *protocol_name(unsigned protocol)
 {
-	static const char *const names[] = { [1] = "ICMP", [2] = "IGMP", [4] = "IPIP", [6] = "TCP", [17] = "UDP", [41] = "IPv6", [47] = "GRE", [50] = "ESP", [51] = "AH", [132] = "SCTP" };
+	static const char *const names[] = { [1] = "ICMP",  [2] = "IGMP", [4] = "IPIP", [6] = "TCP", [17] = "UDP",
+					     [41] = "IPv6", [47] = "GRE", [50] = "ESP", [51] = "AH", [132] = "SCTP" };
 	return protocol < sizeof names / sizeof *names && names[protocol] ? names[protocol] : "unknown";
 }
 

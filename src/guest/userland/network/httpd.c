@@ -10,6 +10,7 @@
  */
 #include "httpd.h"
 #include "network.h"
+#include "watch.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/sendfile.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -38,7 +38,7 @@ struct connection {
 	struct connection *next_free;
 };
 
-static int verbose, root, listener, set, listening;
+static int verbose, root, listener, listening;
 static long long timeout_us = 15000000;
 static struct connection *connections, *free_list;
 static int open_count;
@@ -55,16 +55,12 @@ static void log_request(const struct connection *connection)
 	write(STDERR_FILENO, line, length);
 }
 
-static void watch(int operation, int fd, unsigned events, void *about)
-{
-	struct epoll_event event = { .events = events, .data.ptr = about };
-	epoll_ctl(set, operation, fd, &event);
-}
-
 static void listen_again(int on)
 {
-	if (listening != on)
-		watch(on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, listener, EPOLLIN, &listener);
+	if (on && !listening)
+		watch(listener, EPOLLIN, &listener);
+	else if (!on && listening)
+		unwatch(listener);
 	listening = on;
 }
 
@@ -80,6 +76,7 @@ static void end_answer(struct answer *answer)
 static void end_connection(struct connection *connection)
 {
 	end_answer(&connection->answer);
+	unwatch(connection->fd);
 	close(connection->fd);
 	connection->state = FREE;
 	connection->next_free = free_list;
@@ -91,7 +88,7 @@ static void end_connection(struct connection *connection)
 static void set_state(struct connection *connection, int state)
 {
 	if ((connection->state == WRITING) != (state == WRITING))
-		watch(EPOLL_CTL_MOD, connection->fd, state == WRITING ? EPOLLOUT : EPOLLIN, connection);
+		watch(connection->fd, state == WRITING ? EPOLLOUT : EPOLLIN, connection);
 	connection->state = state;
 }
 
@@ -245,7 +242,7 @@ static void accept_connections(void)
 		connection->idle_since = now_us();
 		connection->filled = 0;
 		connection->answer = (struct answer){ .file = -1 };
-		watch(EPOLL_CTL_ADD, fd, EPOLLIN, connection);
+		watch(fd, EPOLLIN, connection);
 		receive(connection); /* the request is often there already */
 	}
 	if (!free_list)
@@ -271,15 +268,15 @@ static _Noreturn void work(int lifeline)
 	long long checked_at = now_us();
 
 	connections = calloc(CONNECTIONS, sizeof *connections);
-	set = epoll_create1(EPOLL_CLOEXEC);
-	if (!connections || set < 0)
+	if (!connections || watch(lifeline, EPOLLIN, &lifeline) < 0)
 		_exit(warn_file("worker"));
 	for (int i = CONNECTIONS; i--; free_list = &connections[i])
 		connections[i].next_free = free_list;
-	watch(EPOLL_CTL_ADD, lifeline, EPOLLIN, &lifeline);
 	listen_again(1);
 	for (;;) {
-		int count = epoll_wait(set, events, EVENTS, open_count ? 1000 : -1);
+		int count = wait_events(events, EVENTS, open_count ? 1000 : -1);
+		if (count < 0 && errno != EINTR)
+			_exit(warn_file("epoll_wait"));
 		for (int i = 0; i < count; i++) {
 			void *about = events[i].data.ptr;
 			struct connection *connection = about;

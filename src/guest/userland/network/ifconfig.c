@@ -190,7 +190,8 @@ static int set(const char *name, char **words)
 	static const struct {
 		const char *word;
 		unsigned set, clear;
-	} flags[] = { { "up", IFF_UP, 0 }, { "down", 0, IFF_UP }, { "promisc", IFF_PROMISC, 0 }, { "-promisc", 0, IFF_PROMISC }, { "arp", 0, IFF_NOARP }, { "-arp", IFF_NOARP, 0 } };
+	} flags[] = { { "up", IFF_UP, 0 }, { "down", 0, IFF_UP }, { "promisc", IFF_PROMISC, 0 }, { "-promisc", 0, IFF_PROMISC },
+		      { "arp", 0, IFF_NOARP }, { "-arp", IFF_NOARP, 0 } };
 	int result;
 
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)

@@ -20,6 +20,7 @@ import { IOCTL } from '../../abi/ioctl.ts';
 import { setU32, setU64 } from '../bytes.ts';
 import { after, eager } from '../maybe.ts';
 import { TmpInode } from './inode.ts';
+import { type Content, isAsIn, type Packer, type Unpacked } from './state.ts';
 import type { TmpFs } from './tmpfs.ts';
 
 /** Frame numbers and sizes stay exact, and a sparse file stays mappable, up to this size. */
@@ -28,8 +29,8 @@ const EMPTY = new Uint8Array(0);
 
 /** What a file asks of the protocol that keeps its pages the same on several kernels (migrate/shared-memory.ts). */
 export interface FileSharing extends SharedPages {
-  /** Takes the pages from `first` on away from all other kernels. */
-  gatherFrom(first: number): Blocking<void>;
+  /** Takes the pages from `first` on away from all other kernels. @param gone from this one on they are to be no more */
+  gatherFrom(first: number, gone: number): Blocking<void>;
   end(): void;
 }
 
@@ -40,6 +41,8 @@ export class TmpFile extends TmpInode {
   #size = 0;
   /** Open files on it. */
   opens = 0;
+  /** It is mapped for writing, and shared: what it contains changes without anybody asking. */
+  #isMemory = false;
   /** Set once processes of other kernels map it shared: pages may be there. */
   shared: FileSharing | null = null;
 
@@ -52,6 +55,17 @@ export class TmpFile extends TmpInode {
   }
   override get blocks(): number {
     return (this.#pages.size + Math.ceil(this.#archive.length / PAGE_SIZE)) * (PAGE_SIZE / 512);
+  }
+
+  override get isTracked(): boolean {
+    return !this.#isMemory && this.shared === null;
+  }
+  /** Before it is mapped, shared and for writing: until it is closed by all, other kernels remember nothing of it and get copies of its pages. */
+  becomeMemory(): Maybe<void> {
+    return this.changing(() => {
+      this.#isMemory = true;
+      for (const index of [...this.#pages.keys()]) this.#ownPage(index);
+    });
   }
 
   /** Gives the file its contents in the archive, which stay there until they are touched. */
@@ -75,7 +89,28 @@ export class TmpFile extends TmpInode {
 
   closed(): void {
     this.opens--;
+    if (this.opens === 0) this.#isMemory = false;
     this.dropIfUnused();
+  }
+
+  protected override content(packer: Packer): Content {
+    const isShared = this.#archive.length > 0 && this.#archive.buffer === packer.archive.buffer;
+    // What came from outside is nowhere else.
+    if (!isShared) for (let index = 0; index * PAGE_SIZE < this.#archive.length; index++) this.#page(index);
+    const { services } = packer;
+    const isOwn = ([index, pfn]: [number, Pfn]): boolean => !isShared || !isAsIn(this.#archive, index, services.frameBytes(pfn));
+    return {
+      size: this.#size,
+      archive: isShared ? [this.#archive.byteOffset - packer.archive.byteOffset, this.#archive.length] : null,
+      pages: [...this.#pages].filter(isOwn),
+      isMemory: this.#isMemory,
+    };
+  }
+  protected override restoreContent({ size = 0, archive = null, pages = [], isMemory = false }: Content, from: Unpacked): void {
+    this.#size = size;
+    if (archive !== null) this.#archive = from.archive.subarray(archive[0], archive[0] + archive[1]);
+    for (const [index, frame] of pages) this.#pages.set(index, from.copy(frame));
+    this.#isMemory = isMemory;
   }
 
   /**
@@ -124,6 +159,7 @@ export class TmpFile extends TmpInode {
     return count;
   }
 
+  /** Within `changing`. */
   write(source: Uint8Array, position: number): number {
     if (source.length === 0) return 0;
     if (position + source.length > FILE_BYTES_MAX) throw new Errno(E.FBIG);
@@ -150,10 +186,13 @@ export class TmpFile extends TmpInode {
   }
 
   override truncate(size: number): Maybe<void> {
+    return flat(this.changing(() => this.#truncateShared(size)));
+  }
+  #truncateShared(size: number): Maybe<void> {
     if (size < 0) throw new Errno(E.INVAL);
     if (size > FILE_BYTES_MAX) throw new Errno(E.FBIG);
     if (this.shared === null || size >= this.#size) return this.#truncate(size);
-    return after(eager(this.shared.gatherFrom(Math.floor(size / PAGE_SIZE))), () => this.#truncate(size));
+    return after(eager(this.shared.gatherFrom(Math.floor(size / PAGE_SIZE), Math.ceil(size / PAGE_SIZE))), () => this.#truncate(size));
   }
 
   #truncate(size: number): void {
@@ -171,6 +210,9 @@ export class TmpFile extends TmpInode {
   }
 
   allocate(mode: number, offset: number, length: number): Maybe<void> {
+    return flat(this.changing(() => this.#allocate(mode, offset, length)));
+  }
+  #allocate(mode: number, offset: number, length: number): Maybe<void> {
     if (offset < 0 || length <= 0) throw new Errno(E.INVAL);
     if (offset + length > FILE_BYTES_MAX) throw new Errno(E.FBIG);
     const end = offset + length;
@@ -184,7 +226,9 @@ export class TmpFile extends TmpInode {
         this.#zero(offset, Math.min(end, this.#size));
         grown();
       };
-      return this.shared === null ? zero() : after(eager(this.shared.gatherFrom(Math.floor(offset / PAGE_SIZE))), zero);
+      return this.shared === null
+        ? zero()
+        : after(eager(this.shared.gatherFrom(Math.floor(offset / PAGE_SIZE), Number.POSITIVE_INFINITY)), zero);
     }
     if (length / PAGE_SIZE > this.fs.services.frameCounts().free + this.#pages.size) throw new Errno(E.NOSPC);
     for (let index = Math.floor(offset / PAGE_SIZE); index * PAGE_SIZE < end; index++) this.#page(index);
@@ -233,11 +277,11 @@ export class TmpFile extends TmpInode {
   #zero(start: number, end: number): void {
     const archiveEnd = Math.min(end, this.#archive.length);
     for (let index = Math.floor(start / PAGE_SIZE); index * PAGE_SIZE < archiveEnd; index++) this.#page(index);
-    for (const [index, pfn] of this.#pages) {
+    for (const index of [...this.#pages.keys()]) {
       const from = Math.max(start, index * PAGE_SIZE);
       const to = Math.min(end, (index + 1) * PAGE_SIZE);
       if (from >= to) continue;
-      const own = this.#ownPage(index, pfn);
+      const own = this.#ownPage(index);
       this.fs.services.frameBytes(own).fill(0, from - index * PAGE_SIZE, to - index * PAGE_SIZE);
       this.fs.services.wroteFrame(own);
     }
@@ -259,15 +303,17 @@ export class TmpFile extends TmpInode {
     return pfn;
   }
 
-  /** Its frame, to be written: not one that another kernel sees. */
+  /** Its frame, to be written: another one if other kernels have it, who keep what it was. */
   #ownPage(index: number, pfn = this.#page(index)): Pfn {
     const { services } = this.fs;
     if (!services.isLent(pfn)) return pfn;
     const own = services.allocFrame();
     services.frameBytes(own).set(services.frameBytes(pfn));
-    services.charge(FS_COSTS.archivePage);
-    services.releaseFrame(pfn);
+    services.wroteFrame(own);
     this.#pages.set(index, own);
+    services.replacedFrame(pfn);
+    services.releaseFrame(pfn);
+    services.charge(FS_COSTS.archivePage);
     return own;
   }
 
@@ -326,9 +372,12 @@ export class TmpOpenFile extends BaseFile {
     return after(this.pread(target, this.#position, io), count => this.#advance(count));
   }
 
-  override write(source: Uint8Array, io: IoContext): Maybe<number> {
-    if (this.flags & O.APPEND) this.#position = this.file.size;
-    return after(this.pwrite(source, this.#position, io), count => this.#advance(count));
+  override write(source: Uint8Array, _io: IoContext): Maybe<number> {
+    const write = (): Maybe<number> => {
+      if (this.flags & O.APPEND) this.#position = this.file.size;
+      return after(this.#move(source, this.#position), count => this.#advance(count));
+    };
+    return flat(this.file.changing(write));
   }
 
   #advance(count: number): number {
@@ -342,7 +391,9 @@ export class TmpOpenFile extends BaseFile {
   }
 
   override pwrite(source: Uint8Array, position: number, _io: IoContext): Maybe<number> {
-    const at = this.flags & O.APPEND ? this.file.size : position;
+    return flat(this.file.changing(() => this.#move(source, this.flags & O.APPEND ? this.file.size : position)));
+  }
+  #move(source: Uint8Array, at: number): Maybe<number> {
     return this.file.move(at, source.length, 'write', (from, to) => this.file.write(source.subarray(from, to), at + from));
   }
 
@@ -382,8 +433,8 @@ export class TmpOpenFile extends BaseFile {
   attributes(): Attributes {
     return this.file.attributes();
   }
-  override setAttributes(change: AttributeChange): void {
-    this.file.setAttributes(change);
+  override setAttributes(change: AttributeChange): Maybe<void> {
+    return this.file.setAttributes(change);
   }
   override truncate(size: number): Maybe<void> {
     return this.file.truncate(size);
@@ -398,6 +449,16 @@ export class TmpOpenFile extends BaseFile {
     return this.file.mapPage(index, forWrite);
   }
 }
+
+/** An open file as it was on another kernel; `label` is that of a nameless one. */
+export function reopened(file: TmpFile, flags: number, position: number, label: string | null): TmpOpenFile {
+  file.opens++;
+  const open = label === null ? new TmpOpenFile(file, flags) : new MemoryFile(file, flags, label);
+  open.seek(position, SEEK.SET);
+  return open;
+}
+/** The label of a nameless file; null of others. */
+export const memoryName = (open: TmpOpenFile): string | null => (open instanceof MemoryFile ? open.label : null);
 
 /** A nameless file in no directory: memfd_create, memory that processes on several kernels share. @param path as /proc shows it */
 export function namelessFile(fs: TmpFs, path: string, flags: number): MemoryFile {
@@ -418,3 +479,6 @@ export class MemoryFile extends TmpOpenFile {
     return this.#label;
   }
 }
+
+/** What a change gives that may have to wait itself. */
+const flat = <T>(value: Maybe<Maybe<T>>): Maybe<T> => after(value as Maybe<T>, each => each);

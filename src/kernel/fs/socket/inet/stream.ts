@@ -23,7 +23,7 @@ import { transferCost } from '../../costs.ts';
 import type { IoContext } from '../../file.ts';
 import { eager } from '../../maybe.ts';
 import { u32Bytes } from '../options.ts';
-import { type Accepted, type Manner, type Message, PLAINLY, type Received, type SocketName } from '../socket.ts';
+import { type Accepted, type Manner, type Message, plainly, type Received, type SocketName } from '../socket.ts';
 import { inetAddress, inetData, NOWHERE } from './address.ts';
 import { checked, type InetDomain } from './domain.ts';
 import { InetSocket, lingerDeadline, pollBits } from './socket.ts';
@@ -116,12 +116,11 @@ export class InetStream extends InetSocket {
     this.changed.wakeAll();
   }
 
-  override accept(flags: number, _io: IoContext): Maybe<Accepted> {
-    return eager(this.#accept(flags));
+  override accept(flags: number, io: IoContext): Maybe<Accepted> {
+    return eager(this.#accept(flags, this.manner(plainly(io), SO.RCVTIMEO)));
   }
 
-  *#accept(flags: number): Blocking<Accepted> {
-    const manner = this.manner(PLAINLY, SO.RCVTIMEO);
+  *#accept(flags: number, manner: Manner): Blocking<Accepted> {
     for (;;) {
       if (this.#listener === null) throw new Errno(E.INVAL);
       const connection = this.#listener.accept();
@@ -136,13 +135,13 @@ export class InetStream extends InetSocket {
     }
   }
 
-  override connect(name: SocketName | null, _io: IoContext): Maybe<void> {
+  override connect(name: SocketName | null, io: IoContext): Maybe<void> {
     if (this.#listener !== null) throw new Errno(E.ISCONN);
     if (name === null) return this.#disconnect();
     if (this.#connection === null) this.#begin(inetAddress(name.data));
     else if (!this.#connecting) throw new Errno(E.ISCONN);
     else if (this.#isUnderWay && this.nonblocking) throw new Errno(E.ALREADY);
-    return eager(this.#established());
+    return eager(this.#established(this.manner(plainly(io), SO.SNDTIMEO)));
   }
 
   #begin(to: SocketAddress): void {
@@ -159,8 +158,7 @@ export class InetStream extends InetSocket {
     return state === 'SYN_SENT' || state === 'SYN_RECV';
   }
 
-  *#established(): Blocking<void> {
-    const { deadline } = this.manner(PLAINLY, SO.SNDTIMEO);
+  *#established({ deadline }: Manner): Blocking<void> {
     while (this.#isUnderWay) {
       if (this.nonblocking) throw new Errno(E.INPROGRESS);
       const reason = yield* sleep(this.queues, { deadline });
