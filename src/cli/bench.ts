@@ -16,6 +16,7 @@ import { type Figure, median } from './bench/observe.ts';
 import { openPage } from './bench/page.ts';
 import { forks } from './bench/processes.ts';
 import { scale } from './bench/scale.ts';
+import { virtualSwitch } from './bench/switch.ts';
 import { cpioFiles } from '../lab/archive/file.ts';
 import { scenarioOf } from '../lab/scenario.ts';
 import { embeddedRoot, start } from './session.ts';
@@ -90,6 +91,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   },
   hart: async () => workloads(median),
   messages,
+  switch: virtualSwitch,
   migration,
   fork: forks,
   files: fileReads,
