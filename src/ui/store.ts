@@ -88,6 +88,8 @@ interface State {
 
   setMachine(machine: Scenario['machine']): void;
   setPlan(text: string): void;
+  /** The same as a step that can be undone. */
+  changePlan(text: string): void;
   pick(cores: readonly number[], add: boolean): void;
   /** The picked cores become a kernel of their own, or part of one that is there; what is left of others stays theirs. */
   partitionPicked(kernel?: number): void;
@@ -154,6 +156,11 @@ export const useLab = create<State>((set, get) => ({
       set({ notice: { text: messageOf(error), bad: true } });
     }
   },
+  changePlan: plan => {
+    const { scenario, history } = get();
+    get().setPlan(plan);
+    set({ history: [...history, scenario.plan].slice(-100) });
+  },
   setPlan: plan => set({ ...planned({ ...get().scenario, plan }), picked: new Set(), kernel: 0 }),
   pick: (cores, add) => {
     const picked = new Set(add ? get().picked : []);
@@ -164,7 +171,7 @@ export const useLab = create<State>((set, get) => ({
     set({ picked });
   },
   partitionPicked: kernel => {
-    const { plan, topology, picked, scenario, history } = get();
+    const { plan, topology, picked, scenario } = get();
     if (picked.size === 0) return;
     const joined = plan?.partitions[kernel ?? -1];
     const own = { cores: [...new Set([...(joined?.cores ?? []), ...picked])].sort((a, b) => a - b), devices: joined?.devices ?? [] };
@@ -176,8 +183,7 @@ export const useLab = create<State>((set, get) => ({
     const { rule } = prefixOf(scenario.plan);
     const nodes = (cores: readonly number[]): number[] => [...new Set(cores.map(core => coreOf(topology, core).node))];
     const kernels = all.map(each => ({ ...each, nodes: rule === 'flat' ? null : nodes(each.cores) }));
-    get().setPlan(withPrefix(scenario.plan, { body: kernelsText(kernels, topology) }));
-    set({ history: [...history, scenario.plan].slice(-100) });
+    get().changePlan(withPrefix(scenario.plan, { body: kernelsText(kernels, topology) }));
   },
   undoPlan: () => {
     const { history, session } = get();
