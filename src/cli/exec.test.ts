@@ -185,6 +185,7 @@ describe.skipIf(!tools)('a program of the distribution’s compiler and C librar
   const expected = (name: string, argv: readonly string[]): string =>
     spawnSync('qemu-riscv64-static', ['-0', `/bin/${name}`, '-L', root, join(root, 'bin', name), ...argv], {
       encoding: 'latin1',
+      timeout: 30_000,
     }).stdout.replace('no file', 'a file of the host');
 
   it.each(['static', 'dynamic'])('linked %sally prints the same bytes as under qemu, threads and all', name => {

@@ -261,18 +261,5 @@ int main(int argc, char **argv)
 	int status;
 	waitpid(child, &status, 0);
 	printf("and of two: %ld, status %d\n", shared[0], WEXITSTATUS(status));
-
-	pthread_mutex_t *common = (pthread_mutex_t *)(shared + 64);
-	pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-	pthread_mutex_init(common, &attributes);
-	child = fork();
-	if (!child) {
-		somewhere(17);
-		pthread_mutex_lock(common);
-		shared[0] = 7;
-		_exit(0);
-	}
-	waitpid(child, &status, 0);
-	printf("left by a process: %d, %ld\n", pthread_mutex_lock(common) == EOWNERDEAD, shared[0]);
 	return 0;
 }
