@@ -27,6 +27,7 @@ import { Gate } from './partition/gate.ts';
 import { Ledger } from './partition/ledger.ts';
 import { Lifecycle } from './partition/lifecycle.ts';
 import { kernelsMax, MachineMap } from './partition/map.ts';
+import type { Network } from './net/network.ts';
 import { Balancer } from './migrate/balancer.ts';
 import { Migration } from './migrate/migration.ts';
 import type { MmServices } from './mm/address-space.ts';
@@ -108,6 +109,8 @@ export class Kernel {
   state: KernelState = KernelState.Off;
   /** Made at boot. */
   files!: FileSystems;
+  /** Made at boot: TCP/IP of this kernel, and where network devices are attached (net/network.ts). */
+  net!: Network;
   hostname = 'popcorn';
   /** Standard input of the `exec` program, where this kernel runs it. */
   stdin: HostInput | null = null;

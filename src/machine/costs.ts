@@ -97,6 +97,17 @@ export const KERNEL_COSTS = {
   transfer: cost(200, 'fixed part of one read or write of an open file'),
   copyLine: cost(12, 'moving 64 bytes between a file and a buffer'),
   archivePage: cost(2500, 'bringing one page of the root archive into memory'),
+  packetSend: cost(
+    2400,
+    'a packet on its way down: TCP or UDP, IP, neighbour, queue of the device',
+    'order of magnitude: 1 Hz for 1 bit/s (Foong et al., ISPASS 2003), less interrupts, copies and calls, which have rows of their own',
+  ),
+  packetReceive: cost(
+    3000,
+    'a packet on its way up: IP, TCP or UDP, lookup of the socket, queue, wake-up',
+    'as packetSend; receiving is the dearer half there too',
+  ),
+  checksumLine: cost(8, 'summing 64 bytes of a packet (none on loopback)', 'derived: 8 bytes a cycle, one add with carry each'),
 } as const;
 export type KernelCost = keyof typeof KERNEL_COSTS;
 

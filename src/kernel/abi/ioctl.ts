@@ -39,13 +39,33 @@ export const IOCTL = {
   FIOASYNC: 0x5452,
   FIOQSIZE: 0x5460,
   KDGKBTYPE: 0x4b33,
+  SIOCADDRT: 0x890b,
+  SIOCDELRT: 0x890c,
+  SIOCGIFNAME: 0x8910,
+  SIOCGIFCONF: 0x8912,
+  SIOCGIFFLAGS: 0x8913,
+  SIOCSIFFLAGS: 0x8914,
+  SIOCGIFADDR: 0x8915,
+  SIOCSIFADDR: 0x8916,
+  SIOCGIFDSTADDR: 0x8917,
+  SIOCGIFBRDADDR: 0x8919,
+  SIOCSIFBRDADDR: 0x891a,
+  SIOCGIFNETMASK: 0x891b,
+  SIOCSIFNETMASK: 0x891c,
+  SIOCGIFMETRIC: 0x891d,
+  SIOCGIFMTU: 0x8921,
+  SIOCSIFMTU: 0x8922,
+  SIOCGIFHWADDR: 0x8927,
+  SIOCGIFINDEX: 0x8933,
+  SIOCGIFTXQLEN: 0x8942,
+  SIOCGIFMAP: 0x8970,
 } as const;
 
 export interface IoctlShape {
   readonly name: string;
   readonly bytes: number;
   /** Bytes go from the user to the file, come back, or both. */
-  readonly direction: 'none' | 'in' | 'out';
+  readonly direction: 'none' | 'in' | 'out' | 'both';
 }
 
 const SHAPES: readonly (readonly [keyof typeof IOCTL, IoctlShape['direction'], number])[] = [
@@ -84,6 +104,26 @@ const SHAPES: readonly (readonly [keyof typeof IOCTL, IoctlShape['direction'], n
   ['FIOASYNC', 'in', 4],
   ['FIOQSIZE', 'out', 8],
   ['KDGKBTYPE', 'out', 1],
+  // A pointer within stands for nothing here; SIOCGIFCONF, which is all pointer, has a call of its own.
+  ['SIOCADDRT', 'in', 120],
+  ['SIOCDELRT', 'in', 120],
+  ['SIOCGIFNAME', 'both', 40],
+  ['SIOCGIFFLAGS', 'both', 40],
+  ['SIOCSIFFLAGS', 'both', 40],
+  ['SIOCGIFADDR', 'both', 40],
+  ['SIOCSIFADDR', 'both', 40],
+  ['SIOCGIFDSTADDR', 'both', 40],
+  ['SIOCGIFBRDADDR', 'both', 40],
+  ['SIOCSIFBRDADDR', 'both', 40],
+  ['SIOCGIFNETMASK', 'both', 40],
+  ['SIOCSIFNETMASK', 'both', 40],
+  ['SIOCGIFMETRIC', 'both', 40],
+  ['SIOCGIFMTU', 'both', 40],
+  ['SIOCSIFMTU', 'both', 40],
+  ['SIOCGIFHWADDR', 'both', 40],
+  ['SIOCGIFINDEX', 'both', 40],
+  ['SIOCGIFTXQLEN', 'both', 40],
+  ['SIOCGIFMAP', 'both', 40],
 ];
 
 /** By number; a command that isn't here has no bytes, and no file knows it. */

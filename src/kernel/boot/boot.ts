@@ -18,6 +18,7 @@ import { AddressSpace } from '../mm/address-space.ts';
 import { UserMemory } from '../mm/user-memory.ts';
 import { defaultActions, PendingSignals } from '../signal/state.ts';
 import { RELEASE, VERSION } from '../syscall/system.ts';
+import { Network, platformOf } from '../net/network.ts';
 import { NotExecutable } from '../task/elf.ts';
 import { load, traceName } from '../task/exec.ts';
 import type { ProcessRecord } from '../task/record.ts';
@@ -56,6 +57,8 @@ export function* boot(kernel: Kernel): Blocking<void> {
     6,
     `smp: cores ${rangesText(partition.cores)} of kernel ${kernel.id}${by === kernel.id ? ', started by firmware' : `, started by kernel ${by}`}`,
   );
+  kernel.net = new Network(platformOf(kernel));
+  kernel.log(6, 'NET: TCP/IP is up; lo has 127.0.0.1/8');
   kernel.files = new FileSystems(fsServices(kernel), { console: bytes => kernel.platform.output(kernel.now, 0, bytes) });
 
   kernel.lifecycle.checkIn(present);

@@ -39,6 +39,8 @@ export function fsServices(kernel: Kernel): FsServices {
     openRemoteTerminal: () => null,
     isPeer: other => kernel.isPeer(other),
     farPort: link => kernel.image.files.port(link),
+    farSocket: (owner, wanted, io) => kernel.image.files.newSocket(owner, wanted, io),
+    net: kernel.net,
     farNames: () => kernel.image.files.names(),
   };
 }

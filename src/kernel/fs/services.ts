@@ -5,7 +5,8 @@ import type { Cycles, KernelId, Maybe, Pfn, Pid } from '../types.ts';
 import type { IoContext, OpenFile } from './file.ts';
 import type { Inode } from './inode.ts';
 import type { ProcSource } from './proc/source.ts';
-import type { SocketLink } from './socket/socket.ts';
+import type { Network } from '../net/network.ts';
+import type { NewSocket, Socket, SocketLink } from './socket/socket.ts';
 import type { UnixPort } from './socket/unix/domain.ts';
 
 export interface FsServices {
@@ -40,6 +41,10 @@ export interface FsServices {
   isPeer(kernel: KernelId): boolean;
   /** A socket of another kernel. */
   farPort(link: SocketLink): UnixPort;
+  /** A new socket of another kernel. Throws ENETDOWN when that is not there. */
+  farSocket(kernel: KernelId, wanted: NewSocket, io: IoContext): Maybe<Socket>;
+  /** TCP/IP of this kernel. */
+  readonly net: Network;
   /** The directory of abstract socket names, when another kernel owns the tree and so keeps it. */
   farNames(): Inode | null;
 }

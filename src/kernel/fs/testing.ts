@@ -15,6 +15,7 @@ import { defaultActions } from '../signal/state.ts';
 import { fromBytes, toBytes } from './bytes.ts';
 import { FileSystems } from './file-system.ts';
 import { FileTable } from './file-table.ts';
+import { Network } from '../net/network.ts';
 import type { ProcessInfo, ProcSource, SystemInfo } from './proc/source.ts';
 import type { FsServices } from './services.ts';
 
@@ -90,6 +91,14 @@ export class FsLab implements FsServices {
   readonly sessions = new Map<number, { group: number; session: number }>();
   readonly orphans = new Set<number>();
   readonly printed: string[] = [];
+  /** A stack whose events nobody runs. */
+  readonly net = new Network({
+    hertz: HERTZ,
+    now: () => this.time,
+    at: () => () => {},
+    random: () => this.random(),
+    spent: () => {},
+  });
   readonly files: FileSystems;
   readonly fibers: Fiber[] = [];
   readonly contexts = new Map<number, SyscallContext>();
@@ -142,6 +151,9 @@ export class FsLab implements FsServices {
   }
   isPeer(): boolean {
     return false;
+  }
+  farSocket(): never {
+    throw new Errno(E.NETDOWN);
   }
   farPort(): never {
     throw new Errno(E.HOSTDOWN);

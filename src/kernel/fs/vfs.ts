@@ -23,6 +23,7 @@ import type { AttributeChange, FileSystem, Inode, NewInode } from './inode.ts';
 import { after, eager } from './maybe.ts';
 import { checkAccess, effective } from './permission.ts';
 import type { FsServices } from './services.ts';
+import { InetDomain } from './socket/inet/domain.ts';
 import { UnixDomain } from './socket/unix/domain.ts';
 import type { TmpFs } from './tmpfs/tmpfs.ts';
 
@@ -130,6 +131,8 @@ export class Vfs {
   /** Where files without a name live (memfd_create, shared anonymous memory). */
   nameless: TmpFs | null = null;
   readonly unix: UnixDomain;
+  /** Sockets of this kernel's own network: AF_INET, AF_PACKET, AF_NETLINK. */
+  readonly inet: InetDomain;
   #nextMount = 1;
   #nextDevice = 16;
   #nextAnonymous = 1;
@@ -137,6 +140,7 @@ export class Vfs {
 
   constructor(readonly services: FsServices) {
     this.unix = new UnixDomain(services);
+    this.inet = new InetDomain(services, this.unix);
   }
 
   /** The root of all. */

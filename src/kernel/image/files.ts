@@ -25,7 +25,7 @@ import {
   type NewInode,
 } from '../fs/inode.ts';
 import type { Lock, LockRequest } from '../fs/lock.ts';
-import { isSocket, type SocketKind, type SocketLink } from '../fs/socket/socket.ts';
+import { isSocket, type NewSocket, type Socket, type SocketKind, type SocketLink } from '../fs/socket/socket.ts';
 import type { UnixPort } from '../fs/socket/unix/domain.ts';
 import type { Vfs } from '../fs/vfs.ts';
 import type { Kernel } from '../kernel.ts';
@@ -487,6 +487,13 @@ export class RemoteFiles {
 
   port(link: SocketLink): UnixPort {
     return new RemotePort(this.#kernel, link);
+  }
+
+  /** Has another kernel make a socket, which is its own. */
+  *newSocket(owner: KernelId, wanted: NewSocket, caller: IoContext): Blocking<Socket> {
+    if (!this.#kernel.isPeer(owner)) throw new Errno(E.NETDOWN);
+    const { json } = yield* this.ask(owner, 'newSocket', ROOT_HANDLE, [wanted as unknown as Json, caller as unknown as Json]);
+    return this.import(json as unknown as FileRef) as OpenFile as Socket;
   }
 
   /** The directory of abstract socket names, when the tree is another kernel's. */

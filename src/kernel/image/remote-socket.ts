@@ -4,12 +4,15 @@
  * Always holds: a descriptor that is passed along travels as a reference, one for each kernel on its way; the sender's own is given
  * back when the message has been taken.
  */
+import { E, Errno } from '../abi/errno.ts';
 import type { IoContext, OpenFile } from '../fs/file.ts';
+import { FAMILIES } from '../fs/socket/families.ts';
 import { releaseAll } from '../fs/socket/flow.ts';
 import {
   type Accepted,
   type Manner,
   type Message,
+  type NewSocket,
   type Received,
   readFrom,
   type Socket,
@@ -92,6 +95,16 @@ export const SOCKET_OPERATIONS: readonly (readonly [string, Serve])[] = [
     },
   ],
   ['setOption', (_f, o, [level, name], bytes) => done(socket(o).setOption(level as number, name as number, bytes.slice()))],
+  // For processes whose network is here.
+  [
+    'newSocket',
+    (f, _o, [wanted, io], _bytes, from) => {
+      const { family, type, protocol, flags } = given<NewSocket>(wanted);
+      const row = FAMILIES[family];
+      if (row === undefined) throw new Errno(E.AFNOSUPPORT);
+      return { value: json(f.handOver(row.create(f.vfs, type, protocol, flags, given(io)), from)) };
+    },
+  ],
   // On sockets that are known by their link.
   [
     'dial',

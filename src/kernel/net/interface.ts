@@ -45,15 +45,18 @@ export class NetInterface {
     txDropped: 0,
   };
   readonly #taps: Set<Tap>;
+  readonly #platform: NetPlatform;
 
   constructor(
     readonly index: number,
     readonly device: NetDevice,
     readonly loopback: boolean,
     taps: Set<Tap>,
+    platform: NetPlatform,
   ) {
     this.mtu = device.mtu;
     this.#taps = taps;
+    this.#platform = platform;
   }
 
   get name(): string {
@@ -85,6 +88,7 @@ export class NetInterface {
 
   /** Hands a frame to the device; false (and counted) if it is down or its ring is full. */
   transmit(frame: Uint8Array): boolean {
+    this.#platform.spent('send', frame.length, this.loopback);
     if (!this.up || !this.device.transmit(frame)) {
       this.counters.txDropped++;
       return false;
@@ -101,6 +105,7 @@ export class NetInterface {
       this.counters.rxDropped++;
       return false;
     }
+    this.#platform.spent('receive', frame.length, this.loopback);
     this.counters.rxPackets++;
     this.counters.rxBytes += frame.length;
     for (const tap of this.#taps) tap(this, 'in', frame);

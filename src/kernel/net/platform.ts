@@ -19,7 +19,12 @@ export interface NetPlatform {
   at(time: Cycles, act: () => void): () => void;
   /** The next unsigned 32-bit number of a seeded generator. */
   random(): number;
+  /** A packet of so many bytes has passed through the stack: the work is done, and is to be charged. */
+  spent(work: NetWork, bytes: number, loopback: boolean): void;
 }
+
+/** Which way a packet went. */
+export type NetWork = 'send' | 'receive';
 
 export interface NetDevice {
   readonly name: string;

@@ -35,6 +35,7 @@ export class RawLayer {
       if (socket.protocol !== header.protocol) continue;
       if (socket.local !== ANY && socket.local !== header.target) continue;
       if (socket.remote !== null && socket.remote !== header.source) continue;
+      if (socket.filter !== null && !socket.filter(packet.subarray(header.headerBytes))) continue;
       wanted = true;
       socket.arrive({ bytes: packet, from: header.source, to: header.target, through });
     }
@@ -48,6 +49,8 @@ export class RawSocket extends NetSocket {
   ttl: number | null = null;
   tos = 0;
   through: NetInterface | null = null;
+  /** Which messages are wanted, by what stands behind their IP header; null: all. */
+  filter: ((message: Uint8Array) => boolean) | null = null;
   /** Messages lost because the queue was full. */
   drops = 0;
   readonly #queue = new MessageQueue<RawMessage>(DATAGRAM_BUFFER);
@@ -59,6 +62,11 @@ export class RawSocket extends NetSocket {
   ) {
     super();
     this.#layer = layer;
+  }
+
+  /** The length of the message that is next, 0 if there is none. */
+  get next(): number {
+    return this.#queue.peek()?.bytes.length ?? 0;
   }
 
   /** Memory of what waits to be read, as /proc/net lists it. */
@@ -87,17 +95,27 @@ export class RawSocket extends NetSocket {
 
   /** Sends `bytes` behind an IP header. Returns their number or -errno. */
   send(bytes: Uint8Array, to: Ipv4Address | null = this.remote): number {
+    const { protocol, tos, ttl, local } = this;
+    return this.sendAs(bytes, to, { protocol, tos, ttl, source: local });
+  }
+
+  /** The same with a header as the caller wants it; a source of 0 and a time of null are the stack's choice. */
+  sendAs(
+    bytes: Uint8Array,
+    to: Ipv4Address | null,
+    { protocol, tos, ttl, source }: { protocol: number; tos: number; ttl: number | null; source: Ipv4Address },
+  ): number {
     const { ip } = this.#layer;
     if (this.error) return -this.takeError();
     if (to === null) return -E.DESTADDRREQ;
     if (bytes.length > IPV4_MAX - IPV4_HEADER) return -E.MSGSIZE;
     const target = to === ANY ? LOOPBACK : to;
-    const path = ip.path(target, this.local, this.through);
+    const { through } = this;
+    const path = ip.path(target, source, through);
     if (typeof path === 'number') return -path;
     const frame = new Uint8Array(HEADROOM + bytes.length);
     frame.set(bytes, HEADROOM);
-    const { protocol, tos, through } = this;
-    const sent = ip.send({ frame, protocol, source: path.source, target, ttl: this.ttl ?? ip.defaultTtl, tos, through });
+    const sent = ip.send({ frame, protocol, source: path.source, target, ttl: ttl ?? ip.defaultTtl, tos, through });
     return sent === 0 ? bytes.length : -sent;
   }
 

@@ -18,6 +18,7 @@ import { LoopbackDevice, NetInterface, type Tap } from './interface.ts';
 import { IpLayer } from './ip.ts';
 import { PROTOCOL } from './ipv4.ts';
 import type { Ipv4Address, NetDevice, NetPlatform } from './platform.ts';
+import { PingLayer } from './ping.ts';
 import { RawLayer, type RawSocket } from './raw.ts';
 import type { SocketAddress } from './socket.ts';
 import { TcpConnection, type ConnectionInfo } from './tcp/connection.ts';
@@ -47,6 +48,7 @@ export class NetStack {
   readonly udp: UdpLayer;
   readonly tcp: TcpLayer;
   readonly raw: RawLayer;
+  readonly ping: PingLayer;
   /** See every frame in and out (tcpdump, captures). */
   readonly taps = new Set<Tap>();
   readonly #interfaces: NetInterface[] = [];
@@ -61,6 +63,7 @@ export class NetStack {
     this.udp = new UdpLayer(this.context, this.ip);
     this.tcp = new TcpLayer(this.context, this.ip);
     this.raw = new RawLayer(this.ip);
+    this.ping = new PingLayer(this.context, this.raw);
     this.setUp(this.loopback, true);
     this.addAddress(this.loopback, LOOPBACK, 8);
   }
@@ -194,7 +197,7 @@ export class NetStack {
   }
 
   #add(device: NetDevice, loopback: boolean): NetInterface {
-    const added = new NetInterface(this.#nextIndex++, device, loopback, this.taps);
+    const added = new NetInterface(this.#nextIndex++, device, loopback, this.taps, this.context.platform);
     this.#interfaces.push(added);
     return added;
   }

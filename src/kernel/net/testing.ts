@@ -181,7 +181,7 @@ export class World {
   platform(): NetPlatform {
     const { clock } = this;
     const random = generator(this.random());
-    return { hertz: HERTZ, now: () => clock.now, at: (time, act) => clock.at(time, act), random };
+    return { hertz: HERTZ, now: () => clock.now, at: (time, act) => clock.at(time, act), random, spent: () => {} };
   }
 
   device(name = 'eth0', mtu = 1500): TestDevice {

@@ -137,6 +137,14 @@ export class UdpSocket extends NetSocket {
     this.#layer = layer;
   }
 
+  /** Datagrams lost because the queue was full. */
+  drops = 0;
+
+  /** The length of the datagram that is next, 0 if there is none. */
+  get next(): number {
+    return this.#queue.peek()?.bytes.length ?? 0;
+  }
+
   /** Memory of what waits to be read, as /proc/net lists it. */
   get queued(): number {
     return this.#queue.held;
@@ -230,6 +238,7 @@ export class UdpSocket extends NetSocket {
   arrive(datagram: Datagram): void {
     const { Udp } = this.#layer.context.counters;
     if (!this.#queue.push(datagram)) {
+      this.drops++;
       Udp.RcvbufErrors++;
       Udp.InErrors++;
       return;

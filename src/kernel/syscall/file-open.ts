@@ -152,13 +152,33 @@ export function ioctl(ctx: SyscallContext, fd: number, command: number, argument
     case IOCTL.FIOASYNC:
       return 0;
   }
+  if (number === IOCTL.SIOCGIFCONF) return interfaceList(ctx, file, argument);
   const shape = IOCTLS.get(number);
   if (!shape) throw new Errno(E.NOTTY);
-  const data = shape.direction === 'in' ? ctx.user.read(argument, shape.bytes) : new Uint8Array(shape.bytes);
+  const { direction, bytes } = shape;
+  const data = direction === 'in' || direction === 'both' ? ctx.user.read(argument, bytes) : new Uint8Array(bytes);
   return holding(
     file,
     after(file.ioctl(number, int(argument), data, ioOf(ctx)), result => {
-      if (shape.direction === 'out') ctx.user.write(argument, data);
+      if (direction === 'out' || direction === 'both') ctx.user.write(argument, data);
+      return result;
+    }),
+  );
+}
+
+/** SIOCGIFCONF: a length, and a pointer to where the list goes; without one only the length is told. */
+function interfaceList(ctx: SyscallContext, file: OpenFile, argument: number): Maybe<number> {
+  const LIST_BYTES_MAX = 40 * 256;
+  const [room, list] = [ctx.user.getU32(argument) | 0, ctx.user.getU64(argument + 8)];
+  if (room < 0) throw new Errno(E.INVAL);
+  ctx.user.check(argument, 4, true);
+  const data = new Uint8Array(4 + (list === 0 ? 0 : Math.min(room, LIST_BYTES_MAX)));
+  return holding(
+    file,
+    after(file.ioctl(IOCTL.SIOCGIFCONF, 0, data, ioOf(ctx)), result => {
+      const length = u32At(data);
+      if (list !== 0) ctx.user.write(list, data.subarray(4, 4 + length));
+      ctx.user.setU32(argument, length);
       return result;
     }),
   );

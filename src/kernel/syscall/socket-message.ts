@@ -177,12 +177,12 @@ export function* receivePieces(ctx: SyscallContext, socket: Socket, pieces: read
 export function* deliverEnclosed(
   ctx: SyscallContext,
   { control, controlBytes }: MessageHeader,
-  { files, credentials }: Received,
+  { files, credentials, control: told = [] }: Received,
   flags: number,
 ): Blocking<{ readonly used: number; readonly flags: number }> {
   let used = 0;
   let truncated = 0;
-  const put = (type: number, data: Uint8Array): void => {
+  const put = (type: number, data: Uint8Array, level: number = SOL_SOCKET): void => {
     const room = controlBytes - used;
     if (control === 0 || room < CMSGHDR_BYTES) {
       truncated = MSG.CTRUNC;
@@ -192,12 +192,13 @@ export function* deliverEnclosed(
     if (length < CMSGHDR_BYTES + data.length) truncated = MSG.CTRUNC;
     const bytes = new Uint8Array(CMSGHDR_BYTES + data.length);
     setU64(bytes, length);
-    setU32(bytes, SOL_SOCKET, 8);
+    setU32(bytes, level, 8);
     setU32(bytes, type, 12);
     bytes.set(data, CMSGHDR_BYTES);
     ctx.user.write(control + used, bytes.subarray(0, length));
     used = Math.min(controlBytes, used + cmsgAlign(length));
   };
+  for (const { level, type, data } of told) put(type, Uint8Array.from(data), level);
   if (credentials !== null) put(SCM.CREDENTIALS, credentialBytes(credentials));
   if (files.length > 0) {
     const room = control === 0 ? 0 : Math.max(0, Math.floor((controlBytes - used - CMSGHDR_BYTES) / 4));

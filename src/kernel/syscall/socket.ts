@@ -84,8 +84,14 @@ function typeAndFlags(value: number): readonly [type: number, flags: number] {
 
 const socket: SyscallHandler = (ctx, family, typeValue, protocol) => {
   const [type, flags] = typeAndFlags(typeValue);
-  const made = familyOf(int(family)).create(ctx.vfs, type, int(protocol), flags & SOCK.NONBLOCK);
-  return addFile(ctx, made, (flags & SOCK.CLOEXEC) !== 0);
+  const row = familyOf(int(family));
+  const { origin } = ctx.process;
+  const io = ioOf(ctx);
+  const made: Maybe<Socket> =
+    row.atOrigin && origin !== ctx.services.kernel
+      ? ctx.services.farSocket(origin, { family: int(family), type, protocol: int(protocol), flags: flags & SOCK.NONBLOCK }, io)
+      : row.create(ctx.vfs, type, int(protocol), flags & SOCK.NONBLOCK, io);
+  return after(made, file => addFile(ctx, file, (flags & SOCK.CLOEXEC) !== 0));
 };
 
 const socketpair: SyscallHandler = (ctx, family, typeValue, protocol, address) => {

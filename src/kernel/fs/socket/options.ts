@@ -39,7 +39,13 @@ const timeout: Row = {
   },
 };
 
+const fixed = (value: number): Row => ({ bytes: 4, initial: u32Bytes(value), limit: () => u32Bytes(value) });
+
 const ROWS: ReadonlyMap<number, Row> = new Map([
+  [SO.RCVLOWAT, fixed(1)],
+  [SO.SNDLOWAT, fixed(1)],
+  [SO.MARK, number],
+  [SO.INCOMING_CPU, fixed(0)],
   [SO.DEBUG, flag],
   [SO.REUSEADDR, flag],
   [SO.DONTROUTE, flag],
@@ -76,6 +82,11 @@ export class SocketOptions {
     const given = value.slice(0, row.bytes);
     row.limit(given);
     this.#given.set(name, given);
+  }
+
+  /** An accepted socket has what its listener has. */
+  inherit(from: SocketOptions): void {
+    for (const [name, value] of from.#given) this.#given.set(name, value);
   }
 
   /** What a program has set; null if none has. */

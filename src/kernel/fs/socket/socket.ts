@@ -41,6 +41,15 @@ export interface SocketCredentials {
   readonly gid: number;
 }
 
+/** What socket(2) asks for. */
+export interface NewSocket {
+  readonly family: number;
+  readonly type: number;
+  readonly protocol: number;
+  /** Status flags. */
+  readonly flags: number;
+}
+
 export interface Message {
   readonly bytes: Uint8Array;
   readonly files: readonly OpenFile[];
@@ -67,6 +76,15 @@ export interface Received {
   readonly files: readonly OpenFile[];
   /** Null unless SO_PASSCRED asks for them. */
   readonly credentials: SocketCredentials | null;
+  /** What the options of its family ask to be told of a message (IP_RECVTTL, SO_TIMESTAMP). */
+  readonly control?: readonly ControlMessage[];
+}
+
+/** A control message: plain data, as it may come from another kernel. */
+export interface ControlMessage {
+  readonly level: number;
+  readonly type: number;
+  readonly data: readonly number[];
 }
 
 export interface Socket extends OpenFile {
@@ -107,7 +125,12 @@ export interface SocketFamily {
   /** What an address of another family gets. */
   readonly wrongFamily: number;
   /** A new socket; `flags` are its status flags. Throws ESOCKTNOSUPPORT, EPROTONOSUPPORT. */
-  create(vfs: Vfs, type: number, protocol: number, flags: number): Socket;
+  create(vfs: Vfs, type: number, protocol: number, flags: number, io: IoContext): Socket;
+  /**
+   * Whether its sockets live with the network of the process's origin, wherever the process is: as a network namespace, that stays the
+   * same when it moves. Else they live where they are made.
+   */
+  readonly atOrigin: boolean;
   /** Two that are connected to each other. Null: the family has no pairs. */
   readonly pair: ((vfs: Vfs, type: number, protocol: number, flags: number, io: IoContext) => readonly [Socket, Socket]) | null;
   /** Gives the socket the name that a program wrote. Done at the caller's kernel. */

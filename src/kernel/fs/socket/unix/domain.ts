@@ -13,10 +13,8 @@ import type { Inode } from '../../inode.ts';
 import type { FsServices } from '../../services.ts';
 import { TmpFs } from '../../tmpfs/tmpfs.ts';
 import type { Message, SocketCredentials, SocketLink, SocketName } from '../socket.ts';
+import { SOCKET_DEVICE } from '../local.ts';
 import type { Conduit } from './channel.ts';
-
-/** st_dev of sockets, and of the directory of abstract names. */
-export const SOCKET_DEVICE = 12;
 
 /** Sockets of one kernel; those that messages hold in a circle stay for good, and count. */
 const SOCKETS_MAX = 1 << 16;

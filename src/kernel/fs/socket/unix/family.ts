@@ -17,6 +17,7 @@ const isDatagram = (type: number): boolean => type === SOCK.DGRAM || type === SO
 
 export const UNIX: SocketFamily = {
   wrongFamily: E.INVAL,
+  atOrigin: false,
   create: ({ unix }: Vfs, type, protocol, flags) => {
     check(type, protocol);
     return isDatagram(type) ? new UnixDatagram(unix, flags) : new UnixConnection(unix, type, flags);
