@@ -51,3 +51,20 @@ test('a process is held, stepped by instruction, stopped at a breakpoint, and le
   const before = await rounds();
   await expect.poll(rounds, { timeout: 20_000 }).toBeGreaterThan(before);
 });
+
+test('pages that kernels share are shown with who holds them, and a thread that computes elsewhere', async ({ page }) => {
+  await page.goto('/');
+  await page.getByRole('button', { name: 'Boot all' }).click();
+  await expect.poll(() => shell(page), { timeout: 30_000 }).toContain('/ #');
+  await page.locator('.shell textarea').focus();
+  const spread = 'for t in $(ls /proc/$!/task); do [ $t = $! ] || migrate --thread $t 5; done';
+  await page.keyboard.type(`/usr/lib/tests/spread x > /dev/null & sleep 0.01; ${spread}; /usr/lib/tests/shared 9 > /dev/null &\n`);
+  await page.getByRole('tab', { name: 'Processor' }).click();
+  const choice = page.getByLabel('Process to look into');
+  await expect(choice.locator('option', { hasText: 'shared' }).first()).toBeAttached({ timeout: 30_000 });
+  await choice.selectOption((await choice.locator('option', { hasText: 'spread' }).getAttribute('value')) ?? '');
+  const tables = page.getByLabel('Pages that kernels share').locator('table');
+  await expect(tables.filter({ hasText: 'Process' }).locator('thead')).toContainText('5', { timeout: 30_000 });
+  await expect(tables.filter({ hasText: 'Process' }).locator('.holding').first()).toHaveText(/^[MS]$/);
+  await expect(tables.filter({ hasText: 'Shared memory' }).locator('thead')).toContainText('1', { timeout: 30_000 });
+});

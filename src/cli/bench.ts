@@ -1,24 +1,27 @@
-/** `lab bench [NAME]`: how fast it is here. Each figure is the median of several runs, with what it is compared to. */
+/**
+ * `lab bench [NAME]`: how fast it is here. Wall times are medians of several runs, with what they are compared to; figures called virtual follow
+ * from the scenario alone and are taken once.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { boot, idle } from './bench/boot.ts';
 import { busyboxTimes } from './bench/busybox.ts';
+import { fileReads } from './bench/files.ts';
 import { workloads } from './bench/hart.ts';
-import { messageRate } from './bench/messages.ts';
+import { messages } from './bench/messages.ts';
+import { migration } from './bench/migration.ts';
+import { type Figure, median } from './bench/observe.ts';
 import { openPage } from './bench/page.ts';
+import { forks } from './bench/processes.ts';
+import { scale } from './bench/scale.ts';
+import { virtualSwitch } from './bench/switch.ts';
 import { cpioFiles } from '../lab/archive/file.ts';
 import { scenarioOf } from '../lab/scenario.ts';
 import { embeddedRoot, start } from './session.ts';
 
 const RUNS = 5;
-
-interface Figure {
-  readonly what: string;
-  readonly value: string;
-}
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 
 async function wall(argv: readonly string[], plan: string, boot: readonly number[], hosts = 1): Promise<number> {
   const times: number[] = [];
@@ -72,18 +75,6 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
       { what: 'start-up, translated to interpreted', value: (ourStart / ourStartInterpreted).toFixed(2) },
     ];
   },
-  messages: async () => {
-    const rates = new Map<number, number>();
-    for (const hosts of [1, 2]) {
-      const runs: number[] = [];
-      for (let i = 0; i < RUNS; i++) runs.push(await messageRate(hosts));
-      rates.set(hosts, median(runs));
-    }
-    return [...rates].map(([hosts, rate]) => ({
-      what: `messages a second, request and answer, two kernels on ${hosts} host${hosts > 1 ? 's' : ''}`,
-      value: rate.toFixed(0),
-    }));
-  },
   page: async () => {
     const page = await openPage();
     const figures: Figure[] = [];
@@ -99,6 +90,14 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
     return figures;
   },
   hart: async () => workloads(median),
+  messages,
+  switch: virtualSwitch,
+  migration,
+  fork: forks,
+  files: fileReads,
+  scale,
+  boot,
+  idle,
 };
 
 /** @returns exit status */
@@ -110,7 +109,7 @@ export async function bench(args: readonly string[]): Promise<number> {
   }
   for (const [each, measure] of Object.entries(BENCHES)) {
     if (name !== undefined && name !== each) continue;
-    for (const { what, value } of await measure()) process.stdout.write(`${each.padEnd(8)} ${what.padEnd(60)} ${value}\n`);
+    for (const { what, value } of await measure()) process.stdout.write(`${each.padEnd(10)} ${what.padEnd(80)} ${value}\n`);
   }
   return 0;
 }

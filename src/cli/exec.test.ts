@@ -1,6 +1,6 @@
 /** The command line as its users have it: processes, exit statuses, fingerprints; foreign programs against qemu. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -38,6 +38,40 @@ describe('exec', () => {
     expect(results[0]?.err).toMatch(/^[0-9a-f]{16}\n$/);
     for (const result of results) expect(result).toEqual(results[0]);
   }, 120_000);
+
+  it('reaches other kernels and the client machine, and what passes is captured', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pcap-'));
+    const file = join(folder, 'run.pcapng');
+    const run = (hosts: string, ...options: string[]): ReturnType<typeof lab> =>
+      lab([
+        ...['exec', '--plan', '0-1;8-9;16', '--client', '--switch', 'kernel', '--hosts', hosts, '--fingerprint', ...options, '--'],
+        ...['sh', '-c', 'ping -q -c 1 10.1.2.3 | grep received; ping -q -c 1 10.1.1.63 | grep received; switch | head -1'],
+      ]);
+    try {
+      const result = run('1', '--pcap', file);
+      const received = '1 packets transmitted, 1 received, 0% packet loss, time 0ms\n';
+      expect(result.out).toBe(`${received}${received}version kernel slots 64 budget 64 coalesce 0\n`);
+      expect(run('2')).toEqual(result);
+      // A section in this machine's order, and the echo's bytes somewhere in it.
+      expect(readFileSync(file).readUInt32LE(8)).toBe(0x1a2b3c4d);
+      expect(readFileSync(file, 'latin1')).toContain('from the client machine');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('has the same fingerprint with 1 and 4 hosts while processes that share memory move round 8 kernels', () => {
+    const [one, four] = ['1', '4'].map(hosts => {
+      const options = ['--plan', 'clustered', '--migrate-every', '50us', '--hosts', hosts, '--fingerprint'];
+      return lab(['exec', ...options, '--', '/usr/lib/tests/shared']);
+    });
+    expect(one).toEqual({
+      out: expect.stringContaining('ping-pong: 40 40, sum 820'),
+      err: expect.stringMatching(/^[0-9a-f]{16}\n$/),
+      status: 7,
+    });
+    expect(four).toEqual(one);
+  }, 60_000);
 
   it('has the same fingerprint interpreted and translated', () => {
     const [translated, interpreted] = ['translate', 'interpret'].map(engine =>
@@ -130,10 +164,15 @@ describe.skipIf(!tools)('a program of the distribution’s compiler and C librar
   beforeAll(() => {
     for (const place of ['bin', 'etc', 'lib', 'tmp']) mkdirSync(join(root, place), { recursive: true });
     writeFileSync(join(root, 'etc/motd'), 'a file of the host\n');
-    for (const [name, ...flags] of [['static', '-static'], ['dynamic']] as const) {
+    const compiled = [
+      ['static', 'program', '-static'],
+      ['dynamic', 'program'],
+      ['threads', 'threads', '-static'],
+    ] as const;
+    for (const [name, source, ...flags] of compiled) {
       const { status, stderr } = spawnSync(
         'riscv64-linux-gnu-gcc',
-        ['-O2', ...flags, '-o', join(root, 'bin', name), join(ROOT, 'src/guest/foreign/program.c'), '-lm', '-lpthread'],
+        ['-O2', ...flags, '-o', join(root, 'bin', name), join(ROOT, `src/guest/foreign/${source}.c`), '-lm', '-lpthread'],
         { encoding: 'utf8' },
       );
       if (status !== 0) throw new Error(stderr);
@@ -160,4 +199,27 @@ describe.skipIf(!tools)('a program of the distribution’s compiler and C librar
     expect(out).toBe(expected(name, []));
     expect(status).toBe(42);
   });
+
+  it.each([
+    ['standing still', [], []],
+    ['with its threads spread over 2 kernels', ['--plan', '0-7@0;8-15@1'], ['16']],
+    ['standing still while its process moves round 8 kernels every 50 µs', ['--plan', 'clustered', '--migrate-every', '50us'], []],
+    ['spread, while its process moves too', ['--plan', '0-7@0;8-15@1', '--migrate-every', '50us'], ['16']],
+  ] as const)(
+    'of POSIX threads prints the same as under qemu %s',
+    (_what, options, argv) => {
+      const { out, status } = lab(['exec', ...options, '--root', root, '--', '/bin/threads', ...argv]);
+      expect(out).toBe(expected('threads', []));
+      expect(status).toBe(0);
+    },
+    60_000,
+  );
+
+  it('of POSIX threads, spread over 8 kernels, has the same fingerprint with 1, 2 and 4 hosts, and interpreted', () => {
+    const run = (...options: string[]) =>
+      lab(['exec', '--plan', 'clustered', '--fingerprint', ...options, '--root', root, '--', '/bin/threads', '64']);
+    const [one, ...others] = [run(), run('--hosts', '2'), run('--hosts', '4'), run('--engine', 'interpret')];
+    expect(one?.out).toBe(expected('threads', []));
+    for (const other of others) expect(other).toEqual(one);
+  }, 120_000);
 });

@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { fstatSync, writeSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
+import { SWITCH_VERSIONS } from '../kernel/net/switch/settings.ts';
 import { type Scenario, scenarioOf } from '../lab/scenario.ts';
 import { resolvePlan } from '../lab/plan.ts';
 import { cyclesOf } from '../lab/time.ts';
@@ -15,19 +16,19 @@ const ENVIRONMENT = ['PATH=/usr/bin:/bin', 'HOME=/root'];
 
 /** @returns the program's exit status, as a shell has it; 2 for bad options */
 export async function exec(args: readonly string[]): Promise<number> {
-  let prepared: { scenario: Scenario; hosts: number; root: Uint8Array; fingerprint: boolean; engine: EngineKind };
+  let prepared: Awaited<ReturnType<typeof prepare>>;
   try {
     prepared = await prepare(args);
   } catch (error) {
     process.stderr.write(`exec: ${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
   }
-  const { scenario, hosts, root, fingerprint, engine } = prepared;
+  const { scenario, hosts, root, fingerprint, engine, pcap } = prepared;
   const kernel = scenario.exec?.kernel ?? 0;
   const standardInput = new StandardInput();
   await standardInput.early();
   const inputs = standardInput.take().map(bytes => ({ time: 0, kernel, input: { kind: 'stdin', bytes } }) as const);
-  const session = await start({ ...scenario, inputs }, { hosts, rootArchive: root, engine });
+  const session = await start({ ...scenario, inputs }, { hosts, rootArchive: root, engine, pcap });
   session.listen({
     output: (_kernel, port, _time, bytes) => {
       if (port === 1 || port === 2) writeAll(port, bytes);
@@ -121,12 +122,13 @@ async function prepare(args: readonly string[]): Promise<{
   root: Uint8Array;
   fingerprint: boolean;
   engine: EngineKind;
+  pcap: string | undefined;
 }> {
   const dashes = args.indexOf('--');
   const { values, flags, rest } = readOptions(
     dashes < 0 ? args : args.slice(0, dashes),
-    ['machine', 'plan', 'kernel', 'root', 'with', 'migrate-every', 'hosts', 'seed', 'engine'],
-    ['fingerprint', 'no-caches'],
+    ['machine', 'plan', 'kernel', 'root', 'with', 'migrate-every', 'hosts', 'seed', 'engine', 'switch', 'pcap'],
+    ['fingerprint', 'no-caches', 'client'],
   );
   const argv = [...rest, ...(dashes < 0 ? [] : args.slice(dashes + 1))].map(text => Buffer.from(text).toString('latin1'));
   if (argv.length === 0) throw new Error('no program: exec [OPTION…] -- PROGRAM [ARG…]');
@@ -136,17 +138,24 @@ async function prepare(args: readonly string[]): Promise<{
   const kernel = wholeNumber(values['kernel'], 'kernel', 0, 0, partitions.length - 1);
   const migrateEvery = values['migrate-every'] === undefined ? 0 : cyclesOf(values['migrate-every'], topology.hertz);
   if (values['migrate-every'] !== undefined && migrateEvery <= 0) throw new Error('--migrate-every: the time must be more than nothing');
+  const version = SWITCH_VERSIONS.find(each => each === values['switch']);
+  if (values['switch'] !== undefined && version === undefined)
+    throw new Error(`--switch ${values['switch']}: ${SWITCH_VERSIONS.join(', ')}`);
   return {
     hosts: wholeNumber(values['hosts'], 'hosts', 1, 1, 8),
     root: values['root'] === undefined ? embeddedRoot() : await archiveOf(values['root']),
     fingerprint: flags.has('fingerprint'),
     engine: engineKind(values['engine']),
+    pcap: values['pcap'],
     scenario: scenarioOf({
       title: argv.join(' '),
       machine: xml === null ? { preset: topology.name } : { name: topology.name, xml },
       plan,
       seed: wholeNumber(values['seed'], 'seed', 1),
       ...(flags.has('no-caches') ? { caches: false } : {}),
+      ...(flags.has('client') || version !== undefined
+        ? { network: { client: flags.has('client'), ...(version === undefined ? {} : { switch: { version } }) } }
+        : {}),
       ...(values['with'] === undefined ? {} : { root: archivesNamed(values['with']) }),
       boot: partitions.map(partition => partition.kernel),
       exec: { kernel, argv, env: ENVIRONMENT, migrateEvery },

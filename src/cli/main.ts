@@ -5,8 +5,8 @@ import { topology } from './topology.ts';
 
 const USAGE = `usage: lab VERB …
   exec [--machine M] [--plan P] [--kernel K] [--root DIR] [--migrate-every TIME] [--hosts N] [--seed N] [--engine interpret|translate]
-       [--no-caches] [--fingerprint] -- PROGRAM [ARG…]
-  run FILE [--until TIME] [--hosts N] [--engine interpret|translate] [--trace FILE] [--fingerprint]
+       [--no-caches] [--client] [--switch user|kernel|rings] [--pcap FILE] [--fingerprint] -- PROGRAM [ARG…]
+  run FILE [--until TIME] [--hosts N] [--engine interpret|translate] [--trace FILE] [--pcap FILE] [--fingerprint]
   topology FILE.xml|MACHINE [--of xml]
   bench [NAME]
 `;

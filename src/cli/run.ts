@@ -16,10 +16,12 @@ export async function run(args: readonly string[]): Promise<number> {
   let engine: EngineKind;
   let options: ReturnType<typeof readOptions>;
   try {
-    options = readOptions(args, ['until', 'hosts', 'engine', 'trace'], ['fingerprint']);
+    options = readOptions(args, ['until', 'hosts', 'engine', 'trace', 'pcap'], ['fingerprint']);
     const [file, ...more] = options.rest;
     if (file === undefined || more.length > 0)
-      throw new Error('one file: run FILE [--until TIME] [--hosts N] [--engine interpret|translate] [--trace FILE] [--fingerprint]');
+      throw new Error(
+        'one file: run FILE [--until TIME] [--hosts N] [--engine interpret|translate] [--trace FILE] [--pcap FILE] [--fingerprint]',
+      );
     source = withRoot(readFile(readFileSync(file, 'utf8')), dirname(file));
     hosts = wholeNumber(options.values['hosts'], 'hosts', 1, 1, 8);
     engine = engineKind(options.values['engine']);
@@ -32,7 +34,7 @@ export async function run(args: readonly string[]): Promise<number> {
     process.stderr.write(`run: ${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
   }
-  const session = await start(source, { hosts, engine });
+  const session = await start(source, { hosts, engine, pcap: options.values['pcap'] });
   const trace = options.values['trace'] === undefined ? null : createWriteStream(options.values['trace']);
   const several = session.plan.partitions.length > 1;
   session.listen({

@@ -1,7 +1,9 @@
 /** A session in Node: the embedded userland, hosts as threads, no pace but the machine's own. */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { gunzipSync } from 'node:zlib';
+import { CAPTURE_PORT } from '../kernel/net/frame-trace.ts';
+import { Capture } from '../lab/pcapng.ts';
 import type { Recording, Scenario } from '../lab/scenario.ts';
 import type { Session } from '../lab/session.ts';
 import { startSession } from '../lab/start.ts';
@@ -21,14 +23,17 @@ export interface NodeOptions {
   readonly rootArchive?: Uint8Array;
   readonly keepTrace?: boolean;
   readonly engine?: EngineKind;
+  /** Writes the frames of the network to this file, as pcapng. */
+  readonly pcap?: string | undefined;
 }
 
-export function start(
+export async function start(
   source: Scenario | Recording,
-  { hosts, rootArchive = embeddedRoot(), keepTrace = false, engine = 'translate' }: NodeOptions,
+  { hosts, rootArchive = embeddedRoot(), keepTrace = false, engine = 'translate', pcap }: NodeOptions,
 ): Promise<Session> {
   const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
-  return startSession(source, {
+  const session = await startSession(source, {
+    capture: pcap !== undefined,
     hosts,
     rootArchive,
     keepTrace,
@@ -39,4 +44,21 @@ export function start(
     clock: () => performance.now(),
     pause: milliseconds => (milliseconds === 0 ? turn() : new Promise(resolve => setTimeout(resolve, milliseconds))),
   });
+  if (pcap === undefined) return session;
+  const file = openSync(pcap, 'w');
+  const capture = new Capture(session.topology.hertz);
+  session.listen({
+    output: (kernel, port, time, bytes) => {
+      if (port !== CAPTURE_PORT) return;
+      capture.add(kernel, time, bytes);
+      for (const piece of capture.take()) writeSync(file, piece);
+    },
+  });
+  const close = session.close.bind(session);
+  session.close = () => {
+    for (const piece of capture.take(true)) writeSync(file, piece);
+    closeSync(file);
+    close();
+  };
+  return session;
 }

@@ -93,7 +93,7 @@ function buildPrograms(folder) {
   const library = compile(libraryFiles, folder, []);
   const programs = new Map();
 
-  const userland = compile(sources('userland', '.c'), folder, []);
+  const userland = compile([...sources('userland', '.c'), ...sources('userland/network', '.c')], folder, []);
   programs.set('usr/bin/popcorn', link([...library, ...userland], join(folder, 'popcorn'), ['-static', '-no-pie']));
 
   const pieFolder = join(folder, 'pie');
@@ -196,6 +196,7 @@ function compress(bytes) {
 }
 
 function layOut(tree, folder) {
+  mkdirSync(folder, { recursive: true });
   for (const path of [...tree.keys()].sort()) {
     const { mode, data } = tree.get(path);
     const target = join(folder, path);

@@ -18,7 +18,22 @@ const MILLISECOND = 2.2e6;
 const archive = inflate(new Uint8Array(readFileSync(new URL('../../public/initramfs.cpio.gz', import.meta.url))));
 const expected = (name: string): string => readFileSync(new URL(`../guest/tests/expected/${name}.txt`, import.meta.url), 'latin1');
 
-const PROGRAMS = ['descriptors', 'exec', 'files', 'floating', 'fork_wait', 'pipes', 'stress', 'memory', 'threads', 'sockets'] as const;
+const PROGRAMS = [
+  'descriptors',
+  'exec',
+  'files',
+  'floating',
+  'fork_wait',
+  'pipes',
+  'stress',
+  'memory',
+  'threads',
+  'sockets',
+  'spread',
+  'shared',
+  'inet',
+  'epoll',
+] as const;
 /** Kernel 0 has the script that starts and waits for all, and the file tree. */
 const other = fc.integer({ min: 1, max: KERNELS - 1 });
 const happening = fc.oneof(

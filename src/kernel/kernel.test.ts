@@ -26,6 +26,12 @@ describe('a program standing still', () => {
     expect(report(run([`/usr/lib/tests/${name}`]))).toBe(readFileSync(new URL(`${name}.txt`, EXPECTED), 'latin1'));
   });
 
+  it('runs new code whichever way it came', () => {
+    expect(run(['/usr/lib/tests/faults', 'aliases']).stdout).toMatch(
+      /^mapped twice, rewritten by its other address: 4 5\nrewritten by write\(2\): 6\nfetch of hot code that is gone +signal 11, code 1, at \+0\n$/,
+    );
+  });
+
   it('has its input, output, error and status passed through', () => {
     const lab = run(['sh', '-c', 'cat; echo no >&2; exit 3'], {}, 'yes\n');
     expect([lab.stdout, lab.stderr, lab.status]).toEqual(['yes\n', 'no\n', 3 << 8]);
@@ -69,12 +75,37 @@ const TRAVELLERS = [
   'sockets',
   'threads',
   'memory',
+  'spread',
+  'faults',
+  'shared',
+  'inet',
+  'epoll',
+  'job_control',
+  'system',
 ];
 
 describe('a program on its way', () => {
   it.each(TRAVELLERS)('%s prints the same while it moves round 8 kernels every 100 µs', name => {
     const lab = run([`/usr/lib/tests/${name}`], { kernels: 8, cores: 8, migrateEvery: HERTZ / 10_000 });
     expect(report(lab)).toBe(readFileSync(new URL(`${name}.txt`, EXPECTED), 'latin1'));
+  });
+
+  it('stays longer each time in a call that has to be made again, up to eight intervals: so two that must meet do', () => {
+    const lab = run(['sleep', '0.01'], { kernels: 2, cores: 2, migrateEvery: 220_000 });
+    const times = (step: number): number[] =>
+      lab.trace.filter(record => record[2] === TraceKind.Migrate && record[6] === step).map(([time]) => time as number);
+    const [stopped, running] = [times(0), times(6)];
+    const stays = stopped.slice(1).map((time, i) => Math.round((time - (running[i] as number)) / 220_000));
+    expect(stays.slice(-6)).toEqual([8, 8, 8, 8, 8, 8]);
+    expect(stays).toContain(2);
+    expect(stays).toContain(4);
+  });
+
+  it('has its threads compute on several kernels, where they ask for cores, and prints the same', () => {
+    const lab = run(['/usr/lib/tests/spread'], { kernels: 8, cores: 8 });
+    expect(report(lab)).toBe(readFileSync(new URL('spread.txt', EXPECTED), 'latin1'));
+    const places = lab.trace.filter(([, , kind, , , , step]) => kind === TraceKind.ThreadTrip && step === 1).map(([, kernel]) => kernel);
+    expect(new Set(places).size).toBeGreaterThan(3);
   });
 
   it('keeps its pid and its place among the jobs of its shell, and can be killed from a third kernel', () => {

@@ -11,6 +11,7 @@ import { E, Errno } from './abi/errno.ts';
 import { SI, SIG } from './abi/signal.ts';
 import type { BootParameters, MemoryRange, Partition, ResolvedPlan } from './boot/parameters.ts';
 import { KERNEL_COSTS, type KernelCost } from './costs.ts';
+import { toBytes } from './fs/bytes.ts';
 import type { FileSystems } from './fs/file-system.ts';
 import { SHIELD_TTIN, SHIELD_TTOU, type IoContext } from './fs/file.ts';
 import type { HostInput } from './fs/tty/host-port.ts';
@@ -22,15 +23,23 @@ import { Messenger } from './message/messenger.ts';
 import { TRANSPORTS } from './message/settings.ts';
 import { messageLatency } from './message/latency.ts';
 import { windowBytes } from './message/window.ts';
+import { Devices } from './device/devices.ts';
 import { Control } from './partition/control.ts';
+import { Estate } from './partition/estate.ts';
 import { Gate } from './partition/gate.ts';
+import { Heirs } from './partition/heirs.ts';
 import { Ledger } from './partition/ledger.ts';
 import { Lifecycle } from './partition/lifecycle.ts';
 import { kernelsMax, MachineMap } from './partition/map.ts';
 import type { Network } from './net/network.ts';
+import type { NicDriver } from './net/nic-driver.ts';
+import { VirtualSwitch } from './net/switch/switch.ts';
 import { Balancer } from './migrate/balancer.ts';
 import { Migration } from './migrate/migration.ts';
-import type { MmServices } from './mm/address-space.ts';
+import { PageGroups } from './migrate/groups.ts';
+import { SharedMemory } from './migrate/shared-memory.ts';
+import { Threads } from './migrate/threads.ts';
+import type { Access, MmServices } from './mm/address-space.ts';
 import { FrameUse } from './mm/frame-use.ts';
 import { FrameAllocator } from './mm/frames.ts';
 import { PTE } from './mm/page-table.ts';
@@ -47,7 +56,7 @@ import { traceName } from './task/exec.ts';
 import { Futexes } from './task/futex.ts';
 import { deliverHere, Origins, traceEnd } from './task/origins.ts';
 import { type ProcessRecord, Records } from './task/record.ts';
-import { type Process, Task } from './task/task.ts';
+import { type Errand, type Process, Task } from './task/task.ts';
 import { KernelFiber } from './task/fiber.ts';
 import { TraceKind } from './trace.ts';
 import {
@@ -65,6 +74,9 @@ import {
 /** What a call gives that has set the registers itself (execve, rt_sigreturn): they are left as they are. */
 export const REGISTERS_SET = Number.MIN_SAFE_INTEGER;
 
+/** By the number that the hart has for it. */
+const ACCESSES: readonly Access[] = ['execute', 'read', 'write'];
+
 /** States as TraceKind.KernelState has them. */
 export const KernelState = { Off: 0, Booting: 1, Up: 2, Halted: 3, Panicked: 4 } as const;
 export type KernelState = (typeof KernelState)[keyof typeof KernelState];
@@ -77,9 +89,13 @@ export class Kernel {
   readonly map: MachineMap;
   readonly ledger: Ledger;
   readonly lifecycle: Lifecycle;
+  /** Who keeps what kernels that have halted have left, and the file tree. */
+  readonly heirs: Heirs;
+  readonly estate: Estate;
   /** Closed while it is being found out what a kernel that is gone has taken along. */
   readonly gate = new Gate();
   readonly control: Control;
+  readonly devices: Devices;
   readonly platform: Platform;
   readonly memory: PhysicalMemory;
   readonly processor: Processor;
@@ -104,6 +120,9 @@ export class Kernel {
   readonly image: Image;
   readonly migration: Migration;
   readonly balancer: Balancer;
+  readonly pages: PageGroups;
+  readonly threads: Threads;
+  readonly sharedMemory: SharedMemory;
   readonly calls: CallTable;
   readonly logBook: Log;
   state: KernelState = KernelState.Off;
@@ -111,6 +130,10 @@ export class Kernel {
   files!: FileSystems;
   /** Made at boot: TCP/IP of this kernel, and where network devices are attached (net/network.ts). */
   net!: Network;
+  /** The virtual network switch between kernels. */
+  readonly vnet: VirtualSwitch;
+  /** The driver of the network card, whoever has that. */
+  nic!: NicDriver;
   hostname = 'popcorn';
   /** Standard input of the `exec` program, where this kernel runs it. */
   stdin: HostInput | null = null;
@@ -124,10 +147,15 @@ export class Kernel {
   yieldRequested = false;
   /** Before this time nothing can come back from what this kernel sent during the present run. */
   bound: Cycles = Number.POSITIVE_INFINITY;
-  /** The time at which the present piece of work began: what other kernels did is visible up to here. */
+  /**
+   * The time at which the present piece of work (an event, a trap, a step of a fiber) began: what other kernels did is visible up to
+   * here.
+   */
   visible: Cycles = 0;
   /** Other kernels that have checked in. */
   readonly #peers = new Set<KernelId>();
+  /** The same in ascending order; made anew when asked for after a change. */
+  #peerList: readonly KernelId[] | null = null;
   #seed: number;
   readonly #latencies = new Map<KernelId, Cycles>();
 
@@ -136,6 +164,7 @@ export class Kernel {
     this.id = parameters.kernel;
     this.plan = parameters.plan;
     this.map = new MachineMap(parameters.plan.partitions);
+    this.heirs = new Heirs(parameters.tree ?? parameters.kernel, parameters.heirs ?? []);
     this.platform = platform;
     this.memory = platform.memory;
     this.processor = platform.processor;
@@ -160,6 +189,7 @@ export class Kernel {
     this.scheduler = new Scheduler(this);
     this.records = new Records({
       kernel: this.id,
+      taken: this.heirs.taken(this.id).pids,
       deliver: (record, info) => this.deliver(record, info),
       sessionEnded: session => this.#sessionEnded(session),
     });
@@ -167,10 +197,16 @@ export class Kernel {
     this.messages = new Messenger(this);
     this.image = new Image(this);
     this.lifecycle = new Lifecycle(this);
+    this.estate = new Estate(this);
     this.ledger = new Ledger(this);
     this.control = new Control(this);
+    this.vnet = new VirtualSwitch(this);
+    this.devices = new Devices(this);
     this.migration = new Migration(this);
     this.balancer = new Balancer(this);
+    this.pages = new PageGroups(this);
+    this.threads = new Threads(this);
+    this.sharedMemory = new SharedMemory(this);
     this.calls = new CallTable(this);
   }
 
@@ -265,6 +301,9 @@ export class Kernel {
   traceCore(core: CoreId, comes: boolean): void {
     this.trace(TraceKind.CoreOwner, core, comes ? 1 : 0, 0, 0);
   }
+  traceDevice(place: number, comes: boolean): void {
+    this.trace(TraceKind.DeviceOwner, place, comes ? 1 : 0, 0, 0);
+  }
   traceMemory({ base, bytes, node }: MemoryRange, comes: boolean): void {
     this.trace(TraceKind.MemoryOwner, base / PAGE_SIZE, bytes / PAGE_SIZE, node, comes ? 1 : 0);
   }
@@ -275,17 +314,25 @@ export class Kernel {
     return this.#peers.has(kernel);
   }
   /** Other kernels that are up, ascending. */
-  peers(): KernelId[] {
-    return [...this.#peers].sort((a, b) => a - b);
+  peers(): readonly KernelId[] {
+    this.#peerList ??= [...this.#peers].sort((a, b) => a - b);
+    return this.#peerList;
   }
   addPeer(kernel: KernelId): void {
     this.#peers.add(kernel);
+    this.#peerList = null;
+    this.devices.changed();
   }
   removePeer(kernel: KernelId): void {
     this.#peers.delete(kernel);
+    this.#peerList = null;
     this.messages.peerGone(kernel);
     this.image.peerGone(kernel);
     this.migration.peerGone(kernel);
+    this.vnet.peerGone(kernel);
+    this.threads.peerGone(kernel);
+    this.devices.changed();
+    this.sharedMemory.peerGone(kernel);
   }
   /** Whether a message is to be handled: one of a peer, or of who is about to become one. */
   accepts(from: KernelId, type: number): boolean {
@@ -318,7 +365,13 @@ export class Kernel {
 
   /** What stopped a task in user mode. */
   trap(task: Task, exit: ExitKind): void {
-    const hart = this.coreOf(task).hart;
+    const { hart } = this.coreOf(task);
+    if (task.process.outpost !== null) this.threads.trapAway(task, exit);
+    else this.#serve(task, exit, hart.faultAddress, ACCESSES[hart.faultAccess] ?? 'read');
+  }
+
+  #serve(task: Task, exit: ExitKind, address: number, access: Access): void {
+    const { hart } = this.coreOf(task);
     switch (exit) {
       case ExitKind.Ecall: {
         this.charge(this.cost('syscall'));
@@ -326,7 +379,7 @@ export class Kernel {
         return;
       }
       case ExitKind.PageFault:
-        this.#pageFault(task, hart);
+        this.#pageFault(task, hart, address, access);
         return;
       case ExitKind.IllegalInstruction:
         forceSignal(task, SIG.ILL, SI.ILL_ILLOPC, hart.pc);
@@ -335,18 +388,17 @@ export class Kernel {
         forceSignal(task, SIG.TRAP, SI.TRAP_BRKPT, hart.pc);
         return;
       case ExitKind.Misaligned:
-        forceSignal(task, SIG.BUS, SI.BUS_ADRALN, hart.faultAddress);
+        forceSignal(task, SIG.BUS, SI.BUS_ADRALN, address);
         return;
       default:
         throw new Error(`trap ${exit}`);
     }
   }
 
-  #pageFault(task: Task, hart: Hart): void {
+  #pageFault(task: Task, hart: Hart, address: number, access: Access): void {
     const process = task.process;
-    const address = hart.faultAddress;
-    const access = hart.faultAccess === 0 ? 'execute' : hart.faultAccess === 1 ? 'read' : 'write';
     this.charge(this.cost('minorFault'));
+    if (this.threads.fetches(task, address, access)) return;
     this.frames.own.prefer(this.coreOf(task).node);
     const result = process.mm.fault(address, access);
     if ('signal' in result) {
@@ -363,10 +415,30 @@ export class Kernel {
   /** Something is to be seen to before the task goes on in user mode. */
   beforeUserMode(task: Task): void {
     task.work = false;
+    if (task.process.outpost !== null) {
+      this.threads.beforeUserModeAway(task);
+      return;
+    }
+    if (task.errand !== null && !this.#runErrand(task, task.errand)) return;
     if (task.migrateTo >= 0 && this.migration.begin(task)) return;
     if (task.moveToCore >= 0) this.#moveToCore(task);
     deliverSignals(this, task);
-    if (task.watch !== null && this.coreOf(task).current === task && task.fiber === null) holds(this, task, task.watch);
+    if (this.coreOf(task).current !== task || task.fiber !== null) return;
+    if (task.process.isStopped) {
+      this.scheduler.stop(task);
+      return;
+    }
+    if (this.threads.beforeUserMode(task)) return;
+    if (task.watch !== null) holds(this, task, task.watch);
+  }
+
+  /** A trap that a thread brought home with it. Returns whether it is done. */
+  #runErrand(task: Task, { exit, address, access }: Errand): boolean {
+    task.errand = null;
+    this.#serve(task, exit, address, access);
+    if (task.state === 'dead' || task.fiber !== null || this.coreOf(task).current !== task) return false;
+    if (exit === ExitKind.PageFault) this.threads.served(task, address);
+    return true;
   }
 
   #moveToCore(task: Task): void {
@@ -382,20 +454,26 @@ export class Kernel {
     task.syscall = -1;
     if (task.state === 'dead') return;
     const hart = this.coreOf(task).hart;
+    // Its thread may have to go elsewhere, or to wait for pages that are.
+    if (task.place >= 0 || task.process.mm.sharing !== null) task.work = true;
     if (result === REGISTERS_SET) return;
+    if (result === -E.RESTARTSYS && this.threads.repeat(task)) return;
     if (result === -E.RESTARTSYS || result === -E.RESTARTNOHAND) {
       task.restart = -result;
+      task.restarts++;
       task.work = true;
       return;
     }
     task.restartDeadline = Number.NaN;
     task.restart = 0;
+    task.restarts = 0;
     hart.setX(10, result);
     hart.pc = hart.pc + 4;
   }
 
   programStarted(task: Task): number {
     task.restart = 0;
+    task.restarts = 0;
     programChanged(this, task);
     return REGISTERS_SET;
   }
@@ -404,6 +482,11 @@ export class Kernel {
 
   coreOf(task: Task): Core {
     return this.cores.find(core => core.id === task.core) ?? this.serviceCore;
+  }
+  /** A thread of a process here; one that only computes here is its home's. */
+  taskHere(tid: Pid): Task | undefined {
+    const task = this.tasks.get(tid);
+    return task?.process.outpost === null ? task : undefined;
   }
   taskCount(): number {
     return this.tasks.size;
@@ -416,6 +499,7 @@ export class Kernel {
     const task = new Task(tid, process, core, affinity, (sleeper, reason) => this.scheduler.wake(sleeper, reason));
     this.tasks.set(tid, task);
     this.processes.set(process.pid, process);
+    this.threads.lookAt(process);
     this.forks++;
     if (process.migrateEvery > 0 && process.threads.size === 1) this.migration.keepMoving(process);
     return task;
@@ -451,6 +535,7 @@ export class Kernel {
     task.process.usedUser += task.usedUser;
     task.process.usedSystem += task.usedSystem;
     this.migration.threadGone(task.process);
+    this.threads.threadGone(task);
     taskGone(this, task);
   }
   setName(process: Process, name: string): void {
@@ -515,7 +600,7 @@ export class Kernel {
       this.platform.programEnded(this.now, status);
       return;
     }
-    if (record.pid === ((this.id << 15) | 1) && this.parameters.exec?.kernel !== this.id && !this.lifecycle.isHalting) {
+    if (record.pid === this.records.first && this.parameters.exec?.kernel !== this.id && !this.lifecycle.isHalting) {
       this.log(0, `Kernel panic - not syncing: init is gone (status ${status})`);
       this.at(this.now, () => this.lifecycle.stop(KernelState.Panicked));
     }
@@ -536,7 +621,7 @@ export class Kernel {
 
 /** Text of one byte a character as bytes. */
 export function latin1(text: string): Uint8Array {
-  return Uint8Array.from(text, c => c.charCodeAt(0) & 0xff);
+  return toBytes(text);
 }
 
 /** The bits of a leaf entry that travel with a migrating page. */

@@ -6,6 +6,7 @@
 import type { Hart, Processor } from '../machine/hart/hart.ts';
 import type { PhysicalMemory } from '../machine/memory.ts';
 import type { StartRequest } from '../machine/start-cells.ts';
+import type { Nic } from '../machine/devices/nic.ts';
 import type { NodeRange } from '../machine/layout.ts';
 import type { Topology } from '../machine/topology/topology.ts';
 import type { CoreId, Cycles, KernelId } from './types.ts';
@@ -17,6 +18,8 @@ export interface Platform {
   /** Memory of each node. */
   readonly nodes: readonly NodeRange[];
   readonly processor: Processor;
+  /** The machine's network card with its end of the cable; null: there is no cable. */
+  readonly cable: Cable | null;
   hart(core: CoreId): Hart;
   /** The archive that the first kernel's root file system is made of: bytes of a cpio (newc) archive. */
   readonly rootArchive: Uint8Array;
@@ -32,4 +35,10 @@ export interface Platform {
   output(time: Cycles, port: number, bytes: Uint8Array): void;
   /** The program started by `exec` ended (status as wait(2) gives it). */
   programEnded(time: Cycles, status: number): void;
+}
+
+export interface Cable {
+  readonly nic: Nic;
+  /** Something was put on the cable that arrives at the other end at `arrival`. Returns as `sent` does. */
+  sent(arrival: Cycles): Cycles;
 }

@@ -6,7 +6,9 @@
  */
 import { gunzipSync } from 'fflate';
 import { instructionCosts } from '../machine/costs.ts';
+import { Nic } from '../machine/devices/nic.ts';
 import { Processor } from '../machine/hart/hart.ts';
+import { machineDevices } from '../machine/devices/devices.ts';
 import { memoryMap } from '../machine/layout.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import type { Topology } from '../machine/topology/topology.ts';
@@ -16,6 +18,8 @@ import type { BootParameters, ReplicaInput, ResolvedPlan } from './boot/paramete
 import { createReplica, KernelReplica } from './boot/start.ts';
 import type { Kernel } from './kernel.ts';
 import { latencyBounds } from './message/latency.ts';
+import { CAPTURE_PORT } from './net/frame-trace.ts';
+import { CLIENT_KERNEL, DEFAULT_NETWORK, type NetworkParameters } from './net/parameters.ts';
 import { DEFAULT_MESSAGES, type MessageSettings } from './message/settings.ts';
 import { kernelsMax } from './partition/map.ts';
 import type { Platform } from './platform.ts';
@@ -29,6 +33,9 @@ export interface LabOptions {
   readonly archive: Uint8Array;
   readonly seed?: number;
   readonly messages?: MessageSettings;
+  /** A client machine of one core at the other end of the cable. */
+  readonly client?: boolean;
+  readonly network?: Partial<NetworkParameters>;
 }
 
 /** One node and no caches to speak of. */
@@ -65,14 +72,27 @@ export class KernelLab {
   status: number | null = null;
   records = 0;
   readonly trace: (readonly number[])[] = [];
+  /** Frames, where `network` says so. */
+  readonly captured: { readonly time: number; readonly kernel: number; readonly bytes: Uint8Array }[] = [];
   readonly #least: number;
   /** Two 32-bit halves of a running hash of all trace records. */
   #hash = [0x811c9dc5, 0x1b873593];
   #limit = 0;
 
-  constructor({ cores = 1, kernels = 1, exec, migrateEvery = 0, archive, seed = 1, messages = DEFAULT_MESSAGES }: LabOptions) {
+  constructor({
+    cores = 1,
+    kernels = 1,
+    exec,
+    migrateEvery = 0,
+    archive,
+    seed = 1,
+    messages = DEFAULT_MESSAGES,
+    client = false,
+    network = {},
+  }: LabOptions) {
     const topology = flat(cores, kernels);
-    const map = memoryMap(topology, (64 << 20) + kernels * (64 << 20));
+    const other = client ? flat(1, 1) : null;
+    const map = memoryMap(topology, (64 << 20) + kernels * (64 << 20) + (client ? 160 << 20 : 0), other);
     const memory = PhysicalMemory.create(map.bytes);
     const processor = new Processor({
       memory: memory.wasm,
@@ -87,6 +107,7 @@ export class KernelLab {
         kernel,
         cores: node.cores,
         memory: [map.nodes[kernel] as (typeof map.nodes)[number]],
+        devices: kernel === 0 ? machineDevices(topology).map(({ name }) => name) : [],
       })),
     };
     const cells = new StartCells(memory);
@@ -96,17 +117,28 @@ export class KernelLab {
       exec === undefined
         ? null
         : { kernel: 0, path: exec[0] as string, argv: exec, env: ['PATH=/usr/bin:/bin', 'HOME=/root'], migrateEvery };
-    for (let kernel = 0; kernel < kernelsMax(cores); kernel++) {
+    const numbers = Array.from({ length: kernelsMax(cores) }, (_, kernel) => kernel);
+    for (const kernel of other === null ? numbers : [...numbers, CLIENT_KERNEL]) {
+      const isClient = kernel === CLIENT_KERNEL;
+      const own = isClient && other !== null ? other : topology;
+      const nodes = isClient && map.client !== null ? [map.client.node] : map.nodes;
       const platform: Platform = {
         memory,
-        topology,
+        topology: own,
         processor,
         rootArchive: archive,
-        nodes: map.nodes,
-        hart: core => processor.hart(map.hartState(core)),
+        nodes,
+        cable:
+          map.client === null
+            ? null
+            : {
+                nic: new Nic(memory, map.client.cable, isClient ? 1 : 0, topology.hertz, this.#least),
+                sent: arrival => arrival + this.#least,
+              },
+        hart: core => processor.hart(map.hartState(isClient ? topology.cores.length + core : core)),
         sent: (_to, arrival) => arrival + this.#least,
-        start: (other, address, bytes, arrival) => {
-          cells.request(other, address, bytes, arrival);
+        start: (target, address, bytes, arrival) => {
+          cells.request(target, address, bytes, arrival);
           return arrival + this.#least;
         },
         startRequest: () => cells.read(kernel),
@@ -115,29 +147,41 @@ export class KernelLab {
           for (const value of [time, kind, core, a, b, c, d]) this.#mix(kernel, value);
           if (kind !== 12) this.trace.push([time, kernel, kind, core, a, b, c, d]);
         },
-        output: (_time, port, bytes) => {
-          const out = this.output[kernel] as string[];
-          out[port] += String.fromCharCode(...bytes);
+        output: (time, port, bytes) => {
+          if (port === CAPTURE_PORT) this.captured.push({ time, kernel, bytes });
+          else this.#outputOf(kernel)[port] += String.fromCharCode(...bytes);
         },
         programEnded: (_time, status) => {
           this.status = status;
         },
       };
+      const partition = {
+        kernel,
+        cores: own.cores.map(({ id }) => id),
+        memory: nodes,
+        devices: machineDevices(own).map(({ name }) => name),
+      };
       const firmware: BootParameters = {
         kernel,
-        plan: this.plan,
+        plan: isClient ? { mode: 'federation', partitions: [partition] } : this.plan,
         by: kernel,
         present: [],
         seed,
         caches: true,
         messages,
         balance: false,
+        network: { ...DEFAULT_NETWORK, ...network },
         exec: program,
         init: exec === undefined,
       };
-      this.replicas.push(createReplica(kernel, kernel === 0 ? firmware : null, platform));
+      this.replicas.push(createReplica(kernel, kernel === 0 || isClient ? firmware : null, platform));
     }
     this.input(0, { kind: 'power' });
+    if (client) this.input(CLIENT_KERNEL, { kind: 'power' });
+  }
+
+  #outputOf(kernel: number): string[] {
+    return (this.output[kernel] ??= ['', '', '', '', '']);
   }
 
   #mix(kernel: number, value: number): void {
@@ -154,7 +198,12 @@ export class KernelLab {
   }
 
   input(kernel: number, input: ReplicaInput): void {
-    (this.replicas[kernel] as Replica).input(this.#limit, input);
+    this.replicas.find(replica => replica.kernel === kernel)?.input(this.#limit, input);
+  }
+
+  /** Cycles up to which it has been run. */
+  get now(): number {
+    return this.#limit;
   }
 
   get stdout(): string {

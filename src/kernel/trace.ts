@@ -40,6 +40,14 @@ export const TraceKind = {
   Fault: 15,
   /** A migration's step. a: pid, b: other kernel, c: step (see MigrateStep), d: count (areas, pages) or errno. */
   Migrate: 20,
+  /** A thread computes on another kernel than its process. a: pid, b: tid, c: 0 it leaves, 1 it has come, 2 it goes home, 3 it is home; d: other kernel. */
+  ThreadTrip: 21,
+  /**
+   * A page that several kernels use changes hands, as its home has it. a: pid of the process whose threads are spread and b: virtual page number,
+   * or a: 2^31 + number of the shared memory at this home and b: page of it; c: 0 held by nobody, 1 shared,
+   * 2 one may write it, 3 lost; d: who may write it, or the set of those below 32 who may read it; those from 32 up are a set in `core`'s place.
+   */
+  PageState: 22,
   /** A page fault that a handler served. a: pid, b: virtual page number, c: 0 anonymous, 1 file, 2 copy on write, 3 refused; d: pfn. */
   PageFault: 30,
   /** A system call that is not there was made the first time. a: pid, b: number. */
@@ -50,6 +58,18 @@ export const TraceKind = {
   CoreOwner: 34,
   /** Memory comes to this kernel or leaves it. a: first frame, b: frames, c: node, d: 1 comes, 0 leaves. */
   MemoryOwner: 35,
+  /** A frame of the network (net/frame-trace.ts). a: what << 24 | device << 16 | port, b: bytes, c: its id, d: ethertype << 16 | protocol of IP. */
+  NetFrame: 40,
+  /** A network device has interrupted. a: device, b: packets that wait. */
+  NetInterrupt: 41,
+  /** Packets were taken, one after the other. a: device, b: how many, c: 1 when the budget was used up. */
+  NetPoll: 42,
+  /** The virtual switch. a: version (its place in SWITCH_VERSIONS), b: slots, c: budget, d: kernel that is the hub (255: none). */
+  NetSwitch: 43,
+  /** The cable. a: 1 it is in, b: Mb/s, c: delay in nanoseconds, d: frames lost of a million. */
+  NetLink: 44,
+  /** A device comes to this kernel or leaves it. a: its place in the machine's list (machine/devices/devices.ts), b: 1 comes, 0 leaves. */
+  DeviceOwner: 36,
   /** Frames in use now. a: free frames, b: all frames. */
   Memory: 33,
 } as const;

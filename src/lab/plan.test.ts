@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { preset } from '../machine/topology/presets.ts';
 import { DEFAULT_MESSAGES } from '../kernel/message/settings.ts';
 import { commandLine, rangesText } from '../kernel/boot/parameters.ts';
-import { PlanError, planText, resolvePlan } from './plan.ts';
+import { deviceTexts } from '../machine/devices/devices.ts';
+import { PlanError, withPrefix } from './plan-text.ts';
+import { planText, resolvePlan } from './plan.ts';
 
 const opteron = preset('opteron-6274');
 const MEBIBYTE = 1 << 20;
@@ -77,6 +79,13 @@ describe('a plan kernel by kernel', () => {
     ['7-0@0', 'runs backwards', 0],
     ['0-x@0', 'no number', 0],
     ['0@0@1', 'second @', 0],
+    ['0@0;1@0+nic1', 'the machine has no nic1', 7],
+    ['0@0+disk0;1@0+disk0', 'disk0 is given to kernel 0 and to kernel 1', 13],
+    ['0+nic0+nic0', 'nic0 appears twice', 6],
+    ['0+nic0.64', 'no nic0.64', 1],
+    ['0+NIC', 'is no device', 1],
+    ['flat:0@0;0@1', 'core 0 is given to', 9],
+    ['federation:', 'empty', 11],
     ['0@0;smp', 'no number', 4],
   ] as const)('refuses %j: %s', (text, message, position) => {
     let error: unknown;
@@ -96,14 +105,61 @@ describe('a plan kernel by kernel', () => {
   });
 });
 
+describe('devices in a plan', () => {
+  const devicesOf = (text: string): (readonly string[])[] =>
+    resolvePlan(text, opteron).partitions.map(({ devices }) => deviceTexts(devices));
+  it('all go to the first kernel where none is named', () => {
+    expect(devicesOf('0-7;8-15')).toEqual([['disk0', 'nic0', 'nic0.1-63'], []]);
+    expect(devicesOf('clustered')[0]).toEqual(['disk0', 'nic0', 'nic0.1-63']);
+  });
+  it('go to those that name them; the others are nobody’s', () => {
+    expect(devicesOf('0-7@0+disk0;8-15@1+nic0+nic0.3-5')).toEqual([['disk0'], ['nic0', 'nic0.3-5']]);
+    expect(devicesOf('clustered+vf').slice(0, 3)).toEqual([['disk0', 'nic0'], ['nic0.1'], ['nic0.2']]);
+    expect(() => devicesOf('smp+nic0')).toThrow('kernel by kernel');
+  });
+});
+
+describe('memory without regard to nodes', () => {
+  it('is one chunk after the other, in proportion to cores; the windows lie at the top', () => {
+    const { partitions } = resolvePlan('flat:0,8,16;1-3', opteron);
+    const size = (memory: (typeof partitions)[number]['memory']): number => memory.reduce((sum, { bytes }) => sum + bytes, 0) / MEBIBYTE;
+    expect(partitions.map(({ memory }) => size(memory))).toEqual([1024, 1024]);
+    expect(partitions.map(({ memory }) => memory.map(({ node }) => node))).toEqual([
+      [7, 0, 1, 2, 3],
+      [7, 3, 4, 5, 6, 7],
+    ]);
+    const starts = partitions.map(({ memory }) => memory[1]?.base ?? 0);
+    expect(starts[1]).toBeGreaterThan(starts[0] as number);
+  });
+  it('leaves those alone who name their nodes', () => {
+    const { partitions } = resolvePlan('flat:0@2;1', opteron);
+    expect(partitions[0]?.memory.map(({ node, bytes }) => [node, bytes / MEBIBYTE])).toEqual([[2, 256]]);
+    expect(partitions[1]?.memory.some(({ node }) => node === 2)).toBe(false);
+  });
+});
+
+it('a federation is the same plan with a word before it', () => {
+  expect(resolvePlan('federation:clustered', opteron)).toEqual({ ...resolvePlan('clustered', opteron), mode: 'federation' });
+  expect(resolvePlan('federation:flat:0-7;8-15', opteron).mode).toBe('federation');
+  expect(withPrefix('federation:flat:0;1', { mode: 'single' })).toBe('flat:0;1');
+  expect(withPrefix('smp', { mode: 'federation', rule: 'flat' })).toBe('federation:flat:smp');
+});
+
 it('whatever is accepted keeps what the file promises, and survives being written and read', () => {
   const kernels = fc.array(
-    fc.record({ cores: fc.uniqueArray(fc.nat(66), { minLength: 0, maxLength: 5 }), nodes: fc.uniqueArray(fc.nat(8), { maxLength: 3 }) }),
+    fc.record({
+      cores: fc.uniqueArray(fc.nat(66), { minLength: 0, maxLength: 5 }),
+      nodes: fc.uniqueArray(fc.nat(8), { maxLength: 3 }),
+      devices: fc.uniqueArray(fc.constantFrom('disk0', 'nic0', 'nic0.1', 'nic0.2'), { maxLength: 2 }),
+    }),
     { minLength: 1, maxLength: 6 },
   );
   fc.assert(
-    fc.property(kernels, wanted => {
-      const text = wanted.map(({ cores, nodes }) => cores.join(',') + (nodes.length > 0 ? `@${nodes.join(',')}` : '')).join(';');
+    fc.property(kernels, fc.constantFrom('', 'flat:', 'federation:'), (wanted, words) => {
+      const own = wanted.map(({ cores, nodes, devices }) =>
+        [cores.join(',') + (nodes.length > 0 ? `@${nodes.join(',')}` : ''), ...devices].join('+'),
+      );
+      const text = words + own.join(';');
       let plan: ReturnType<typeof resolvePlan>;
       try {
         plan = resolvePlan(text, opteron);
@@ -113,14 +169,14 @@ it('whatever is accepted keeps what the file promises, and survives being writte
       }
       const cores = plan.partitions.flatMap(each => each.cores);
       expect(new Set(cores).size).toBe(cores.length);
+      const devices = plan.partitions.flatMap(each => each.devices);
+      expect(new Set(devices).size).toBe(devices.length);
       const ranges = plan.partitions.flatMap(each => each.memory).sort((a, b) => a.base - b.base);
       for (const [i, { base, bytes }] of ranges.entries()) {
         expect(bytes % MEBIBYTE).toBe(0);
         expect(base + bytes).toBeLessThanOrEqual(ranges[i + 1]?.base ?? Number.POSITIVE_INFINITY);
       }
-      expect(resolvePlan(planText(plan, opteron), opteron).partitions.map(({ memory }) => memory)).toEqual(
-        plan.partitions.map(({ memory }) => memory),
-      );
+      if (words !== 'flat:') expect(resolvePlan(planText(plan, opteron), opteron)).toEqual(plan);
     }),
     { numRuns: 300 },
   );

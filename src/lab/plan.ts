@@ -1,140 +1,122 @@
 /**
- * Plans as people write them: `smp`, `partitioned`, `clustered`, or kernel by kernel `0-7@0;8-15@1;16-63@2-7` (cores @ nodes).
+ * Plans: from text (plan-text.ts) to partitions, and back.
  *
- * Always holds for what comes out: every core is in at most one partition, every partition has a core and memory, no two pieces of memory
- * overlap, and a kernel's first piece is on a node of its own cores where it has one.
+ * Always holds for what comes out: every core and every device is in at most one partition, every partition has a core and memory, no two pieces
+ * of memory overlap, and by the rule `numa` a kernel's first piece is on a node of its own cores where it has one.
  */
 import { rangesText } from '../kernel/boot/parameters.ts';
 import type { MemoryRange, Partition, ResolvedPlan } from '../kernel/boot/parameters.ts';
 import { windowBytes } from '../kernel/message/window.ts';
 import { kernelsMax } from '../kernel/partition/map.ts';
-import { memoryMap } from '../machine/layout.ts';
+import { deviceTexts, machineDevices } from '../machine/devices/devices.ts';
+import { type MemoryMap, memoryMap } from '../machine/layout.ts';
 import type { Topology } from '../machine/topology/topology.ts';
+import { type MemoryRule, PlanError, readPlan, type WantedKernel } from './plan-text.ts';
 
 export const KERNELS_MAX = 64;
 const MEBIBYTE = 1 << 20;
 /** A kernel with less than this can't hold its programs. */
 const MEMORY_MIN = 8 << 20;
 
-/** What is wrong with a plan, and where in its text. */
-export class PlanError extends Error {
-  constructor(
-    message: string,
-    readonly position: number | null = null,
-  ) {
-    super(message);
-  }
+/**
+ * @param memoryLimit bytes that the memory may have in all
+ * @param client the client machine, which takes its memory from that
+ * @throws PlanError naming what is wrong
+ */
+export function resolvePlan(text: string, topology: Topology, memoryLimit?: number, client: Topology | null = null): ResolvedPlan {
+  const { mode, rule, kernels } = readPlan(text, topology);
+  if (kernels.length > KERNELS_MAX) throw new PlanError(`${kernels.length} kernels are too many; the lab takes ${KERNELS_MAX}`);
+  const map = memoryMap(topology, memoryLimit, client);
+  const memory = rule === 'flat' ? flat(kernels, map, topology) : byNodes(kernels, map, topology);
+  const window = windowBytes(kernelsMax(topology.cores.length));
+  const partitions = kernels.map(({ cores, devices }, kernel): Partition => {
+    const own = memory[kernel] ?? [];
+    const bytes = own.reduce((sum, range) => sum + range.bytes, 0);
+    if (bytes < MEMORY_MIN || (own[0]?.bytes ?? 0) < window + (rule === 'flat' ? 0 : MEBIBYTE)) {
+      throw new PlanError(`kernel ${kernel} would have ${(bytes / 2 ** 20).toFixed(0)} MiB of memory; it needs ${MEMORY_MIN >> 20}`);
+    }
+    return { kernel, cores, memory: own, devices };
+  });
+  return { mode, partitions };
 }
 
-interface Wanted {
-  readonly cores: readonly number[];
-  /** Positions in topology.nodes. */
-  readonly nodes: readonly number[];
+/** Memory of the nodes that each names, or else of its cores' nodes; a node's in equal parts to all who have it. The nearest first. */
+function byNodes(kernels: readonly WantedKernel[], map: MemoryMap, topology: Topology): MemoryRange[][] {
+  const nodesOf = kernels.map(({ cores, nodes }) => nodes ?? [...new Set(cores.map(core => homeOf(core, topology)))]);
+  const memory = kernels.map((): MemoryRange[] => []);
+  for (const { node, base, bytes } of map.nodes) {
+    const users = nodesOf.flatMap((nodes, kernel) => (nodes.includes(node) ? [kernel] : []));
+    const share = Math.floor(bytes / users.length / MEBIBYTE) * MEBIBYTE;
+    for (const [i, kernel] of users.entries()) memory[kernel]?.push({ node, base: base + i * share, bytes: share });
+  }
+  return memory.map((ranges, kernel) => {
+    const home = homeOf(kernels[kernel]?.cores[0] ?? 0, topology);
+    const distance = ({ node }: MemoryRange): number => topology.distances[home]?.[node] ?? 0;
+    return ranges.sort((a, b) => distance(a) - distance(b) || a.node - b.node);
+  });
 }
 
 /**
- * @param memoryLimit bytes that the memory may have in all
- * @throws PlanError naming what is wrong
+ * As `mpart` does without nodes: the kernels' windows in one area at the top of memory; below it one chunk after the other, in proportion to
+ * cores. Who names nodes gets these; the chunks are then of what is left.
  */
-export function resolvePlan(text: string, topology: Topology, memoryLimit?: number): ResolvedPlan {
-  const wanted = named(text.trim(), topology) ?? explicit(text, topology);
-  if (wanted.length > KERNELS_MAX) throw new PlanError(`${wanted.length} kernels are too many; the lab takes ${KERNELS_MAX}`);
-  const map = memoryMap(topology, memoryLimit);
-  const users = topology.nodes.map((_, node) => wanted.flatMap((each, kernel) => (each.nodes.includes(node) ? [kernel] : [])));
-  const memory = wanted.map((): MemoryRange[] => []);
-  for (const [node, kernels] of users.entries()) {
-    const range = map.nodes[node];
-    if (range === undefined || kernels.length === 0) continue;
-    const share = Math.floor(range.bytes / kernels.length / MEBIBYTE) * MEBIBYTE;
-    for (const [i, kernel] of kernels.entries()) memory[kernel]?.push({ node, base: range.base + i * share, bytes: share });
-  }
-  const partitions = wanted.map(({ cores }, kernel): Partition => {
-    const home = topology.cores.find(core => core.id === cores[0])?.node ?? 0;
-    const distance = (range: MemoryRange): number => topology.distances[home]?.[range.node] ?? 0;
-    const own = (memory[kernel] ?? []).sort((a, b) => distance(a) - distance(b) || a.node - b.node);
-    const bytes = own.reduce((sum, range) => sum + range.bytes, 0);
-    if (bytes < MEMORY_MIN || (own[0]?.bytes ?? 0) < windowBytes(kernelsMax(topology.cores.length)) + (1 << 20)) {
-      throw new PlanError(`kernel ${kernel} would have ${(bytes / 2 ** 20).toFixed(0)} MiB of memory; it needs ${MEMORY_MIN >> 20}`);
-    }
-    return { kernel, cores, memory: own };
-  });
-  return { mode: 'single', partitions };
-}
-
-function named(name: string, topology: Topology): Wanted[] | null {
-  const node = (id: number): number => topology.cores.find(core => core.id === id)?.node ?? 0;
-  switch (name) {
-    case 'smp':
-      return [{ cores: topology.cores.map(core => core.id), nodes: topology.nodes.map((_, i) => i) }];
-    case 'partitioned':
-      return topology.cores.map(({ id }) => ({ cores: [id], nodes: [node(id)] }));
-    case 'clustered':
-      return topology.nodes.flatMap((each, i) => (each.cores.length > 0 ? [{ cores: each.cores, nodes: [i] }] : []));
-    case 'kvm':
-      throw new PlanError('the plan kvm (a host kernel and guests) is not there yet');
-    default:
-      return null;
-  }
-}
-
-function explicit(text: string, topology: Topology): Wanted[] {
-  if (text.trim() === '') throw new PlanError('the plan is empty', 0);
-  const owner = new Map<number, number>();
-  let position = 0;
-  return text.split(';').map((part, kernel) => {
-    const at = position;
-    position += part.length + 1;
-    const [coreText = '', nodeText, ...rest] = part.split('@');
-    if (rest.length > 0) throw new PlanError(`kernel ${kernel}: a second @ in “${part.trim()}”`, at);
-    if (coreText.trim() === '') throw new PlanError(`kernel ${kernel} has no core`, at);
-    const cores = numbers(coreText, at, `kernel ${kernel}`);
-    for (const core of cores) {
-      if (!topology.cores.some(({ id }) => id === core)) throw new PlanError(`kernel ${kernel}: the machine has no core ${core}`, at);
-      const other = owner.get(core);
-      if (other !== undefined)
-        throw new PlanError(
-          other === kernel
-            ? `kernel ${kernel}: core ${core} appears twice`
-            : `core ${core} is given to kernel ${other} and to kernel ${kernel}`,
-          at,
-        );
-      owner.set(core, kernel);
-    }
-    if (nodeText !== undefined && nodeText.trim() === '')
-      throw new PlanError(`kernel ${kernel} has no memory: no node stands behind the @`, at + coreText.length);
-    const ids = nodeText === undefined ? null : numbers(nodeText, at + coreText.length + 1, `kernel ${kernel}`);
-    const nodes =
-      ids === null
-        ? [...new Set(cores.map(core => topology.cores.find(({ id }) => id === core)?.node ?? 0))]
-        : ids.map(id => {
-            const index = topology.nodes.findIndex(node => node.id === id);
-            if (index < 0) throw new PlanError(`kernel ${kernel}: the machine has no node ${id}`, at);
-            return index;
-          });
-    return { cores, nodes };
+function flat(kernels: readonly WantedKernel[], map: MemoryMap, topology: Topology): MemoryRange[][] {
+  const window = Math.ceil(windowBytes(kernelsMax(topology.cores.length)) / MEBIBYTE) * MEBIBYTE;
+  const byHand = byNodes(
+    kernels.map(each => ({ ...each, nodes: each.nodes ?? [] })),
+    map,
+    topology,
+  );
+  const taken = new Set(byHand.flat().map(({ node }) => node));
+  const free = map.nodes.filter(({ node }) => !taken.has(node)).map(range => ({ ...range }));
+  const rest = kernels.flatMap(({ cores, nodes }, kernel) => (nodes === null ? [{ kernel, cores: cores.length }] : []));
+  const windows = rest.map(() => cutOff(free, window, 'top'));
+  const bytes = free.reduce((sum, range) => sum + range.bytes, 0);
+  const shares = rest.reduce((sum, each) => sum + each.cores, 0);
+  const chunks = rest.map(({ cores }) => cutOff(free, Math.floor((bytes * cores) / shares / MEBIBYTE) * MEBIBYTE, 'bottom'));
+  return byHand.map((ranges, kernel) => {
+    const place = rest.findIndex(each => each.kernel === kernel);
+    return place < 0 ? ranges : [...(windows[place] ?? []), ...(chunks[place] ?? [])];
   });
 }
 
-/** `0-7,9` */
-function numbers(text: string, at: number, who: string): number[] {
-  const found: number[] = [];
-  for (const piece of text.split(',')) {
-    const match = /^\s*(\d{1,4})(?:-(\d{1,4}))?\s*$/.exec(piece);
-    if (match === null) throw new PlanError(`${who}: “${piece.trim()}” is no number or range of numbers`, at);
-    const first = Number(match[1]);
-    const last = match[2] === undefined ? first : Number(match[2]);
-    if (last < first) throw new PlanError(`${who}: the range ${piece.trim()} runs backwards`, at);
-    for (let n = first; n <= last; n++) found.push(n);
+/** So many bytes off one end of what is free, in as many pieces as nodes they lie on. */
+function cutOff(free: MemoryRange[], bytes: number, end: 'top' | 'bottom'): MemoryRange[] {
+  const pieces: MemoryRange[] = [];
+  for (let left = bytes; left > 0 && free.length > 0; ) {
+    const at = end === 'top' ? free.length - 1 : 0;
+    const range = free[at] as MemoryRange;
+    const part = Math.min(left, range.bytes);
+    const rest = range.bytes - part;
+    pieces.push({ ...range, base: end === 'top' ? range.base + rest : range.base, bytes: part });
+    if (rest === 0) free.splice(at, 1);
+    else free[at] = { ...range, base: end === 'top' ? range.base : range.base + part, bytes: rest };
+    left -= part;
   }
-  return found;
+  return pieces;
+}
+
+const homeOf = (core: number, topology: Topology): number => topology.cores.find(({ id }) => id === core)?.node ?? 0;
+
+/** What of a plan a person would write down by hand. */
+export type KernelWords = Pick<WantedKernel, 'cores' | 'nodes' | 'devices'>;
+
+/** Kernels as text that `readPlan` reads; without the words before them. */
+export function kernelsText(kernels: readonly KernelWords[], topology: Topology): string {
+  const all = machineDevices(topology).length;
+  const isUsual = kernels[0]?.devices.length === all || kernels.every(({ devices }) => devices.length === 0);
+  return kernels
+    .map(({ cores, nodes, devices }) => {
+      const ids = (nodes ?? []).map(node => topology.nodes[node]?.id ?? node).sort((a, b) => a - b);
+      const words = isUsual ? [] : deviceTexts(devices);
+      return [`${rangesText(cores)}${nodes === null ? '' : `@${rangesText(ids)}`}`, ...words].join('+');
+    })
+    .join(';');
 }
 
 /** A plan as text that `resolvePlan` reads. */
-export function planText(plan: ResolvedPlan, topology: Topology): string {
-  return plan.partitions
-    .map(
-      ({ cores, memory }) =>
-        `${rangesText(cores)}@${rangesText([...new Set(memory.map(range => topology.nodes[range.node]?.id ?? range.node))].sort((a, b) => a - b))}`,
-    )
-    .join(';');
+export function planText({ mode, partitions }: ResolvedPlan, topology: Topology, rule: MemoryRule = 'numa'): string {
+  const nodesOf = ({ memory }: Partition): number[] | null => (rule === 'flat' ? null : [...new Set(memory.map(({ node }) => node))]);
+  const kernels = partitions.map(each => ({ cores: each.cores, nodes: nodesOf(each), devices: each.devices }));
+  return `${mode === 'federation' ? 'federation:' : ''}${rule === 'flat' ? 'flat:' : ''}${kernelsText(kernels, topology)}`;
 }

@@ -3,7 +3,10 @@
  * Both are JSON, carry a version, and are checked by a schema on their way in.
  */
 import * as v from 'valibot';
+import { SWITCH_LIMITS, SWITCH_VERSIONS } from '../kernel/net/switch/settings.ts';
 import type { MessageSettings } from '../kernel/message/settings.ts';
+import { LINK_LIMITS } from '../machine/devices/nic.ts';
+import type { NetworkScenario } from './network.ts';
 import type { ReplicaInput } from '../kernel/boot/parameters.ts';
 
 export interface Scenario {
@@ -21,6 +24,8 @@ export interface Scenario {
   readonly caches?: boolean;
   /** How messages between kernels go, where it differs from what is usual (kernel/message/settings.ts). */
   readonly messages?: Partial<MessageSettings>;
+  /** The virtual switch, the cable, and whether there is a client machine. */
+  readonly network?: NetworkScenario;
   /** A program in place of init on one kernel. */
   readonly exec: {
     readonly kernel: number;
@@ -98,6 +103,8 @@ const timed = v.pipe(
   v.check(list => list.every((each, i) => i === 0 || each.time >= (list[i - 1]?.time ?? 0)), 'inputs are not in order of time'),
 );
 const text = v.pipe(v.string(), v.maxLength(4096));
+const number = ([least, most]: readonly [number, number]) => v.pipe(v.number(), v.minValue(least), v.maxValue(most));
+const whole = (limits: readonly [number, number]) => v.pipe(number(limits), v.integer());
 const scenarioSchema = v.object({
   version: v.literal(1, 'this lab reads version 1'),
   kind: v.literal('scenario'),
@@ -113,6 +120,28 @@ const scenarioSchema = v.object({
       transport: v.exactOptional(v.picklist(['memory', 'queue'])),
       receive: v.exactOptional(v.picklist(['ipi', 'polling', 'adaptive'])),
       order: v.exactOptional(v.picklist(['little', 'big'])),
+    }),
+  ),
+  network: v.exactOptional(
+    v.object({
+      client: v.exactOptional(v.boolean()),
+      switch: v.exactOptional(
+        v.object({
+          version: v.exactOptional(v.picklist(SWITCH_VERSIONS)),
+          slots: v.exactOptional(whole(SWITCH_LIMITS.slots)),
+          budget: v.exactOptional(whole(SWITCH_LIMITS.budget)),
+          coalesce: v.exactOptional(whole(SWITCH_LIMITS.coalesce)),
+        }),
+      ),
+      link: v.exactOptional(
+        v.object({
+          up: v.exactOptional(v.boolean()),
+          rate: v.exactOptional(number(LINK_LIMITS.rate)),
+          delay: v.exactOptional(number(LINK_LIMITS.delay)),
+          loss: v.exactOptional(number(LINK_LIMITS.loss)),
+          queue: v.exactOptional(whole(LINK_LIMITS.queue)),
+        }),
+      ),
     }),
   ),
   root: v.exactOptional(

@@ -47,6 +47,8 @@ export interface Session {
   readonly scenario: Scenario;
   readonly topology: Topology;
   readonly plan: ResolvedPlan;
+  /** The kernel of the client machine, which no plan has; null: there is none. It takes inputs, and its outputs come as those of others. */
+  readonly client: number | null;
   readonly trace: TraceStore;
   readonly status: SessionStatus;
   listen(listener: SessionListener): () => void;

@@ -8,15 +8,18 @@
 import type { BootParameters, ReplicaInput, ResolvedPlan } from '../kernel/boot/parameters.ts';
 import { KERNEL_COSTS } from '../kernel/costs.ts';
 import { DEFAULT_MESSAGES } from '../kernel/message/settings.ts';
+import { CLIENT_KERNEL } from '../kernel/net/parameters.ts';
 import { kernelsMax } from '../kernel/partition/map.ts';
 import { CELL } from '../kernel/sched/scheduler.ts';
 import { TRACE_RECORD_BYTES, TraceKind } from '../kernel/trace.ts';
 import type { Topology } from '../machine/topology/topology.ts';
+import { clientMachine } from '../machine/topology/presets.ts';
 import { HOSTS_MAX } from '../machine/layout.ts';
 import type { EngineKind } from '../world/protocol.ts';
 import { NEVER } from '../world/words.ts';
 import { type HostPort, World } from '../world/world.ts';
 import { machineOf } from './machine.ts';
+import { clientOf, networkParameters } from './network.ts';
 import { resolvePlan } from './plan.ts';
 import type { Recording, RootPart, Scenario, TimedInput } from './scenario.ts';
 import type { Session, SessionListener, SessionStatus, Speed, StepKind } from './session.ts';
@@ -24,6 +27,8 @@ import { TraceStore } from './trace-store.ts';
 
 /** Wall milliseconds after which a stretch is cut. */
 const SLICE = 12;
+/** Where nothing is going to happen a stretch goes on to when something does, up to so many milliseconds at the pace: a machine at rest costs little. */
+const LULL = 100;
 /** Seconds of virtual time that a stretch covers at most when there is no pace. */
 const LEAP = 100;
 /** Where nobody sets a pace and no program has run for so many milliseconds of wall time, time goes on slowly: only the outside can help. */
@@ -49,6 +54,8 @@ export interface SessionOptions {
   readonly clock: () => number;
   /** Ends after so many milliseconds of wall time; 0 for the next turn. */
   readonly pause: (milliseconds: number) => Promise<void>;
+  /** Have the bytes of frames told as they pass (output port CAPTURE_PORT): changes nothing that happens. */
+  readonly capture?: boolean;
   /** Keep the trace in memory for views. */
   readonly keepTrace?: boolean;
 }
@@ -61,28 +68,25 @@ export async function startSession(source: Scenario | Recording, options: Sessio
   const scenario = source.kind === 'recording' ? source.scenario : source;
   const topology = machineOf(scenario);
   const memoryLimit = Math.min(options.memoryLimit ?? 2 ** 32, source.kind === 'recording' ? (source.memoryLimit ?? 2 ** 32) : 2 ** 32);
-  const plan = resolvePlan(scenario.plan, topology, memoryLimit);
-  const hosts = options.isolated ? Math.max(1, Math.min(options.hosts, plan.partitions.length, HOSTS_MAX)) : 1;
-  if (scenario.exec !== null && !plan.partitions.some(({ kernel }) => kernel === scenario.exec?.kernel))
-    throw new Error(`the plan has no kernel ${scenario.exec.kernel}`);
+  const hasClient = scenario.network?.client === true;
+  const plan = resolvePlan(scenario.plan, topology, memoryLimit, hasClient ? clientMachine(topology.hertz) : null);
+  const hosts = options.isolated ? Math.max(1, Math.min(options.hosts, plan.partitions.length + (hasClient ? 1 : 0), HOSTS_MAX)) : 1;
   const { exec } = scenario;
-  const kernels = plan.partitions.map(
-    ({ kernel }): BootParameters => ({
-      kernel,
-      plan,
-      by: kernel,
-      present: [],
-      seed: scenario.seed,
-      caches: scenario.caches ?? true,
-      messages: { ...DEFAULT_MESSAGES, ...scenario.messages },
-      balance: false,
-      init: exec === null,
-      exec:
-        exec === null
-          ? null
-          : { kernel: exec.kernel, path: exec.argv[0] ?? '', argv: exec.argv, env: exec.env, migrateEvery: exec.migrateEvery },
-    }),
-  );
+  if (exec !== null && !plan.partitions.some(({ kernel }) => kernel === exec.kernel) && !(hasClient && exec.kernel === CLIENT_KERNEL))
+    throw new Error(`the plan has no kernel ${exec.kernel}`);
+  const shared = {
+    seed: scenario.seed,
+    caches: scenario.caches ?? true,
+    messages: { ...DEFAULT_MESSAGES, ...scenario.messages },
+    balance: false,
+    network: networkParameters(scenario.network, options.capture ?? false),
+    init: exec === null,
+    exec:
+      exec === null
+        ? null
+        : { kernel: exec.kernel, path: exec.argv[0] ?? '', argv: exec.argv, env: exec.env, migrateEvery: exec.migrateEvery },
+  };
+  const kernels = plan.partitions.map(({ kernel }): BootParameters => ({ ...shared, kernel, plan, by: kernel, present: [] }));
   const session = new RunningSession(source, scenario, topology, plan, { ...options, memoryLimit }, hosts);
   const ports = Array.from({ length: hosts }, (_, index) => options.makeHost(index));
   try {
@@ -95,6 +99,7 @@ export async function startSession(source: Scenario | Recording, options: Sessio
           memoryLimit,
           engine: options.engine ?? 'translate',
           caches: scenario.caches ?? true,
+          client: hasClient ? clientOf(topology, memoryLimit, shared) : null,
         },
         ports,
         options.isolated,
@@ -193,6 +198,9 @@ class RunningSession implements Session {
     },
   };
 
+  get client(): number | null {
+    return this.scenario.network?.client === true ? CLIENT_KERNEL : null;
+  }
   get status(): SessionStatus {
     return {
       now: this.now,
@@ -230,7 +238,8 @@ class RunningSession implements Session {
   }
 
   input(kernel: number, input: ReplicaInput): boolean {
-    if (this.#isReplay || this.#failure !== null || this.#closed || kernel >= kernelsMax(this.topology.cores.length)) return false;
+    if (this.#isReplay || this.#failure !== null || this.#closed) return false;
+    if (kernel !== this.client && kernel >= kernelsMax(this.topology.cores.length)) return false;
     this.#queued.push({ kernel, input });
     this.#interrupt();
     return true;
@@ -385,8 +394,12 @@ class RunningSession implements Session {
       case 'message':
         return next + CELL * this.#look;
       default:
-        return Number.isFinite(this.#speed) ? this.now + (this.#speed * SLICE) / 1000 : this.now + LEAP * this.topology.hertz;
+        return Number.isFinite(this.#speed) ? this.#paced(next) : this.now + LEAP * this.topology.hertz;
     }
+  }
+  #paced(next: number): number {
+    const after = (milliseconds: number): number => this.now + (this.#speed * milliseconds) / 1000;
+    return this.#queued.length > 0 ? after(SLICE) : Math.max(after(SLICE), Math.min(next, after(LULL)));
   }
 
   #stepped(kind: StepKind, sawMessage: boolean): void {
@@ -440,11 +453,13 @@ class RunningSession implements Session {
 }
 
 /** What a scenario does by itself: firmware starts the first kernel, which starts the others that are wanted. */
-function opening({ boot, inputs, exec }: Scenario): TimedInput[] {
+function opening({ boot, inputs, exec, network }: Scenario): TimedInput[] {
   const wanted = new Set([...boot, ...(exec === null ? [] : [exec.kernel])]);
   wanted.delete(0);
+  wanted.delete(CLIENT_KERNEL);
   return [
     { time: 0, kernel: 0, input: { kind: 'power' } },
+    ...(network?.client === true ? [{ time: 0, kernel: CLIENT_KERNEL, input: { kind: 'power' } } as const] : []),
     ...[...wanted].sort((a, b) => a - b).map((kernel): TimedInput => ({ time: 0, kernel: 0, input: { kind: 'boot', kernel } })),
     ...inputs,
   ];

@@ -252,3 +252,46 @@ describe('kernels', () => {
     expect(kinds).toEqual([TraceKind.KernelState, TraceKind.PageFault, TraceKind.Memory]);
   });
 });
+
+describe('pages that kernels share', () => {
+  const state = (time: number, home: number, owner: number, page: number, kind: number, who: number, high = 0): Rec => ({
+    time,
+    kind: TraceKind.PageState,
+    kernel: home,
+    core: high,
+    words: [owner, page, kind, who],
+  });
+  const trip = (time: number, kernel: number, tid: number, step: number): Rec => ({
+    time,
+    kind: TraceKind.ThreadTrip,
+    kernel,
+    words: [7, tid, step, 0],
+  });
+
+  it('are told with who holds them, until they are their home’s alone', () => {
+    const trace = new TraceStore();
+    trace.append(records(state(1, 0, 7, 16, 1, 0b101), state(2, 0, 7, 17, 2, 2), state(3, 1, 0x80000003, 4, 1, 0b10, 1 << 8)));
+    const [process, memory] = trace.shared.groups(7, 1);
+    expect([...(process?.pages.values() ?? [])]).toEqual([
+      { page: 16, state: 'S', holders: [0, 2], since: 1, changes: 1 },
+      { page: 17, state: 'M', holders: [2], since: 2, changes: 1 },
+    ]);
+    expect([memory?.home, memory?.pid, memory?.object, memory?.pages.get(4)?.holders]).toEqual([1, null, 3, [1, 40]]);
+    trace.append(records(state(4, 0, 7, 16, 2, 0), state(5, 0, 7, 17, 3, 0)));
+    expect([...(trace.shared.groups(7, 5)[0]?.pages.values() ?? [])]).toEqual([
+      { page: 17, state: 'L', holders: [], since: 5, changes: 2 },
+    ]);
+    trace.append(records({ time: 6, kind: TraceKind.KernelState, kernel: 0, words: [4] }));
+    expect(trace.shared.groups(7, 5)).toEqual([]);
+  });
+
+  it('and a thread that computes elsewhere does not take its process there', () => {
+    const trace = new TraceStore();
+    trace.append(records(run(1, 0, 7), { ...trip(2, 3, 8, 1) }, { ...run(3, 24, 7, 3), words: [7, 8] }));
+    expect(trace.processes.get(7)?.kernel).toBe(0);
+    expect(trace.shared.awayOf(7)).toEqual([{ tid: 8, kernel: 3 }]);
+    expect(trace.spanAt(24, 4)).toMatchObject({ kernel: 3, pid: 7 });
+    trace.append(records(trip(5, 3, 8, 2)));
+    expect(trace.shared.awayOf(7)).toEqual([]);
+  });
+});

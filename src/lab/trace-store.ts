@@ -5,8 +5,10 @@
  * Always holds: all that it says is read from records that kernels emitted; records of one kernel are in order of time, those of different
  * kernels come in any order.
  */
+import { CLIENT_KERNEL } from '../kernel/net/parameters.ts';
 import type { MemoryRange } from '../kernel/boot/parameters.ts';
 import { MigrateStep, TRACE_RECORD_BYTES, TraceKind } from '../kernel/trace.ts';
+import { SharedPageTable } from './trace/pages.ts';
 import { lowerBound, MarkTable, MESSAGE_BYTES, MessageTable, NumberList, SpanTable } from './trace/tables.ts';
 
 /** A stretch of a task on a core. */
@@ -94,11 +96,15 @@ const NO_MESSAGE = 0xff;
 export class TraceStore {
   readonly kernels = new Map<number, KernelRow>();
   readonly processes = new Map<number, ProcessRow>();
+  /** By a device's place in the machine's list, as with cores. */
+  readonly deviceOwners = new Map<number, { readonly kernel: number; readonly time: number }>();
   /** Who was the last to say that it has a core; −1: it has been given up and nobody has it yet. */
   readonly coreOwners = new Map<number, { readonly kernel: number; readonly time: number }>();
   /** Memory that came to a kernel or left it, in order of time. */
   readonly memoryMoves: { readonly kernel: number; readonly time: number; readonly range: MemoryRange; readonly comes: boolean }[] = [];
-  /** Changes with either. */
+  /** Pages that several kernels use, and threads away from their process. */
+  readonly shared = new SharedPageTable();
+  /** Changes with any of the owners above. */
   sharesVersion = 0;
   /** Messages that were ever sent, and those handled. */
   sentCount = 0;
@@ -140,7 +146,7 @@ export class TraceStore {
     if (time > this.end) this.end = time;
     switch (kind) {
       case TraceKind.TaskRun:
-        return this.#run(kernel, core, a, time);
+        return this.#run(kernel, core, a, b, time);
       case TraceKind.TaskStop:
         return this.#spans.get(core)?.stop(time, c);
       case TraceKind.TaskNew:
@@ -161,6 +167,12 @@ export class TraceStore {
     switch (kind) {
       case TraceKind.KernelState:
         Object.assign(row, { state: a, by: b, cores: c, frames: d, since: time });
+        if (a > 2) this.shared.kernelGone(kernel);
+        return;
+      case TraceKind.PageState:
+        return this.shared.changed(kernel, time, core, a, b, c, d);
+      case TraceKind.ThreadTrip:
+        if (c === 1 || c === 2) this.shared.tripped(kernel, a, b, c === 1);
         return;
       case TraceKind.Migrate:
         return this.#moved(a, { time, at: kernel, other: b, step: c, count: d });
@@ -175,13 +187,24 @@ export class TraceStore {
         row.missing.add(b);
         return;
       case TraceKind.CoreOwner: {
+        // The client machine's cores, memory and devices have numbers of their own.
+        if (kernel === CLIENT_KERNEL) return;
         const known = this.coreOwners.get(a);
         if (known !== undefined && known.time > time) return;
         if (b === 1 || known?.kernel === kernel) this.coreOwners.set(a, { kernel: b === 1 ? kernel : -1, time });
         this.sharesVersion++;
         return;
       }
+      case TraceKind.DeviceOwner: {
+        if (kernel === CLIENT_KERNEL) return;
+        const known = this.deviceOwners.get(a);
+        if (known !== undefined && known.time > time) return;
+        if (b === 1 || known?.kernel === kernel) this.deviceOwners.set(a, { kernel: b === 1 ? kernel : -1, time });
+        this.sharesVersion++;
+        return;
+      }
       case TraceKind.MemoryOwner: {
+        if (kernel === CLIENT_KERNEL) return;
         const move = { kernel, time, range: { node: c, base: a * 4096, bytes: b * 4096 }, comes: d === 1 };
         const later = this.memoryMoves.findIndex(each => each.time > time);
         this.memoryMoves.splice(later < 0 ? this.memoryMoves.length : later, 0, move);
@@ -205,7 +228,7 @@ export class TraceStore {
 
   // --- tasks ---------------------------------------------------------------------------------------------------------------------
 
-  #run(kernel: number, core: number, pid: number, time: number): void {
+  #run(kernel: number, core: number, pid: number, tid: number, time: number): void {
     let table = this.#spans.get(core);
     if (table === undefined) {
       table = new SpanTable(KEPT.spans);
@@ -215,7 +238,7 @@ export class TraceStore {
     const row = this.processes.get(pid);
     if (row === undefined)
       this.processes.set(pid, { pid, name: '', kernel, origin: pid >>> 15, parent: 0, alive: true, errno: 0, moves: [] });
-    else if (time >= (row.moves.at(-1)?.time ?? 0)) row.kernel = kernel;
+    else if (time >= (row.moves.at(-1)?.time ?? 0) && !this.shared.isAway(tid, kernel)) row.kernel = kernel;
   }
 
   #born(kernel: number, pid: number, tid: number, parent: number, origin: number): void {
@@ -253,6 +276,7 @@ export class TraceStore {
     const row = this.processes.get(pid);
     if (row) row.alive = false;
     this.#threads.delete(pid);
+    this.shared.processGone(pid);
     // The dead leave no row once nobody can be looking at them.
     if (this.processes.size > KEPT.dead) for (const [each, { alive }] of this.processes) if (!alive) this.processes.delete(each);
   }

@@ -6,10 +6,12 @@
  *     then         for each of up to HOSTS_MAX hosts its cache of decoded instructions
  *     then         for each of them where its translated code is entered
  *     then         the nodes' memory, one range after the other
+ *     then         where there is a client machine: its memory, and the cable to it (devices/nic.ts)
  *
- * Always holds: the map follows from the topology alone and not from the number of hosts, so frame numbers are the same in every run;
+ * Always holds: the map follows from the topologies alone and not from the number of hosts, so frame numbers are the same in every run;
  * no frame below `lowLimit` belongs to a node.
  */
+import { CABLE_BYTES } from './devices/nic.ts';
 import { HART_STATE_BYTES } from './hart/hart.ts';
 import { WASM_PAGE } from './memory.ts';
 import type { Topology } from './topology/topology.ts';
@@ -40,29 +42,39 @@ export interface MemoryMap {
   /** First byte that a node owns. */
   readonly lowLimit: number;
   readonly nodes: readonly NodeRange[];
-  /** Address of the state block of the core at this position in topology.cores. */
+  /** Of the client machine: its one node, and where the cable is; null: there is none. */
+  readonly client: { readonly node: NodeRange; readonly cable: number } | null;
+  /** Address of the state block of the core at this position in topology.cores; the client machine's follow those of the machine. */
   readonly hartState: (position: number) => number;
   readonly decodeCache: (host: number) => number;
   readonly translation: (host: number) => number;
 }
 
+/** What the client machine gets. */
+const CLIENT_BYTES = 128 << 20;
+
 /**
+ * @param client the topology of the client machine, where there is one
  * @param limit bytes that the memory may have in all (less than wanted where a browser refuses more)
  * @throws RangeError when that leaves a node without memory
  */
-export function memoryMap(topology: Topology, limit = MEMORY_MAX): MemoryMap {
+export function memoryMap(topology: Topology, limit = MEMORY_MAX, client: Topology | null = null): MemoryMap {
   const harts = HOST_WORDS_BYTES;
-  const caches = harts + topology.cores.length * HART_STATE_BYTES;
+  const caches = harts + (topology.cores.length + (client?.cores.length ?? 0)) * HART_STATE_BYTES;
   const alignedCaches = Math.ceil(caches / WASM_PAGE) * WASM_PAGE;
   const translations = alignedCaches + HOSTS_MAX * DECODE_CACHE_BYTES;
   const lowLimit = Math.ceil((translations + HOSTS_MAX * TRANSLATION_BYTES) / MEBIBYTE) * MEBIBYTE;
   const count = topology.nodes.length;
-  const share = Math.min(NODE_BYTES_MAX, MACHINE_BYTES / count, (limit - lowLimit) / count);
+  const cableBytes = Math.ceil(CABLE_BYTES / MEBIBYTE) * MEBIBYTE;
+  const apart = client === null ? 0 : CLIENT_BYTES + cableBytes;
+  const share = Math.min(NODE_BYTES_MAX, MACHINE_BYTES / count, (limit - lowLimit - apart) / count);
   const perNode = Math.floor(share / MEBIBYTE) * MEBIBYTE;
   if (perNode <= 0) throw new RangeError(`${limit} bytes of memory are too few for ${count} nodes`);
+  const end = lowLimit + count * perNode;
   return {
-    bytes: lowLimit + count * perNode,
+    bytes: end + apart,
     lowLimit,
+    client: client === null ? null : { node: { node: 0, base: end, bytes: CLIENT_BYTES }, cable: end + CLIENT_BYTES },
     nodes: topology.nodes.map((_, node) => ({ node, base: lowLimit + node * perNode, bytes: perNode })),
     hartState: position => harts + position * HART_STATE_BYTES,
     decodeCache: host => alignedCaches + host * DECODE_CACHE_BYTES,

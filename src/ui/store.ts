@@ -4,8 +4,8 @@
  */
 import { create } from 'zustand';
 import { machineOf } from '../lab/machine.ts';
-import { rangesText } from '../kernel/boot/parameters.ts';
-import { PlanError, resolvePlan } from '../lab/plan.ts';
+import { PlanError, prefixOf, withPrefix } from '../lab/plan-text.ts';
+import { kernelsText, resolvePlan } from '../lab/plan.ts';
 import type { DebugCommand } from '../kernel/debug/watch.ts';
 import type { ResolvedPlan } from '../kernel/boot/parameters.ts';
 import { type Recording, readFile, type Scenario, scenarioOf, writeFile } from '../lab/scenario.ts';
@@ -14,7 +14,7 @@ import { Debugger } from '../lab/debugger.ts';
 import type { Session, SessionStatus, StepKind } from '../lab/session.ts';
 import { fromFragment, toFragment } from '../lab/link.ts';
 import { M } from '../kernel/message/catalog.ts';
-import type { Topology } from '../machine/topology/topology.ts';
+import { coreOf, type Topology } from '../machine/topology/topology.ts';
 import { Consoles } from './console/consoles.ts';
 import { archiveKind } from '../lab/archive/kinds.ts';
 import { toCpio } from '../lab/archive/file.ts';
@@ -167,17 +167,16 @@ export const useLab = create<State>((set, get) => ({
     const { plan, topology, picked, scenario, history } = get();
     if (picked.size === 0) return;
     const joined = plan?.partitions[kernel ?? -1];
-    const own = [...new Set([...(joined?.cores ?? []), ...picked])].sort((a, b) => a - b);
+    const own = { cores: [...new Set([...(joined?.cores ?? []), ...picked])].sort((a, b) => a - b), devices: joined?.devices ?? [] };
     const others = (plan?.partitions ?? [])
       .filter(each => each !== joined)
-      .map(each => each.cores.filter(core => !picked.has(core)))
-      .filter(cores => cores.length > 0);
-    const all = [...others, own].sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
-    const nodes = (cores: readonly number[]): number[] =>
-      [...new Set(cores.map(core => topology.nodes[topology.cores.find(({ id }) => id === core)?.node ?? 0]?.id ?? 0))].sort(
-        (a, b) => a - b,
-      );
-    get().setPlan(all.map(cores => `${rangesText(cores)}@${rangesText(nodes(cores))}`).join(';'));
+      .map(({ cores, devices }) => ({ cores: cores.filter(core => !picked.has(core)), devices }))
+      .filter(({ cores }) => cores.length > 0);
+    const all = [...others, own].sort((a, b) => (a.cores[0] ?? 0) - (b.cores[0] ?? 0));
+    const { rule } = prefixOf(scenario.plan);
+    const nodes = (cores: readonly number[]): number[] => [...new Set(cores.map(core => coreOf(topology, core).node))];
+    const kernels = all.map(each => ({ ...each, nodes: rule === 'flat' ? null : nodes(each.cores) }));
+    get().setPlan(withPrefix(scenario.plan, { body: kernelsText(kernels, topology) }));
     set({ history: [...history, scenario.plan].slice(-100) });
   },
   undoPlan: () => {
@@ -416,7 +415,7 @@ const isOn = (session: Session, kernel: number): boolean => [1, 2].includes(sess
 /** The plan as it is by now, where cores or memory have changed hands. */
 function sharesOf(session: Session, { sharesVersion }: State): Partial<State> {
   const version = session.trace.sharesVersion;
-  return version === sharesVersion ? {} : { plan: partitionsNow(session.plan, session.trace), sharesVersion: version };
+  return version === sharesVersion ? {} : { plan: partitionsNow(session.plan, session.trace, session.topology), sharesVersion: version };
 }
 
 function planned(scenario: Scenario): Pick<State, 'scenario' | 'topology' | 'plan' | 'planError'> {

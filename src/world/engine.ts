@@ -17,6 +17,8 @@
  *
  * Always holds: what a kernel does is the same whatever hosts there are and however fast they are; only `Replica` decides it.
  */
+import type { BootParameters } from '../kernel/boot/parameters.ts';
+import { CLIENT_KERNEL } from '../kernel/net/parameters.ts';
 import type { Cycles, KernelId } from '../kernel/types.ts';
 import { createReplica } from '../kernel/boot/start.ts';
 import { CELL } from '../kernel/sched/scheduler.ts';
@@ -28,9 +30,11 @@ import type { Replica, ReplicaFactory } from '../kernel/replica.ts';
 import { TRACE_RECORD_BYTES } from '../kernel/trace.ts';
 import { Caches } from '../machine/caches.ts';
 import { instructionCosts } from '../machine/costs.ts';
+import { Nic } from '../machine/devices/nic.ts';
 import { Processor } from '../machine/hart/hart.ts';
-import { DECODE_CACHE_BYTES, memoryMap, TRANSLATION_BYTES } from '../machine/layout.ts';
+import { DECODE_CACHE_BYTES, memoryMap, type NodeRange, TRANSLATION_BYTES } from '../machine/layout.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
+import type { Topology } from '../machine/topology/topology.ts';
 import { type FromHost, hostOf, type ToHost } from './protocol.ts';
 import { HostWords, NEVER } from './words.ts';
 
@@ -55,6 +59,16 @@ const RUNS_ALONE = 1000;
 const SPINS = 6;
 /** Milliseconds that a host sleeps at most before it looks again; nothing depends on it. */
 const NAP = 100;
+
+/** What a kernel finds under itself. */
+interface Machine {
+  readonly topology: Topology;
+  readonly nodes: readonly NodeRange[];
+  readonly rootArchive: Uint8Array;
+  /** Where the states of its harts begin. */
+  readonly firstHart: number;
+  readonly parameters: readonly BootParameters[];
+}
 
 interface Local {
   readonly kernel: KernelId;
@@ -103,7 +117,8 @@ export class Host {
     this.#environment = environment;
     this.#host = host;
     this.#hosts = hosts;
-    const map = memoryMap(topology, options.memoryLimit);
+    const client = options.client ?? null;
+    const map = memoryMap(topology, options.memoryLimit, client?.topology ?? null);
     const memory = init.memory === null ? PhysicalMemory.create(map.bytes) : new PhysicalMemory(init.memory);
     this.#sharesMemory = init.memory !== null;
     this.#words = new HostWords(memory, hosts);
@@ -116,21 +131,40 @@ export class Host {
       caches: options.caches,
       ...(options.engine === 'translate' ? { translate: { base: map.translation(host), bytes: TRANSLATION_BYTES } } : {}),
     });
-    const position = new Map(topology.cores.map((core, index) => [core.id, index]));
+    const server: Machine = { topology, nodes: map.nodes, rootArchive: options.rootArchive, firstHart: 0, parameters: kernels };
+    const other: Machine | null =
+      client === null || map.client === null
+        ? null
+        : {
+            topology: client.topology,
+            nodes: [map.client.node],
+            rootArchive: client.rootArchive ?? options.rootArchive,
+            firstHart: topology.cores.length,
+            parameters: [client.kernel],
+          };
     this.#latency = latencyBounds(topology);
     this.#starts = new StartCells(memory);
     const most = kernelsMax(topology.cores.length);
-    this.#byKernel = Array.from({ length: most }, () => null);
+    this.#byKernel = Array.from({ length: other === null ? most : CLIENT_KERNEL + 1 }, () => null);
     this.#make = kernel => {
-      const caches = options.caches ? new Caches(topology, map.nodes) : null;
+      const machine = other !== null && kernel === CLIENT_KERNEL ? other : server;
+      const caches = options.caches ? new Caches(machine.topology, machine.nodes) : null;
+      const position = new Map(machine.topology.cores.map((core, index) => [core.id, machine.firstHart + index]));
       const platform: Platform = {
         memory,
-        topology,
-        nodes: map.nodes,
+        topology: machine.topology,
+        nodes: machine.nodes,
         processor,
-        rootArchive: options.rootArchive,
+        rootArchive: machine.rootArchive,
+        cable:
+          map.client === null
+            ? null
+            : {
+                nic: new Nic(memory, map.client.cable, machine === server ? 0 : 1, topology.hertz, this.#latency.least),
+                sent: arrival => (machine === server ? this.#sent(CLIENT_KERNEL, arrival) : this.#sentToMachine(arrival)),
+              },
         hart: core => {
-          const hart = processor.hart(map.hartState(position.get(core) ?? 0));
+          const hart = processor.hart(map.hartState(position.get(core) ?? machine.firstHart));
           hart.miss = caches?.missOf(core) ?? null;
           return hart;
         },
@@ -144,9 +178,10 @@ export class Host {
         output: (time, port, bytes) => environment.post({ kind: 'output', kernel, port, time, bytes: bytes.slice() }),
         programEnded: (time, status) => this.#programEnded(kernel, time, status),
       };
-      return make(kernel, kernels.find(each => each.kernel === kernel) ?? null, platform);
+      return make(kernel, machine.parameters.find(each => each.kernel === kernel) ?? null, platform);
     };
-    for (const { kernel } of kernels) if (hostOf(kernel, hosts) === host) this.#local(kernel);
+    for (const { kernel } of [...kernels, ...(client === null ? [] : [client.kernel])])
+      if (hostOf(kernel, hosts) === host) this.#local(kernel);
   }
 
   /** The kernel's replica, made when there is first something for it. */
@@ -318,6 +353,15 @@ export class Host {
       this.#words.lower(hostOf(to, this.#hosts), arrival);
       for (const each of this.#locals) each.outer = Math.min(each.outer, arrival + least);
     }
+    return arrival + least;
+  }
+
+  /** Something comes over the cable to whichever kernel has the card by then: all may have something to look for. */
+  #sentToMachine(arrival: Cycles): Cycles {
+    const { least } = this.#latency;
+    for (const each of this.#locals) each.dirty = true;
+    for (let host = 0; host < this.#hosts; host++) if (host !== this.#host) this.#words.lower(host, arrival);
+    if (this.#hosts > 1) for (const each of this.#locals) each.outer = Math.min(each.outer, arrival + least);
     return arrival + least;
   }
 

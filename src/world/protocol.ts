@@ -11,12 +11,22 @@ export interface WorldOptions {
   /** Boot parameters of every kernel, index = kernel. */
   readonly kernels: readonly BootParameters[];
   readonly rootArchive: Uint8Array;
+  /** The machine at the other end of the cable, with one kernel, CLIENT_KERNEL (kernel/net/parameters.ts); left out or null: there is no cable. */
+  readonly client?: ClientMachine | null;
   /** Bytes that the memory may have in all. */
   readonly memoryLimit: number;
   /** How guest code is executed: it decides how fast, and nothing else. */
   readonly engine: EngineKind;
   /** Whether caches and the distance of memory cost anything. */
   readonly caches: boolean;
+}
+
+export interface ClientMachine {
+  /** On the same reference clock. */
+  readonly topology: Topology;
+  readonly kernel: BootParameters;
+  /** Its root; left out: the same as the machine's. */
+  readonly rootArchive?: Uint8Array;
 }
 
 /** By interpretation alone, or with hot code translated to WebAssembly. */

@@ -90,7 +90,7 @@ describe.each([
       each.close();
     }
     for (const result of results) expect(result).toEqual(results[0]);
-  });
+  }, 180_000);
 
   it('can be cut anywhere, and goes on as if it had not been', async () => {
     const { world: whole } = await world(plan, 1);
@@ -113,7 +113,7 @@ describe.each([
       expect(each.fingerprint).toBe(whole.fingerprint);
       each.close();
     }
-  });
+  }, 180_000);
 });
 
 it('gives an input the time at which it came in, and repeats it', async () => {

@@ -66,7 +66,7 @@ export class World {
    */
   static async start(options: WorldOptions, ports: readonly HostPort[], shared: boolean, listener: WorldListener): Promise<World> {
     if (!shared && ports.length !== 1) throw new Error(`${ports.length} hosts without shared memory`);
-    const memory = shared ? PhysicalMemory.create(memoryMap(options.topology, options.memoryLimit).bytes) : null;
+    const memory = shared ? PhysicalMemory.create(memoryMap(options.topology, options.memoryLimit, options.client?.topology).bytes) : null;
     const world = new World(ports, memory === null ? null : new HostWords(memory, ports.length), listener);
     await Promise.all(
       ports.map(

@@ -1,36 +1,77 @@
 /**
- * Messages between two kernels, each on its own host (a thread): a program on kernel 1 reads a file of kernel 0 byte by byte, and each read is
- * a request and its answer, so this is the rate of a conversation in which each side waits for the other.
+ * Messages between two kernels. A program on one reads a file of kernel 0 byte by byte: each read is a request and its answer, so this is the
+ * conversation in which each side waits for the other. In virtual time by transport and way of noticing, and by distance; in wall time on
+ * one host and two. And the way of a message by itself, beside postMessage, by turns (ring.ts).
  */
-import { scenarioOf } from '../../lab/scenario.ts';
-import { TRACE_RECORD_BYTES, TraceKind } from '../../kernel/trace.ts';
-import { start } from '../session.ts';
+import { M } from '../../kernel/message/catalog.ts';
+import type { MessageSettings } from '../../kernel/message/settings.ts';
+import { type Figure, median, micros, type Observed, observe, programOn, roundTrips } from './observe.ts';
+import { postRate, ringRate } from './ring.ts';
 
-const LINES = 3000;
+const BYTES = 60;
+const LINES_FOR_WALL = 1000;
+const RUNS = 3;
+const SENT = 100_000;
 
-/** @returns messages per wall second, start-up left out */
-export async function messageRate(hosts: number): Promise<number> {
-  const script = `seq ${LINES} > /tmp/f; while read -r line; do :; done < /tmp/f`;
-  const session = await start(
-    scenarioOf({
-      machine: { preset: 'laptop' },
-      plan: 'partitioned',
-      boot: [0, 1],
-      exec: { kernel: 1, argv: ['sh', '-c', script], env: ['PATH=/usr/bin:/bin'], migrateEvery: 0 },
-    }),
-    { hosts },
-  );
-  let messages = 0;
-  session.listen({
-    records: bytes => {
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      for (let at = 0; at < bytes.length; at += TRACE_RECORD_BYTES) if (view.getUint16(at + 8, true) === TraceKind.MessageSend) messages++;
-    },
-  });
-  const from = performance.now();
-  await session.finished();
-  const seconds = (performance.now() - from) / 1000;
-  session.close();
-  if (messages < 8 * LINES) throw new Error(`only ${messages} messages for ${LINES} lines`);
-  return messages / seconds;
+const CARRIED: readonly (readonly [what: string, Partial<MessageSettings>])[] = [
+  ['shared memory, an interrupt each', { transport: 'memory', receive: 'ipi' }],
+  ['shared memory, polling', { transport: 'memory', receive: 'polling' }],
+  ['shared memory, adaptive', { transport: 'memory', receive: 'adaptive' }],
+  ['hardware queue, adaptive', { transport: 'queue', receive: 'adaptive' }],
+];
+/** A core at each distance from core 0 of the Opteron. */
+const DISTANCES = [
+  ['a core that shares the second-level cache', 1],
+  ['a core of the same die', 2],
+  ['the other die of the package', 8],
+  ['another package, distance 16', 16],
+  ['another package, distance 22', 24],
+] as const;
+
+const reads = (lines: number): string => `seq ${lines} > /tmp/f; while read -r line; do :; done < /tmp/f`;
+
+function conversation(core: number, messages: Partial<MessageSettings>): Promise<Observed> {
+  return observe(programOn(core, reads(BYTES), { plan: 'partitioned', boot: [0, core], messages }));
+}
+
+const tripsOf = (run: Observed, kernel: number): number[] => roundTrips(run, kernel, M.FILE_REQUEST.type, M.FILE_RESPONSE.type);
+
+export async function messages(): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const [what, settings] of CARRIED) {
+    const run = await conversation(8, settings);
+    const cycles = median(tripsOf(run, 8));
+    figures.push({ what: `request and answer, ${what}, virtual`, value: micros(cycles, run.hertz) });
+    figures.push({ what: '  messages a virtual second, one conversation', value: ((2 * run.hertz) / cycles).toFixed(0) });
+  }
+  for (const [what, core] of DISTANCES) {
+    const run = await conversation(core, {});
+    figures.push({ what: `request and answer, to ${what}, virtual`, value: micros(median(tripsOf(run, core)), run.hertz) });
+  }
+  const rates = { one: [] as number[], two: [] as number[], ring: [] as number[], post: [] as number[] };
+  for (let i = 0; i < RUNS; i++) {
+    rates.one.push(await wallRate(1));
+    rates.two.push(await wallRate(2));
+    rates.ring.push(await ringRate(SENT));
+    rates.post.push(await postRate(SENT));
+  }
+  const [one, two, ring, post] = [rates.one, rates.two, rates.ring, rates.post].map(median) as [number, number, number, number];
+  return [
+    ...figures,
+    { what: 'requests and answers a wall second, kernels on one host', value: one.toFixed(0) },
+    { what: 'requests and answers a wall second, kernels on two hosts', value: two.toFixed(0) },
+    { what: 'messages a wall second from host to host, by themselves', value: ring.toFixed(0) },
+    { what: '64 bytes by postMessage from thread to thread, a wall second', value: post.toFixed(0) },
+    { what: 'ratio of the last two', value: (ring / post).toFixed(1) },
+  ];
+}
+
+/** Messages per wall second of the conversation, from its first message to the last. */
+async function wallRate(hosts: number): Promise<number> {
+  const scenario = programOn(1, reads(LINES_FOR_WALL), { machine: { preset: 'laptop' }, plan: 'partitioned', boot: [0, 1] });
+  const { batches } = await observe(scenario, { hosts });
+  const talk = batches.filter(({ messages }) => messages > 0);
+  const [first, last] = [talk[1], talk.at(-1)];
+  if (first === undefined || last === undefined || last.at <= first.at) throw new Error(`${talk.length} pieces of trace are too few`);
+  return (talk.slice(2).reduce((sum, { messages }) => sum + messages, 0) * 1000) / (last.at - first.at);
 }

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/select.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/uio.h>
@@ -23,6 +24,7 @@ ssize_t pread(int fd, void *to, size_t size, off_t offset) { return call(SYS_pre
 ssize_t pwrite(int fd, const void *from, size_t size, off_t offset) { return call(SYS_pwrite64, fd, from, size, offset); }
 ssize_t readv(int fd, const struct iovec *pieces, int count) { return call(SYS_readv, fd, pieces, count); }
 ssize_t writev(int fd, const struct iovec *pieces, int count) { return call(SYS_writev, fd, pieces, count); }
+ssize_t sendfile(int to, int from, off_t *offset, size_t size) { return call(SYS_sendfile, to, from, offset, size); }
 off_t lseek(int fd, off_t offset, int whence) { return call(SYS_lseek, fd, offset, whence); }
 int close(int fd) { return call(SYS_close, fd); }
 int dup(int fd) { return call(SYS_dup, fd); }
@@ -147,15 +149,22 @@ struct DIR {
 
 ssize_t getdents64(int fd, void *to, size_t size) { return call(SYS_getdents64, fd, to, size); }
 
+DIR *fdopendir(int fd)
+{
+	DIR *directory = malloc(sizeof *directory);
+	if (!directory)
+		return 0;
+	directory->fd = fd;
+	directory->at = directory->filled = 0;
+	return directory;
+}
+
 DIR *opendir(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
-	DIR *directory = malloc(sizeof *directory);
-	directory->fd = fd;
-	directory->at = directory->filled = 0;
-	return directory;
+	return fdopendir(fd);
 }
 
 struct dirent *readdir(DIR *directory)

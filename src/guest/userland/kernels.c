@@ -5,11 +5,13 @@
  *   /proc/popcorn/messages  messages as they pass, a line each
  *   /proc/popcorn/plan      the partitions
  *   /proc/PID/kernel        where a process runs; a number written there moves it
+ *   /proc/PID/task/TID/kernel   where one of its threads computes; a number written there moves that one alone
  */
 #include "userland.h"
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -79,12 +81,30 @@ static int is_number(const char *text)
 	return *text && !text[strspn(text, "0123456789")];
 }
 
+static int migrate_thread(const char *tid, const char *kernel)
+{
+	char pattern[64], text[32], what[64];
+	glob_t found;
+	int failed;
+
+	snprintf(pattern, sizeof pattern, "/proc/[0-9]*/task/%d/kernel", atoi(tid));
+	if (glob(pattern, 0, 0, &found))
+		return warn_text("thread %s: %s", tid, strerror(ESRCH));
+	snprintf(text, sizeof text, "%d\n", atoi(kernel));
+	snprintf(what, sizeof what, "thread %s to kernel %s", tid, kernel);
+	failed = write_line(found.gl_pathv[0], text, what);
+	globfree(&found);
+	return failed;
+}
+
 int migrate_main(int argc, char **argv)
 {
 	char path[40], text[32], what[64];
 
+	if (argc == 4 && !strcmp(argv[1], "--thread") && is_number(argv[2]) && is_number(argv[3]))
+		return migrate_thread(argv[2], argv[3]);
 	if (argc != 3 || !is_number(argv[1]) || !is_number(argv[2]))
-		return usage("PID KERNEL");
+		return usage("PID KERNEL | --thread TID KERNEL");
 	snprintf(path, sizeof path, "/proc/%d/kernel", atoi(argv[1]));
 	if (access(path, F_OK) < 0) {
 		snprintf(path, sizeof path, "/proc/%d", atoi(argv[1]));
@@ -126,7 +146,7 @@ static int order(const char *verb, int argc, char **argv)
 int boot_main(int argc, char **argv)
 {
 	if (argc < 2)
-		return usage("[KERNEL] [--cpus CORES] [--mem SIZE@NODE]");
+		return usage("[KERNEL] [--cpus CORES] [--mem SIZE@NODE] [--dev DEVICES]");
 	return order("boot", argc, argv);
 }
 
@@ -152,6 +172,24 @@ int mv_mem_main(int argc, char **argv)
 	if (argc != 4)
 		return usage("SIZE FROM TO");
 	return order("mv-mem", argc, argv);
+}
+
+int mv_dev_main(int argc, char **argv)
+{
+	if (argc != 3)
+		return usage("DEVICES KERNEL");
+	return order("mv-dev", argc, argv);
+}
+
+/* Without words they show the state. */
+int switch_main(int argc, char **argv)
+{
+	return argc < 2 ? copy_file("/proc/popcorn/switch") : order("switch", argc, argv);
+}
+
+int link_main(int argc, char **argv)
+{
+	return argc < 2 ? copy_file("/proc/popcorn/link") : order("link", argc, argv);
 }
 
 int msgmon_main(int argc, char **argv)

@@ -343,7 +343,8 @@ int killall_main(int argc, char **argv)
 			if (pids[i] == getpid() || read_process(pids[i], &info) || strcmp(info.name, argv[first]))
 				continue;
 			found = 1;
-			if (kill(pids[i], signal) < 0)
+			/* One that has gone meanwhile, as when another took it along, is what was wanted. */
+			if (kill(pids[i], signal) < 0 && errno != ESRCH)
 				failed = warn_file(argv[first]);
 		}
 		if (!found)

@@ -41,6 +41,7 @@ export const E = {
   NOTEMPTY: 39,
   LOOP: 40,
   OVERFLOW: 75,
+  BADFD: 77,
   ILSEQ: 84,
   NOTSOCK: 88,
   DESTADDRREQ: 89,

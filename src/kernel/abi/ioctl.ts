@@ -59,6 +59,15 @@ export const IOCTL = {
   SIOCGIFINDEX: 0x8933,
   SIOCGIFTXQLEN: 0x8942,
   SIOCGIFMAP: 0x8970,
+  TUNSETNOCSUM: 0x400454c8,
+  TUNSETIFF: 0x400454ca,
+  TUNSETPERSIST: 0x400454cb,
+  TUNSETOWNER: 0x400454cc,
+  TUNSETGROUP: 0x400454ce,
+  TUNGETFEATURES: 0x800454cf,
+  TUNGETIFF: 0x800454d2,
+  /** This lab's (net/switch/user.ts). */
+  SHMTUN_PORTS: 0x80105301,
 } as const;
 
 export interface IoctlShape {
@@ -104,7 +113,7 @@ const SHAPES: readonly (readonly [keyof typeof IOCTL, IoctlShape['direction'], n
   ['FIOASYNC', 'in', 4],
   ['FIOQSIZE', 'out', 8],
   ['KDGKBTYPE', 'out', 1],
-  // A pointer within stands for nothing here; SIOCGIFCONF, which is all pointer, has a call of its own.
+  // With the device's name, to which there is a pointer within, behind it. SIOCGIFCONF, which is all pointer, has a call of its own.
   ['SIOCADDRT', 'in', 120],
   ['SIOCDELRT', 'in', 120],
   ['SIOCGIFNAME', 'both', 40],
@@ -124,6 +133,14 @@ const SHAPES: readonly (readonly [keyof typeof IOCTL, IoctlShape['direction'], n
   ['SIOCGIFINDEX', 'both', 40],
   ['SIOCGIFTXQLEN', 'both', 40],
   ['SIOCGIFMAP', 'both', 40],
+  ['TUNSETNOCSUM', 'none', 0],
+  ['TUNSETIFF', 'both', 40],
+  ['TUNSETPERSIST', 'none', 0],
+  ['TUNSETOWNER', 'none', 0],
+  ['TUNSETGROUP', 'none', 0],
+  ['TUNGETFEATURES', 'out', 4],
+  ['TUNGETIFF', 'out', 40],
+  ['SHMTUN_PORTS', 'out', 16],
 ];
 
 /** By number; a command that isn't here has no bytes, and no file knows it. */

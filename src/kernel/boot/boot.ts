@@ -10,6 +10,7 @@ import { FileSystems } from '../fs/file-system.ts';
 import { utf8 } from '../fs/bytes.ts';
 import { FileTable } from '../fs/file-table.ts';
 import type { OpenFile } from '../fs/file.ts';
+import type { FileSystem } from '../fs/inode.ts';
 import { HostInput, HostOutput } from '../fs/tty/host-port.ts';
 import { O } from '../abi/fcntl.ts';
 import { type Kernel, KernelState } from '../kernel.ts';
@@ -19,6 +20,8 @@ import { UserMemory } from '../mm/user-memory.ts';
 import { defaultActions, PendingSignals } from '../signal/state.ts';
 import { RELEASE, VERSION } from '../syscall/system.ts';
 import { Network, platformOf } from '../net/network.ts';
+import { TUN_DEVICE, TunFile } from '../net/tun-file.ts';
+import { SHMTUN_DEVICE, ShmtunFile } from '../net/switch/user.ts';
 import { NotExecutable } from '../task/elf.ts';
 import { load, traceName } from '../task/exec.ts';
 import type { ProcessRecord } from '../task/record.ts';
@@ -27,8 +30,6 @@ import { TraceKind } from '../trace.ts';
 import { type Blocking, PAGE_SIZE, settle, sleep } from '../types.ts';
 import { fsServices } from './services.ts';
 
-/** The kernel that keeps the one file tree of a single system. */
-const ROOT_OWNER = 0;
 const INIT_ENV = ['PATH=/usr/bin:/bin', 'HOME=/root', 'TERM=xterm-256color'];
 const RLIMIT_STACK = 3;
 const RLIMIT_NOFILE = 7;
@@ -60,27 +61,45 @@ export function* boot(kernel: Kernel): Blocking<void> {
   kernel.net = new Network(platformOf(kernel));
   kernel.log(6, 'NET: TCP/IP is up; lo has 127.0.0.1/8');
   kernel.files = new FileSystems(fsServices(kernel), { console: bytes => kernel.platform.output(kernel.now, 0, bytes) });
+  const { devices } = kernel.vfs;
+  devices.register('misc', TUN_DEVICE.major, TUN_DEVICE.minor, flags => new TunFile(kernel, flags));
+  devices.register('misc', SHMTUN_DEVICE.major, SHMTUN_DEVICE.minor, flags => new ShmtunFile(kernel, flags));
 
   kernel.lifecycle.checkIn(present);
   if (present.length > 0)
     kernel.log(6, `popcorn: checked in with ${present.length} kernel${present.length > 1 ? 's' : ''}: ${rangesText(present)}`);
-  if (kernel.id === ROOT_OWNER || kernel.plan.mode === 'federation' || !present.includes(ROOT_OWNER)) {
+  if (kernel.plan.mode === 'federation' || kernel.heirs.tree === kernel.id) {
     kernel.files.mountRoot(kernel.files.archiveRoot(kernel.platform.rootArchive));
     kernel.log(6, `rootfs: ${kernel.platform.rootArchive.length >>> 10} KiB archive mounted as /`);
   } else {
-    kernel.files.mountRoot(yield* kernel.image.files.root(ROOT_OWNER));
-    kernel.log(6, `popcornfs: / of kernel ${ROOT_OWNER} mounted`);
+    kernel.files.mountRoot(yield* treeOf(kernel));
+    kernel.log(6, `popcornfs: / of kernel ${kernel.heirs.tree} mounted`);
   }
   yield* kernel.files.mountStandard();
+  kernel.vnet.start();
+  yield* kernel.devices.start();
   kernel.hostname = kernel.plan.mode === 'federation' ? `popcorn${kernel.id}` : 'popcorn';
   kernel.setState(KernelState.Up, by);
   kernel.lifecycle.startHeartbeat();
   kernel.balancer.isOn = kernel.parameters.balance;
   kernel.log(6, `Freeing unused kernel memory; process server is up`);
   yield* startFirst(kernel);
+  kernel.vnet.ready(() => kernel.spawn(startDaemon(kernel, '/sbin/tunnel')));
   const early = kernel.early ?? [];
   kernel.early = null;
   for (const take of early) take();
+}
+
+/** The one file tree, of whoever keeps it; should that kernel be about to go, of who has it next. */
+function* treeOf(kernel: Kernel): Blocking<FileSystem> {
+  for (;;) {
+    try {
+      return yield* kernel.image.files.root(kernel.heirs.tree);
+    } catch (error) {
+      if (!(error instanceof Errno) || error.errno !== E.HOSTDOWN) throw error;
+      yield* sleep([], { deadline: kernel.now + kernel.hertz / 1000, interruptible: false });
+    }
+  }
 }
 
 /** /init on the console; or, with `exec`, a reserved init and the program as its child; or nothing, where another kernel has the program. */
@@ -112,6 +131,23 @@ function* startFirst(kernel: Kernel): Blocking<void> {
   files.set(1, output(1), false);
   files.set(2, output(2), false);
   yield* start(kernel, record, exec.path, exec.argv, exec.env, files, exec.migrateEvery);
+}
+
+/** A program that the kernel itself wants, in a session of its own; what it says goes to the log. */
+function* startDaemon(kernel: Kernel, path: string): Blocking<void> {
+  let init = kernel.records.all.get((kernel.id << 15) | 1) ?? null;
+  if (init === null) {
+    init = kernel.records.create(null, kernel.id);
+    init.ignoresChildren = true;
+    init.hasStarted = false;
+  }
+  const record = kernel.records.create(init, kernel.id);
+  kernel.records.newSession(record);
+  const files = new FileTable();
+  const caller = kernel.files.kernelCaller();
+  for (const [fd, name] of ['/dev/null', '/dev/kmsg', '/dev/kmsg'].entries())
+    files.set(fd, yield* settle(kernel.vfs.open(caller, kernel.vfs.root, name, fd === 0 ? O.RDONLY : O.WRONLY)), false);
+  yield* start(kernel, record, path, [path], INIT_ENV, files, 0);
 }
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -159,6 +195,8 @@ function* start(
     vforkDone: null,
     migrateEvery,
     dumpable: 1,
+    isStopped: false,
+    outpost: null,
   };
   const own = kernel.cores.map(core => core.id);
   const task: Task = kernel.newTask(record.pid, process, own[0] as number, own);
@@ -181,7 +219,7 @@ function* start(
     kernel.processes.delete(process.pid);
     // As a shell has it: 127 not found, 126 found but not executable.
     const status = (error.errno === E.NOENT ? 127 : 126) << 8;
-    if (kernel.program !== 0) {
+    if (kernel.program === record.pid) {
       const reason = error instanceof NotExecutable ? error.reason : (REASONS[error.errno] ?? `errno ${error.errno}`);
       kernel.platform.output(
         kernel.now,

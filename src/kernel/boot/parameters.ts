@@ -3,6 +3,8 @@
  *
  * Always holds: these are plain data, so they can be written into physical memory by the kernel that boots another, and recorded.
  */
+import type { NetworkParameters } from '../net/parameters.ts';
+import { deviceTexts } from '../../machine/devices/devices.ts';
 import type { MessageSettings } from '../message/settings.ts';
 import type { DebugCommand } from '../debug/watch.ts';
 import type { CoreId, KernelId } from '../types.ts';
@@ -19,6 +21,8 @@ export interface Partition {
   readonly kernel: KernelId;
   readonly cores: readonly CoreId[];
   readonly memory: readonly MemoryRange[];
+  /** Names of the machine's devices (machine/devices/devices.ts). */
+  readonly devices: readonly string[];
 }
 
 /** `single`: one system image over all kernels. `federation`: independent systems. */
@@ -46,6 +50,9 @@ export interface BootParameters {
   /** The kernel that starts it (itself: firmware), and those that are there or on their way already. */
   readonly by: KernelId;
   readonly present: readonly KernelId[];
+  /** The kernel that keeps the file tree (left out: this one does), and who has what others have left (`Heirs.flat`). */
+  readonly tree?: KernelId;
+  readonly heirs?: readonly number[];
   readonly seed: number;
   /** Whether caches and the distance of memory cost anything. */
   readonly caches: boolean;
@@ -53,6 +60,8 @@ export interface BootParameters {
   /** Whether processes are moved from busy kernels to idle ones (migrate/balancer.ts). */
   readonly balance: boolean;
   readonly exec: ExecRequest | null;
+  /** Left out: as is usual (net/parameters.ts). */
+  readonly network?: NetworkParameters;
   /** Whether /init is started on the console: not in a run whose subject is one program. */
   readonly init: boolean;
 }
@@ -82,9 +91,9 @@ export type ReplicaInput =
 
 /** What /proc/cmdline says, in the words of Popcorn's kernels. */
 export function commandLine({ kernel, plan, caches }: BootParameters): string {
-  const { cores, memory } = plan.partitions.find(each => each.kernel === kernel) ?? { cores: [], memory: [] };
+  const { cores, memory, devices } = plan.partitions.find(each => each.kernel === kernel) ?? { cores: [], memory: [], devices: [] };
   const memmap = memory.map(range => `memmap=${range.bytes >>> 20}M@0x${range.base.toString(16)}`).join(' ');
-  return `console=ttyS0 present_mask=${rangesText(cores)} ${memmap} popcorn_kernels=${plan.partitions.length} root=${plan.mode === 'single' ? 'popcornfs' : 'initramfs'}${caches ? '' : ' nocaches'}`;
+  return `console=ttyS0 present_mask=${rangesText(cores)} ${memmap}${devices.length > 0 ? ` popcorn_devices=${deviceTexts(devices).join(',')}` : ''} popcorn_kernels=${plan.partitions.length} root=${plan.mode === 'single' ? 'popcornfs' : 'initramfs'}${caches ? '' : ' nocaches'}`;
 }
 
 /** `0-3,8` of ascending numbers. */

@@ -13,7 +13,7 @@ import { EventClass, EventQueue } from '../sched/events.ts';
 import { CELL } from '../sched/scheduler.ts';
 import type { StartRequest } from '../../machine/start-cells.ts';
 import { Refusal } from '../partition/refusal.ts';
-import type { Cycles, KernelId } from '../types.ts';
+import type { Blocking, Cycles, KernelId } from '../types.ts';
 import { boot } from './boot.ts';
 import type { BootParameters, ReplicaInput } from './parameters.ts';
 
@@ -49,7 +49,10 @@ export class KernelReplica implements Replica {
       this.#started = request.count;
       this.#outside.add(request.arrival, EventClass.Message, 0, () => this.#startAs(request));
     }
-    if (this.#machine?.isRunning) this.#machine.messages.collect();
+    if (!this.#machine?.isRunning) return;
+    this.#machine.messages.collect();
+    this.#machine.vnet.collect();
+    this.#machine.nic.collect();
   }
 
   nextTime(): Cycles {
@@ -127,10 +130,10 @@ export class KernelReplica implements Replica {
         kernel.stdin?.feed(input.bytes);
         return;
       case 'file':
-        this.#try(kernel, `file ${input.name}`, () => kernel.files.dropFile(input.name, input.bytes));
+        kernel.spawn(this.#drop(kernel, `file ${input.name}`, kernel.files.dropFile(input.name, input.bytes)));
         return;
       case 'files':
-        this.#try(kernel, `files of ${input.name}`, () => kernel.files.dropFiles(input.archive));
+        kernel.spawn(this.#drop(kernel, `files of ${input.name}`, kernel.files.dropFiles(input.archive)));
         return;
       case 'migrate':
         kernel.spawn(this.#migrate(kernel, input.pid, input.to));
@@ -162,9 +165,9 @@ export class KernelReplica implements Replica {
     }
   }
 
-  #try(kernel: Kernel, what: string, work: () => void): void {
+  *#drop(kernel: Kernel, what: string, work: Blocking<void>) {
     try {
-      work();
+      yield* work;
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
       kernel.log(4, `${what}: refused with errno ${error.errno}`);

@@ -92,7 +92,7 @@ export class Watch {
 
 /** A command from outside for a process of this kernel (its first thread). */
 export function debug(kernel: Kernel, pid: Pid, order: DebugCommand): void {
-  const task = kernel.tasks.get(pid);
+  const task = kernel.taskHere(pid);
   if (task === undefined) {
     report(kernel, { kind: 'gone', pid });
     return;
@@ -105,6 +105,8 @@ export function debug(kernel: Kernel, pid: Pid, order: DebugCommand): void {
   }
   if (task.watch === null) {
     task.watch = new Watch();
+    // Where it computes nobody looks at it: it is held here.
+    kernel.threads.callHome(task);
     kernel.spawn(tellSymbols(kernel, task));
   }
   const { watch } = task;

@@ -1,8 +1,10 @@
 /**
- * epoll: a set of files of which one asks for those that are ready.
+ * epoll: a set of files of which one asks for those that are ready. A set lives with the network of the process that made it, where its
+ * sockets are; a process that has moved works on it by message (image/remote-epoll.ts).
  *
  * Always holds: an item sleeps in the queues of its file for as long as it is in the set; being woken puts it among `#ready`, and
- * whether it really is ready is asked when somebody collects. Items of files that were closed everywhere go when they are met.
+ * whether it really is ready is asked when somebody collects. A set holds no reference on its files: the last close of one wakes its item,
+ * which goes when it is met. A file of another kernel has a stand-in here that holds none either (`FsServices.watched`).
  */
 import { E, Errno } from '../abi/errno.ts';
 import { O } from '../abi/fcntl.ts';
@@ -11,12 +13,23 @@ import { settle, WaitQueue, type Blocking, type KernelId, type Maybe, type Sleep
 import { ANONYMOUS_DEVICE } from './eventfd.ts';
 import { BaseFile, plainAttributes, type FileKind, type OpenFile } from './file.ts';
 import type { Attributes } from './inode.ts';
-import { eager } from './maybe.ts';
+import { after, eager } from './maybe.ts';
+import type { FsServices } from './services.ts';
 
 export interface EpollEvent {
   readonly events: number;
   readonly data: bigint;
 }
+
+/** A set of this kernel or of another. */
+export interface EpollSet extends OpenFile {
+  readonly isEpoll: true;
+  /** EPOLL.CTL_*. Throws EEXIST, ENOENT, EINVAL, EPERM, ELOOP. */
+  control(operation: number, fd: number, file: OpenFile, event: EpollEvent): Maybe<void>;
+  /** What is ready now, at most `countMax`; each file in turn. */
+  collect(countMax: number): Maybe<EpollEvent[]>;
+}
+export const isEpoll = (file: OpenFile): file is EpollSet => 'isEpoll' in file;
 
 const FLAGS = (EPOLL.ET | EPOLL.ONESHOT | EPOLL.WAKEUP | EPOLL.EXCLUSIVE) >>> 0;
 const NESTING_MAX = 5;
@@ -35,15 +48,20 @@ class Item implements Sleeper {
   }
 }
 
-export class EpollFile extends BaseFile {
+export class EpollFile extends BaseFile implements EpollSet {
+  readonly isEpoll = true;
   readonly kind: FileKind = 'anonymous';
   readonly changed = new WaitQueue();
   readonly #queues: readonly WaitQueue[] = [this.changed];
-  readonly #items = new Set<Item>();
+  /** By descriptor: several if that has been used again since. */
+  readonly #items = new Map<number, Item[]>();
   readonly #ready = new Set<Item>();
 
-  constructor(readonly owner: KernelId) {
+  constructor(readonly services: FsServices) {
     super(O.RDWR);
+  }
+  get owner(): KernelId {
+    return this.services.kernel;
   }
 
   override get label(): string {
@@ -54,7 +72,7 @@ export class EpollFile extends BaseFile {
   }
 
   protected override closed(): void {
-    for (const item of [...this.#items]) this.#drop(item);
+    for (const item of [...this.#items.values()].flat()) this.#drop(item);
   }
 
   noteReady(item: Item): void {
@@ -63,29 +81,48 @@ export class EpollFile extends BaseFile {
     this.changed.wakeAll();
   }
 
-  add(fd: number, file: OpenFile, { events, data }: EpollEvent): void {
+  control(operation: number, fd: number, file: OpenFile, event: EpollEvent): Maybe<void> {
     if (file === this) throw new Errno(E.INVAL);
+    return after(this.services.watched(file), watched => {
+      let kept = false;
+      try {
+        kept = this.#control(operation, fd, watched, event);
+      } finally {
+        if (!kept) this.services.unwatched(watched);
+      }
+    });
+  }
+
+  /** Whether a new item has the file. */
+  #control(operation: number, fd: number, file: OpenFile, event: EpollEvent): boolean {
+    const item = this.#find(fd, file);
+    if (operation === EPOLL.CTL_ADD) {
+      if (item !== null) throw new Errno(E.EXIST);
+      this.#add(fd, file, event);
+      return true;
+    }
+    if (item === null) throw new Errno(E.NOENT);
+    if (operation === EPOLL.CTL_DEL) {
+      this.#drop(item);
+      return false;
+    }
+    item.events = event.events >>> 0;
+    item.data = event.data;
+    this.noteReady(item);
+    return false;
+  }
+
+  #add(fd: number, file: OpenFile, { events, data }: EpollEvent): void {
     if (file.kind === 'file' || file.kind === 'directory') throw new Errno(E.PERM);
+    // Of a set of another kernel it can't be told what is in it.
+    if (isEpoll(file) && !(file instanceof EpollFile)) throw new Errno(E.LOOP);
     if (file instanceof EpollFile && (file.#contains(this) || file.#depth() >= NESTING_MAX)) throw new Errno(E.LOOP);
-    if (this.#find(fd, file)) throw new Errno(E.EXIST);
     const item = new Item(this, fd, file, events >>> 0, data);
-    this.#items.add(item);
+    const others = this.#items.get(fd);
+    if (others === undefined) this.#items.set(fd, [item]);
+    else others.push(item);
     for (const queue of file.queues) queue.sleepers.add(item);
     this.noteReady(item);
-  }
-
-  modify(fd: number, file: OpenFile, { events, data }: EpollEvent): void {
-    const item = this.#find(fd, file);
-    if (!item) throw new Errno(E.NOENT);
-    item.events = events >>> 0;
-    item.data = data;
-    this.noteReady(item);
-  }
-
-  remove(fd: number, file: OpenFile): void {
-    const item = this.#find(fd, file);
-    if (!item) throw new Errno(E.NOENT);
-    this.#drop(item);
   }
 
   /** What is ready now, at most `countMax`; each file in turn. */
@@ -105,18 +142,17 @@ export class EpollFile extends BaseFile {
       if (item.events & EPOLL.ONESHOT) item.events = (item.events & FLAGS) >>> 0;
       else if (!(item.events & EPOLL.ET)) again.push(item);
     }
-    for (const item of again) if (this.#items.has(item)) this.#ready.add(item);
+    for (const item of again) if (this.#items.get(item.fd)?.includes(item)) this.#ready.add(item);
     return events;
   }
 
   *#maskOf(item: Item): Blocking<number> {
-    if (item.file.references === 0) {
-      this.#drop(item);
-      return 0;
-    }
     const wanted = (item.events & ~FLAGS) >>> 0;
-    if (wanted === 0) return 0; // ONESHOT, already reported
-    return (yield* settle(item.file.poll())) & (wanted | POLL.ERR | POLL.HUP);
+    // None after ONESHOT has reported.
+    const mask = item.file.references === 0 || wanted === 0 ? 0 : yield* settle(item.file.poll());
+    if (item.file.references > 0) return mask & (wanted | POLL.ERR | POLL.HUP);
+    this.#drop(item);
+    return 0;
   }
 
   override poll(): Maybe<number> {
@@ -136,18 +172,24 @@ export class EpollFile extends BaseFile {
   }
 
   #find(fd: number, file: OpenFile): Item | null {
-    for (const item of this.#items) if (item.fd === fd && item.file === file) return item;
-    return null;
+    return this.#items.get(fd)?.find(item => item.file === file) ?? null;
   }
 
   #drop(item: Item): void {
-    this.#items.delete(item);
+    const rest = (this.#items.get(item.fd) ?? []).filter(other => other !== item);
+    if (rest.length > 0) this.#items.set(item.fd, rest);
+    else this.#items.delete(item.fd);
     this.#ready.delete(item);
     for (const queue of item.file.queues) queue.sleepers.delete(item);
+    this.services.unwatched(item.file);
+  }
+
+  get #files(): OpenFile[] {
+    return [...this.#items.values()].flat().map(({ file }) => file);
   }
 
   #contains(other: EpollFile): boolean {
-    for (const { file } of this.#items) {
+    for (const file of this.#files) {
       if (file === other || (file instanceof EpollFile && file.#contains(other))) return true;
     }
     return false;
@@ -155,7 +197,7 @@ export class EpollFile extends BaseFile {
 
   #depth(): number {
     let deepest = 0;
-    for (const { file } of this.#items) if (file instanceof EpollFile) deepest = Math.max(deepest, file.#depth());
+    for (const file of this.#files) if (file instanceof EpollFile) deepest = Math.max(deepest, file.#depth());
     return deepest + 1;
   }
 }

@@ -18,7 +18,8 @@ import { after } from './maybe.ts';
 import { procFs } from './proc/procfs.ts';
 import type { FsServices } from './services.ts';
 import { sysFs } from './sys/sysfs.ts';
-import { populate } from './tmpfs/populate.ts';
+import type { TmpDirectory } from './tmpfs/directory.ts';
+import { populate, reached } from './tmpfs/populate.ts';
 import { TmpFile } from './tmpfs/file.ts';
 import { TmpFs } from './tmpfs/tmpfs.ts';
 import { PseudoTerminals, PTS_MAJOR } from './tty/pty.ts';
@@ -46,6 +47,11 @@ const TTY_DEVICES: readonly DeviceRow[] = [
   { name: 'console', major: 5, minor: 1, mode: 0o600 },
   { name: 'ptmx', major: 5, minor: 2, mode: 0o666 },
   { name: 'ttyS0', major: 4, minor: 64, mode: 0o620 },
+];
+/** Of the kernel's network, which registers them (boot/boot.ts). */
+const NET_DEVICES: readonly DeviceRow[] = [
+  { name: 'tun', major: 10, minor: 200, mode: 0o666 },
+  { name: 'shmtun', major: 10, minor: 201, mode: 0o600 },
 ];
 const DEV_LINKS: readonly (readonly [string, string])[] = [
   ['fd', '/proc/self/fd'],
@@ -109,10 +115,13 @@ export class FileSystems {
     const fs = new TmpFs(this.services, this.vfs.newDevice(), 'devtmpfs');
     const node = { uid: 0, gid: 0, rdev: 0, target: '' };
     for (const { name, major, minor, mode } of [...MEMORY_DEVICES, ...TTY_DEVICES]) {
-      fs.root.create(name, { ...node, mode: S.IFCHR | mode, rdev: makeDevice(major, minor) });
+      fs.root.make(name, { ...node, mode: S.IFCHR | mode, rdev: makeDevice(major, minor) });
     }
-    for (const [name, target] of DEV_LINKS) fs.root.create(name, { ...node, mode: S.IFLNK | 0o777, target });
-    for (const name of ['pts', 'shm']) fs.root.create(name, { ...node, mode: S.IFDIR | (name === 'shm' ? 0o1777 : 0o755) });
+    const net = fs.root.make('net', { ...node, mode: S.IFDIR | 0o755 }) as TmpDirectory;
+    for (const { name, major, minor, mode } of NET_DEVICES)
+      net.make(name, { ...node, mode: S.IFCHR | mode, rdev: makeDevice(major, minor) });
+    for (const [name, target] of DEV_LINKS) fs.root.make(name, { ...node, mode: S.IFLNK | 0o777, target });
+    for (const name of ['pts', 'shm']) fs.root.make(name, { ...node, mode: S.IFDIR | (name === 'shm' ? 0o1777 : 0o755) });
     return fs;
   }
 
@@ -161,11 +170,16 @@ export class FileSystems {
   }
 
   /** Lays files that came from outside, in a cpio archive, over those that are there. Only where the root is local. */
-  dropFiles(archive: Uint8Array): void {
+  *dropFiles(archive: Uint8Array): Blocking<void> {
     const fs = this.vfs.root.mount.fileSystem;
     if (!(fs instanceof TmpFs)) throw new Errno(E.ROFS);
     try {
-      populate(fs, archive);
+      yield* settle(
+        this.services.changing(
+          () => reached(fs, archive),
+          () => populate(fs, archive),
+        ),
+      );
     } catch (error) {
       if (error instanceof CpioError) throw new Errno(E.INVAL);
       throw error;
@@ -173,18 +187,18 @@ export class FileSystems {
   }
 
   /** Puts a file that came from outside into /mnt. The bytes stay outside memory until they are touched. Only where the root is local. */
-  dropFile(name: string, bytes: Uint8Array): void {
+  *dropFile(name: string, bytes: Uint8Array): Blocking<void> {
     const fs = this.vfs.root.mount.fileSystem;
     if (!(fs instanceof TmpFs)) throw new Errno(E.ROFS);
     const fileName = name.replace(/[/\0]/g, '_').replace(/^\.+/, '_').slice(0, 255) || 'file';
     const node = { uid: 0, gid: 0, rdev: 0, target: '' };
-    const mnt = fs.root.find('mnt') ?? fs.root.create('mnt', { ...node, mode: S.IFDIR | 0o755 });
+    const mnt = fs.root.find('mnt') ?? (yield* settle(fs.root.create('mnt', { ...node, mode: S.IFDIR | 0o755 })));
     try {
-      mnt.unlink(fileName);
+      yield* settle(mnt.unlink(fileName));
     } catch (error) {
       if (!(error instanceof Errno) || error.errno !== E.NOENT) throw error;
     }
-    const file = mnt.create(fileName, { ...node, mode: S.IFREG | 0o755 });
+    const file = yield* settle(mnt.create(fileName, { ...node, mode: S.IFREG | 0o755 }));
     if (file instanceof TmpFile) file.fill(bytes.slice());
   }
 }

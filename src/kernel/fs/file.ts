@@ -7,7 +7,8 @@
 import { E, Errno } from '../abi/errno.ts';
 import { O } from '../abi/fcntl.ts';
 import { ALWAYS_READY } from '../abi/poll.ts';
-import type { KernelId, Maybe, Pfn, Pid, WaitQueue } from '../types.ts';
+import type { SharedPages } from '../mm/sharing.ts';
+import type { Cycles, KernelId, Maybe, Pfn, Pid, WaitQueue } from '../types.ts';
 import type { AttributeChange, Attributes, DirectoryEntry, FileSystemStatus, Inode } from './inode.ts';
 import { type Lock, type LockRequest, LockTable, unlockAll } from './lock.ts';
 import { after } from './maybe.ts';
@@ -22,6 +23,8 @@ export interface IoContext {
   readonly gid: number;
   /** Which of the terminal's stop signals the caller blocks or ignores: SHIELD_TTIN | SHIELD_TTOU. */
   readonly shield: number;
+  /** When the wait of a call ends that is made again; left out: it begins now. */
+  readonly deadline?: Cycles;
 }
 export const SHIELD_TTIN = 1;
 export const SHIELD_TTOU = 2;
@@ -71,6 +74,8 @@ export interface OpenFile {
   status(): Maybe<FileSystemStatus>;
   /** The frame of the page, with a reference for the caller. Throws EFAULT beyond the end (SIGBUS), ENODEV if it can't be mapped. */
   mapPage(index: number, forWrite: boolean): Maybe<Pfn>;
+  /** Who is to be asked about pages that shared mappings on other kernels show; null: nobody. */
+  readonly sharedPages: SharedPages | null;
   /** A lock on the inode behind it. Throws EAGAIN, EDEADLK. */
   lock(request: LockRequest): Maybe<Lock | null>;
 }
@@ -90,6 +95,12 @@ export abstract class BaseFile implements OpenFile {
     this.flags = flags & ~(O.CREAT | O.EXCL | O.NOCTTY | O.TRUNC | O.CLOEXEC);
   }
 
+  get lockHolder(): string | null {
+    return this.#lockHolder;
+  }
+  set lockHolder(name: string | null) {
+    this.#lockHolder = name;
+  }
   get label(): string {
     return 'anon_inode:[file]';
   }
@@ -105,6 +116,9 @@ export abstract class BaseFile implements OpenFile {
   get inode(): Inode | null {
     return null;
   }
+  get sharedPages(): SharedPages | null {
+    return null;
+  }
   get nonblocking(): boolean {
     return (this.flags & O.NONBLOCK) !== 0;
   }
@@ -117,10 +131,15 @@ export abstract class BaseFile implements OpenFile {
     this.references--;
     if (this.references > 0) return;
     const holder = this.#lockHolder;
-    if (holder === null) return this.closed();
+    if (holder === null) return after(this.closed(), () => this.#tellGone());
     return after(this.#locked.lock(unlockAll('flock', holder)), () =>
-      after(this.#locked.lock(unlockAll('record', holder)), () => this.closed()),
+      after(this.#locked.lock(unlockAll('record', holder)), () => after(this.closed(), () => this.#tellGone())),
     );
+  }
+
+  /** Sets that it is in find it gone. */
+  #tellGone(): void {
+    for (const queue of this.queues) queue.wakeAll();
   }
 
   /** The last reference is gone. */

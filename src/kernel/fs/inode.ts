@@ -90,6 +90,8 @@ export interface Inode {
   readonly kind: InodeKind;
   /** Whether names below it come and go by themselves (as in /proc) or elsewhere (remote), so that none is worth remembering. */
   readonly volatile: boolean;
+  /** Whether all that changes it goes through `FsServices.changing`, so that other kernels may remember it. */
+  readonly isTracked: boolean;
 
   attributes(): Maybe<Attributes>;
   setAttributes(change: AttributeChange): Maybe<void>;
@@ -148,6 +150,9 @@ export abstract class BaseInode implements Inode {
   abstract readonly ino: number;
   abstract readonly kind: InodeKind;
   readonly volatile: boolean = false;
+  get isTracked(): boolean {
+    return false;
+  }
   #locks: LockTable | null = null;
 
   abstract attributes(): Maybe<Attributes>;
@@ -197,6 +202,13 @@ export abstract class BaseInode implements Inode {
   lock(request: LockRequest): Maybe<Lock | null> {
     this.#locks ??= new LockTable(this.lockWaits());
     return this.#locks.apply(request);
+  }
+  /** For when it is made again on another kernel. */
+  protected get heldLocks(): readonly Lock[] {
+    return this.#locks?.held ?? [];
+  }
+  protected restoreLocks(locks: readonly Lock[]): void {
+    if (locks.length > 0) this.#locks = new LockTable(this.lockWaits(), locks);
   }
   /** Those that wait for locks of inodes among which circles are looked for. */
   protected lockWaits(): LockWaits {

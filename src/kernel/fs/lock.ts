@@ -51,7 +51,16 @@ export class LockTable {
   #locks: readonly Lock[] = [];
   readonly #changed = new WaitQueue();
 
-  constructor(readonly waits: LockWaits) {}
+  constructor(
+    readonly waits: LockWaits,
+    held: readonly Lock[] = [],
+  ) {
+    this.#locks = held;
+  }
+
+  get held(): readonly Lock[] {
+    return this.#locks;
+  }
 
   /** What is in the way, for a test; else null. Throws EAGAIN, EDEADLK. */
   apply(request: LockRequest): Maybe<Lock | null> {

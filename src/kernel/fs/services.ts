@@ -25,6 +25,19 @@ export interface FsServices {
   frameBytes(pfn: Pfn): Uint8Array;
   /** Its bytes were changed: instructions decoded from it are stale. */
   wroteFrame(pfn: Pfn): void;
+  /** Whether another kernel has a reference to it: then it is not to be written. */
+  isLent(pfn: Pfn): boolean;
+  /** A page of a file is another frame now: who has mapped the old one here finds the new one when the page is next touched. */
+  replacedFrame(old: Pfn): void;
+  /**
+   * Does `work`, which changes the inodes that `involved` names, at a moment when no other kernel remembers anything of them. Asked again each
+   * time somebody has forgotten: may throw Errno, as `work` may.
+   */
+  changing<T>(involved: () => readonly Inode[], work: () => T): Maybe<T>;
+  /** What stands for an inode that is this kernel's own by now (inherited from one that has halted): the inode; any other as it is. */
+  ownInode(inode: Inode): Inode;
+  /** A file ends before this page: mappings here show nothing of it from there on. */
+  cut(file: Inode, firstPage: number): void;
   /** Frames of this kernel, for statfs. */
   frameCounts(): { readonly total: number; readonly free: number };
 
@@ -43,6 +56,14 @@ export interface FsServices {
   farPort(link: SocketLink): UnixPort;
   /** A new socket of another kernel. Throws ENETDOWN when that is not there. */
   farSocket(kernel: KernelId, wanted: NewSocket, io: IoContext): Maybe<Socket>;
+  /** A new epoll set of another kernel. Throws ENETDOWN when that is not there. */
+  farEpoll(kernel: KernelId): Maybe<OpenFile>;
+  /** What an epoll set here keeps of a file: itself, or for one of another kernel a stand-in without a reference. */
+  watched(file: OpenFile): Maybe<OpenFile>;
+  /** An item of a set with such a file is gone. */
+  unwatched(file: OpenFile): void;
+  /** A file of /proc/net or /proc/sys/net of another kernel; `change` is written to it first. Throws ENETDOWN, EINVAL. */
+  farNetText(kernel: KernelId, path: string, change: string | null): Maybe<string>;
   /** TCP/IP of this kernel. */
   readonly net: Network;
   /** The directory of abstract socket names, when another kernel owns the tree and so keeps it. */

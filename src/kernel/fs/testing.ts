@@ -13,6 +13,7 @@ import type { Process, Task } from '../task/task.ts';
 import { isBlocking, type Blocking, type Maybe, type Pfn, type Sleeper, type Wait, type WakeReason } from '../types.ts';
 import { defaultActions } from '../signal/state.ts';
 import { fromBytes, toBytes } from './bytes.ts';
+import type { OpenFile } from './file.ts';
 import { FileSystems } from './file-system.ts';
 import { FileTable } from './file-table.ts';
 import { Network } from '../net/network.ts';
@@ -137,6 +138,10 @@ export class FsLab implements FsServices {
     return this.#frame(pfn).bytes;
   }
   wroteFrame(): void {}
+  cut(): void {}
+  isLent(): boolean {
+    return false;
+  }
   frameCounts(): { total: number; free: number } {
     return { total: this.framesMax, free: this.framesMax - this.frames.size };
   }
@@ -149,8 +154,25 @@ export class FsLab implements FsServices {
   openRemoteTerminal(): null {
     return null;
   }
+  replacedFrame(): void {}
+  ownInode<T>(inode: T): T {
+    return inode;
+  }
+  changing<T>(_involved: () => readonly unknown[], work: () => T): T {
+    return work();
+  }
   isPeer(): boolean {
     return false;
+  }
+  farEpoll(): never {
+    throw new Errno(E.NETDOWN);
+  }
+  watched(file: OpenFile): OpenFile {
+    return file;
+  }
+  unwatched(): void {}
+  farNetText(): never {
+    throw new Errno(E.NETDOWN);
   }
   farSocket(): never {
     throw new Errno(E.NETDOWN);
@@ -173,6 +195,8 @@ export class FsLab implements FsServices {
 
   readonly proc: ProcSource = {
     setOnline: () => {},
+    migrateThread: () => {},
+    sharedPages: () => '',
     pids: () => [...this.contexts.keys()],
     exists: pid => this.contexts.has(pid),
     process: pid => (this.contexts.has(pid) ? sampleProcess(pid) : null),
@@ -241,6 +265,7 @@ export class FsLab implements FsServices {
     this.sessions.set(pid, { group, session });
     const process = {
       pid,
+      origin: 0,
       files: new FileTable(),
       fs: this.files.rootContext(),
       actions: defaultActions(),

@@ -3,8 +3,8 @@
  *
  *     Mount    a file system in its place             Dentry   a name in a directory that somebody walked to
  *
- * A walk asks the directory's inode for every component, so a name that another kernel removed is gone at once; dentries only give
- * places an identity, for '..', getcwd and mount points. A walk is a generator, as the root may be remote; over local inodes it
+ * A walk asks the directory's inode for every component; dentries only give places an identity, for '..', getcwd and mount points. What of
+ * another kernel's names is remembered, its inodes know (image/remote-inode.ts). A walk is a generator, as the root may be remote; over local inodes it
  * ends without sleeping and its caller gets a plain value (see `maybe.ts`).
  *
  * Always holds: a dentry's mount is the one whose file system its inode is of; a walk never stops at a covered dentry.
@@ -29,7 +29,7 @@ import type { TmpFs } from './tmpfs/tmpfs.ts';
 
 export interface Mount {
   readonly id: number;
-  readonly fileSystem: FileSystem;
+  fileSystem: FileSystem;
   readonly root: Dentry;
   /** The dentry that it covers; null for the root of all. */
   readonly at: Dentry | null;
@@ -193,6 +193,29 @@ export class Vfs {
     if (this.mounts.some(other => other.at?.mount === mount)) throw new Errno(E.BUSY);
     mount.at.covered = null;
     this.mounts.splice(this.mounts.indexOf(mount), 1);
+  }
+
+  /** Another file system becomes the root of all; what is mounted below keeps its place by name, made anew where it is missing. */
+  *replaceRoot(fileSystem: FileSystem): Blocking<void> {
+    const { root } = this;
+    root.mount.fileSystem = fileSystem;
+    root.inode = fileSystem.root;
+    const node = { uid: 0, gid: 0, rdev: 0, target: '', mode: S.IFDIR | 0o755 };
+    for (const { at } of this.mounts) {
+      if (at === null || at.mount !== root.mount) continue;
+      const way: Dentry[] = [];
+      for (let each: Dentry | null = at; each?.parent; each = each.parent) way.unshift(each);
+      let directory = fileSystem.root;
+      for (const place of way) {
+        try {
+          place.inode = yield* settle(directory.lookup(place.name));
+        } catch (error) {
+          if (!(error instanceof Errno) || error.errno !== E.NOENT) throw error;
+          place.inode = yield* settle(directory.create(place.name, node));
+        }
+        directory = place.inode;
+      }
+    }
   }
 
   /** The absolute path of a place as a process with this root sees it. */

@@ -7,14 +7,16 @@
 import { Errno } from '../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
+import { Moved } from '../message/messenger.ts';
 import { deliverHere } from '../task/origins.ts';
 import type { KernelFiber } from '../task/fiber.ts';
-import { type Blocking, type KernelId, type Maybe, type Pfn, settle } from '../types.ts';
+import { framesOf, runsOf } from '../mm/runs.ts';
+import { type Blocking, type KernelId, type Maybe, type Pfn, settle, sleep } from '../types.ts';
 import { RemoteFiles } from './files.ts';
 import { ProcTables } from './proc.ts';
 
 /** Frames that one FRAME_RETURN names at most. */
-const RETURN_MAX = 256;
+const RETURN_MAX = 1024;
 /** Operations of the origin in which the asker sleeps: a signal there ends them here. */
 const SLEEPS = 'wait';
 
@@ -42,8 +44,16 @@ export class Image {
     args: readonly number[],
     sleeps = operation === this.#sleepsNumber,
   ): Blocking<readonly number[]> {
-    const answer = yield* this.#kernel.messages.call(pid >>> 15, M.ORIGIN_REQUEST, { pid, operation, args }, M.ORIGIN_RESPONSE, sleeps);
-    return answer.values;
+    const { heirs, messages, origins, id } = this.#kernel;
+    for (;;) {
+      const origin = heirs.ofPid(pid);
+      if (origin === id) return yield* settle(origins.perform(pid, operation, args));
+      try {
+        return (yield* messages.call(origin, M.ORIGIN_REQUEST, { pid, operation, args }, M.ORIGIN_RESPONSE, sleeps)).values;
+      } catch (error) {
+        if (!(error instanceof Moved)) throw error;
+      }
+    }
   }
   get #sleepsNumber(): number {
     return this.#kernel.origins.numberOf(SLEEPS);
@@ -60,12 +70,15 @@ export class Image {
       return;
     }
     this.#returns.set(owner, [pfn]);
-    kernel.at(kernel.now, () => {
-      const frames = this.#returns.get(owner) ?? [];
-      this.#returns.delete(owner);
-      for (let at = 0; at < frames.length && kernel.isPeer(owner); at += RETURN_MAX)
-        kernel.messages.send(owner, M.FRAME_RETURN, { frames: frames.slice(at, at + RETURN_MAX) });
-    });
+    kernel.at(kernel.now, () => this.sendReturns(owner));
+  }
+  /** At once, as what is sent next relies on it. */
+  sendReturns(owner: KernelId): void {
+    const kernel = this.#kernel;
+    const frames = (this.#returns.get(owner) ?? []).sort((a, b) => a - b);
+    this.#returns.delete(owner);
+    for (let at = 0; at < frames.length && kernel.isPeer(owner); at += RETURN_MAX)
+      kernel.messages.send(owner, M.FRAME_RETURN, { runs: runsOf(frames.slice(at, at + RETURN_MAX)) });
   }
 
   ownerOfFrame(pfn: Pfn): KernelId {
@@ -103,6 +116,15 @@ export class Image {
     fiber.onDone(() => this.#serving.delete(key));
   }
 
+  /** What is being done for others ends, as for a signal; returns when it has, or after `cycles`. */
+  *quiesce(cycles: number): Blocking<void> {
+    const kernel = this.#kernel;
+    const deadline = kernel.now + cycles;
+    for (const fiber of [...this.#serving.values()]) fiber.interrupt();
+    while (this.#serving.size > 0 && kernel.now < deadline)
+      yield* sleep([], { deadline: kernel.now + kernel.cost('ipiDelivery'), interruptible: false });
+  }
+
   /** What is being done for a kernel that is gone ends. */
   peerGone(peer: KernelId): void {
     for (const [key, fiber] of [...this.#serving]) if (Math.floor(key / 2 ** 32) === peer) fiber.interrupt();
@@ -115,6 +137,7 @@ export class Image {
     const on = kernel.messages;
     on.on(M.CANCEL, ({ request }, { from }) => this.#serving.get(from * 2 ** 32 + request)?.interrupt());
     on.on(M.ORIGIN_REQUEST, ({ request, pid, operation, args }, { from }) => {
+      if (this.files.isFrozen) return;
       this.serve(
         from,
         request,
@@ -135,8 +158,8 @@ export class Image {
       if (record.location === from) record.undelivered.push(info);
       else kernel.deliver(record, info);
     });
-    on.on(M.FRAME_RETURN, ({ frames }) => {
-      for (const pfn of frames) kernel.frames.returned(pfn);
+    on.on(M.FRAME_RETURN, ({ runs }) => {
+      for (const pfn of framesOf(runs)) kernel.frames.returned(pfn);
     });
     this.files.listen();
     this.proc.listen();

@@ -5,7 +5,8 @@
  *
  * Always holds: a table about a process is made where the process is; its relations come from the origin.
  */
-import { commandLine, rangesText } from '../boot/parameters.ts';
+import { deviceTexts } from '../../machine/devices/devices.ts';
+import { commandLine, type Partition, rangesText } from '../boot/parameters.ts';
 import { E, Errno } from '../abi/errno.ts';
 import { SIG_DFL, SIG_IGN } from '../abi/signal.ts';
 import type { OpenFile } from '../fs/file.ts';
@@ -13,11 +14,12 @@ import { after } from '../fs/maybe.ts';
 import type { AreaInfo, CoreInfo, DescriptorInfo, NodeInfo, ProcessInfo, ProcSource, SystemInfo } from '../fs/proc/source.ts';
 import { type Kernel, latin1 } from '../kernel.ts';
 import { M, MESSAGE_NAMES } from '../message/catalog.ts';
+import { ALL } from '../message/multicast.ts';
 import { PROT } from '../mm/vm-area.ts';
 import { RELEASE, VERSION } from '../syscall/system.ts';
 import { usedBy } from '../syscall/process.ts';
 import type { Process, Task } from '../task/task.ts';
-import { type Blocking, type CoreId, type KernelId, type Maybe, PAGE_SIZE, type Pid, settle, sleep, WaitQueue } from '../types.ts';
+import { type Blocking, type CoreId, type KernelId, type Maybe, PAGE_SIZE, type Pid, settle } from '../types.ts';
 
 /** What one kernel adds to the tables about the system. */
 interface Part {
@@ -40,6 +42,8 @@ const TABLES = {
   pids: (p: ProcTables) => p.localPids(),
   process: (p: ProcTables, pid: Pid) => p.localProcess(pid),
   threads: (p: ProcTables, pid: Pid) => [...p.local(pid).threads].map(task => task.tid),
+  threadInfos: (p: ProcTables, pid: Pid) => p.localThreads(pid),
+  sharedPages: (p: ProcTables, pid: Pid) => p.sharedPagesHere(pid),
   areas: (p: ProcTables, pid: Pid) => p.localAreas(pid),
   argumentBytes: (p: ProcTables, pid: Pid) => p.strings(pid, 'argStart', 'argEnd'),
   environmentBytes: (p: ProcTables, pid: Pid) => p.strings(pid, 'envStart', 'envEnd'),
@@ -83,7 +87,7 @@ export class ProcTables implements ProcSource {
   #table(name: TableName, pid: Pid): Maybe<unknown> {
     const kernel = this.#kernel;
     if (pid === 0 || kernel.processes.has(pid)) return TABLES[name](this, pid);
-    const origin = pid >>> 15;
+    const origin = kernel.heirs.ofPid(pid);
     const record = kernel.records.all.get(pid);
     const where = origin === kernel.id ? record?.location : origin;
     if (where === undefined || (origin !== kernel.id && !kernel.isPeer(origin))) throw new Errno(E.SRCH);
@@ -92,38 +96,16 @@ export class ProcTables implements ProcSource {
   }
 
   *#ask(kernel: KernelId, name: TableName, pid: Pid): Blocking<unknown> {
-    const { data } = yield* this.#kernel.messages.call(
-      kernel,
-      M.REMOTE_PROC_REQUEST,
-      { what: NAMES.indexOf(name), pid },
-      M.REMOTE_PROC_RESPONSE,
+    return tableIn(
+      yield* this.#kernel.messages.call(kernel, M.REMOTE_PROC_REQUEST, { what: NAMES.indexOf(name), pid }, M.REMOTE_PROC_RESPONSE),
     );
-    let text = '';
-    for (const byte of data) text += String.fromCharCode(byte);
-    return JSON.parse(text) as unknown;
   }
 
-  /** A table of every other kernel that is up, asked for at once; of one that goes meanwhile there is none. Ascending by kernel. */
+  /** A table of every other kernel that is up, asked for by one message; of one that goes meanwhile there is none. Ascending by kernel. */
   *#askAll(name: TableName): Blocking<unknown[]> {
-    const kernel = this.#kernel;
-    const answers = new Map<KernelId, unknown>();
-    const queue = new WaitQueue();
-    const peers = kernel.peers();
-    let left = peers.length;
-    const ask = this.#ask.bind(this);
-    for (const peer of peers) {
-      const fiber = kernel.spawn(
-        (function* () {
-          answers.set(peer, yield* ask(peer, name, 0));
-        })(),
-      );
-      fiber.onDone(() => {
-        left--;
-        queue.wakeAll();
-      });
-    }
-    while (left > 0) yield* sleep([queue], { interruptible: false });
-    return peers.filter(peer => answers.has(peer)).map(peer => answers.get(peer));
+    const { messages } = this.#kernel;
+    const answers = yield* messages.mcastCall(ALL, M.REMOTE_PROC_REQUEST, { what: NAMES.indexOf(name), pid: 0 }, M.REMOTE_PROC_RESPONSE);
+    return [...answers.values()].flatMap(answer => (answer instanceof Errno ? [] : [tableIn(answer)]));
   }
 
   // --- what is here --------------------------------------------------------------------------------------------------------------
@@ -171,7 +153,7 @@ export class ProcTables implements ProcSource {
       pid,
       tid: lead.tid,
       name: process.name,
-      state: letterOf(lead),
+      state: kernel.threads.isOut(lead) ? 'R' : letterOf(lead),
       ...relations,
       minorFaults: mm.minorFaults,
       majorFaults: 0,
@@ -196,14 +178,24 @@ export class ProcTables implements ProcSource {
       blocked: lead.blocked,
       ignored,
       caught,
-      kernel: kernel.id,
+      kernel: kernel.threads.kernelOf(lead),
       origin: process.origin,
-      core: lead.core,
+      core: kernel.threads.isOut(lead) ? lead.placeCore : lead.core,
       affinity: lead.affinity,
       voluntarySwitches: lead.voluntarySwitches,
       involuntarySwitches: lead.involuntarySwitches,
-      waitsIn: lead.state === 'asleep' ? 'schedule' : '',
+      waitsIn: lead.state === 'asleep' && !kernel.threads.isOut(lead) ? 'schedule' : '',
     };
+  }
+
+  *localThreads(pid: Pid): Blocking<(ProcessInfo | null)[]> {
+    const infos: (ProcessInfo | null)[] = [];
+    for (const task of this.local(pid).threads) infos.push(yield* this.localProcess(pid, task));
+    return infos;
+  }
+
+  sharedPagesHere(pid: Pid): string {
+    return this.#kernel.threads.pagesText(this.local(pid));
   }
 
   #zombie(
@@ -287,8 +279,9 @@ export class ProcTables implements ProcSource {
       for (const byte of process.user.read(mm[from], Math.min(4096, mm[to] - mm[from]))) text += String.fromCharCode(byte);
       return text;
     } catch (error) {
-      if (error instanceof Errno) return '';
-      throw error;
+      if (!(error instanceof Errno)) throw error;
+      mm.sharing?.forgetMissed();
+      return '';
     }
   }
 
@@ -372,7 +365,7 @@ export class ProcTables implements ProcSource {
   }
   exists(pid: Pid): Maybe<boolean> {
     const kernel = this.#kernel;
-    if (pid >>> 15 === kernel.id) return kernel.records.all.has(pid);
+    if (kernel.heirs.ofPid(pid) === kernel.id) return kernel.records.all.has(pid);
     if (kernel.processes.has(pid)) return true;
     return after(this.process(pid), found => found !== null);
   }
@@ -383,10 +376,8 @@ export class ProcTables implements ProcSource {
     return ((yield* this.#orNull('threads', pid)) ?? [pid]) as readonly Pid[];
   }
   *thread(pid: Pid, tid: Pid): Blocking<ProcessInfo | null> {
-    const task = this.#kernel.tasks.get(tid);
-    if (task !== undefined && task.process.pid === pid) return yield* this.localProcess(pid, task);
-    const found = yield* this.process(pid);
-    return found === null ? null : { ...found, tid };
+    const infos = ((yield* this.#orNull('threadInfos', pid)) ?? []) as (ProcessInfo | null)[];
+    return infos.find(info => info?.tid === tid) ?? null;
   }
   *areas(pid: Pid): Blocking<readonly AreaInfo[]> {
     return ((yield* this.#orNull('areas', pid)) ?? []) as readonly AreaInfo[];
@@ -429,6 +420,12 @@ export class ProcTables implements ProcSource {
 
   *migrate(pid: Pid, to: KernelId): Blocking<void> {
     yield* this.#kernel.migration.request(pid, to);
+  }
+  *migrateThread(pid: Pid, tid: Pid, to: KernelId): Blocking<void> {
+    yield* this.#kernel.threads.request(pid, tid, to);
+  }
+  *sharedPages(pid: Pid): Blocking<string> {
+    return ((yield* this.#orNull('sharedPages', pid)) ?? '') as string;
   }
   rename(pid: Pid, name: string): void {
     this.#kernel.setName(this.local(pid), name.slice(0, 15));
@@ -494,7 +491,7 @@ export class ProcTables implements ProcSource {
   }
 
   popcornFiles(): readonly string[] {
-    return ['kernels', 'control', 'plan', 'messages', 'pcnmsg'];
+    return ['kernels', 'control', 'plan', 'messages', 'pcnmsg', 'groups', 'switch', 'link', 'files'];
   }
   popcornText(name: string): Maybe<string> {
     const kernel = this.#kernel;
@@ -506,16 +503,39 @@ export class ProcTables implements ProcSource {
         return kernel.map.partitions
           .map(
             partition =>
-              `${partition.kernel}: cores ${partition.cores.join(',')} memory ${partition.memory.map(range => `${range.bytes >>> 20}M@${range.node}`).join(',')}\n`,
+              `${partition.kernel}: cores ${partition.cores.join(',')} memory ${partition.memory.map(range => `${range.bytes >>> 20}M@${range.node}`).join(',')}${devicesOf(partition)}\n`,
           )
           .join('');
       case 'control':
         return kernel.control.lastRefusal === '' ? '' : `${kernel.control.lastRefusal}\n`;
+      case 'switch':
+        return kernel.vnet.text;
+      case 'link':
+        return kernel.nic.text;
       case 'pcnmsg': {
         const { stalls, resent, bad } = messages.troubles;
         const { calls, backlog } = messages.outstanding;
         return `sent ${messages.sentCount}\nreceived ${messages.receivedCount}\nbacklog ${backlog}\ncalls ${calls}\nstalls ${stalls}\nresent ${resent}\nbad ${bad}\n`;
       }
+      case 'files': {
+        const { cache, delegations, counts } = kernel.image.files;
+        const { inodes, pages } = cache.counts;
+        const lines = {
+          hits: cache.hits,
+          misses: cache.misses,
+          recalled: cache.recalled,
+          inodes,
+          pages,
+          recalls: delegations.recalls,
+          holdings: delegations.holdings,
+          ...counts,
+        };
+        return Object.entries(lines)
+          .map(([what, count]) => `${what} ${count}\n`)
+          .join('');
+      }
+      case 'groups':
+        return messages.groups.list.map(([id, members]) => `${id >>> 8}/${id & 0xff}: ${members.join(' ')}\n`).join('');
       case 'messages':
         return `sent ${messages.sentCount}\nreceived ${messages.receivedCount}\n${[...MESSAGE_NAMES].map(([type, text]) => `${type} ${text}\n`).join('')}`;
       default:
@@ -525,13 +545,13 @@ export class ProcTables implements ProcSource {
   *#kernelsText(): Blocking<string> {
     const kernel = this.#kernel;
     const parts = new Map([this.localPart(), ...((yield* this.#askAll('part')) as Part[])].map(part => [part.kernel, part]));
-    const rows = kernel.map.partitions.map(({ kernel: id, cores, memory }) => {
+    const rows = kernel.map.partitions.map(({ kernel: id, cores, memory, devices }) => {
       const part = parts.get(id);
       const bytes = memory.reduce((sum, range) => sum + range.bytes, 0);
       const numbers = rangesText([...cores].sort((a, b) => a - b));
-      return `${String(id).padStart(6)}  ${part === undefined ? 'off' : 'up '}  ${numbers.padEnd(12)} ${`${bytes >>> 20}M`.padStart(6)}  ${part?.tasks ?? '-'}\n`;
+      return `${String(id).padStart(6)}  ${part === undefined ? 'off' : 'up '}  ${numbers.padEnd(12)} ${`${bytes >>> 20}M`.padStart(6)}  ${`${part?.tasks ?? '-'}`.padEnd(5)}  ${deviceTexts(devices).join(',') || '-'}\n`;
     });
-    return `kernel  state cores       memory  tasks\n${rows.join('')}`;
+    return `kernel  state cores       memory  tasks  devices\n${rows.join('')}`;
   }
   *setOnline(core: CoreId, online: boolean): Blocking<void> {
     yield* this.#kernel.control.order(`${online ? 'online' : 'offline'} ${core}`);
@@ -540,6 +560,14 @@ export class ProcTables implements ProcSource {
     if (name !== 'control') throw new Errno(E.ACCES);
     yield* this.#kernel.control.order(text);
   }
+}
+
+const devicesOf = ({ devices }: Partition): string => (devices.length === 0 ? '' : ` devices ${deviceTexts(devices).join(',')}`);
+
+function tableIn({ data }: { readonly data: Uint8Array }): unknown {
+  let text = '';
+  for (const byte of data) text += String.fromCharCode(byte);
+  return JSON.parse(text);
 }
 
 function fileOf(backing: object): OpenFile | null {

@@ -6,6 +6,8 @@
  */
 import { E, Errno } from '../abi/errno.ts';
 import type { IoContext, OpenFile } from '../fs/file.ts';
+import { toBytes } from '../fs/bytes.ts';
+import { netText, setNet } from '../fs/proc/net.ts';
 import { FAMILIES } from '../fs/socket/families.ts';
 import { releaseAll } from '../fs/socket/flow.ts';
 import {
@@ -105,6 +107,13 @@ export const SOCKET_OPERATIONS: readonly (readonly [string, Serve])[] = [
       return { value: json(f.handOver(row.create(f.vfs, type, protocol, flags, given(io)), from)) };
     },
   ],
+  [
+    'netText',
+    (f, _o, [path, change]) => {
+      if (typeof change === 'string') setNet(f.vfs, path as string, change);
+      return { value: null, bytes: toBytes(netText(f.vfs, path as string)) };
+    },
+  ],
   // On sockets that are known by their link.
   [
     'dial',
@@ -140,9 +149,8 @@ export class RemoteSocket extends RemoteFile implements Socket {
     kernel: Kernel,
     ref: FileRef,
     readonly socket: SocketKind,
-    gone: () => void,
   ) {
-    super(kernel, ref, gone);
+    super(kernel, ref);
   }
 
   bind(name: SocketName): Blocking<void> {

@@ -4,6 +4,8 @@
  * Always holds: decode(encode(x)) = x for every value that fits its field; a message never carries anything but these bytes.
  */
 
+import { fromBytes } from '../fs/bytes.ts';
+
 /** What can stand in a message. `number` is an IEEE double: times, addresses, counts beyond 32 bits. Text is one byte a character. */
 export type FieldType = 'u8' | 'u16' | 'u32' | 'i32' | 'number' | 'text' | 'bytes' | 'numbers' | 'u32s';
 export type Fields = Readonly<Record<string, FieldType>>;
@@ -19,14 +21,26 @@ export type Payload<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]>
 
 const FIXED: Partial<Record<FieldType, number>> = { u8: 1, u16: 2, u32: 4, i32: 4, number: 8 };
 
+/** The fields of a kind as a list, made once. */
+const lists = new WeakMap<Fields, readonly (readonly [name: string, type: FieldType])[]>();
+function listOf(fields: Fields): readonly (readonly [name: string, type: FieldType])[] {
+  let list = lists.get(fields);
+  if (list === undefined) {
+    list = Object.entries(fields);
+    lists.set(fields, list);
+  }
+  return list;
+}
+
 /** Bytes of `value` in the order of `fields`. Variable fields are led by their length (u32). */
 export function encode<F extends Fields>(fields: F, value: Payload<F>, little = true): Uint8Array {
   let size = 0;
-  for (const [name, type] of Object.entries(fields)) size += FIXED[type] ?? 4 + lengthOf(type, value[name as keyof F]);
+  const list = listOf(fields);
+  for (const [name, type] of list) size += FIXED[type] ?? 4 + lengthOf(type, value[name as keyof F]);
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   let at = 0;
-  for (const [name, type] of Object.entries(fields)) {
+  for (const [name, type] of list) {
     const field: unknown = value[name as keyof F];
     if (typeof field === 'number') {
       putNumber(view, at, type, field, little);
@@ -54,7 +68,7 @@ export function decode<F extends Fields>(fields: F, bytes: Uint8Array, little = 
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const value: Record<string, unknown> = {};
   let at = 0;
-  for (const [name, type] of Object.entries(fields)) {
+  for (const [name, type] of listOf(fields)) {
     const fixed = FIXED[type];
     if (fixed !== undefined) {
       value[name] = getNumber(view, at, type, little);
@@ -66,14 +80,12 @@ export function decode<F extends Fields>(fields: F, bytes: Uint8Array, little = 
     if (at + length > bytes.length) throw new RangeError(`field ${name} is cut off`);
     if (type === 'bytes') value[name] = bytes.slice(at, at + length);
     else if (type === 'text') {
-      let text = '';
-      for (let i = 0; i < length; i++) text += String.fromCharCode(bytes[at + i] as number);
-      value[name] = text;
+      value[name] = fromBytes(bytes.subarray(at, at + length));
     } else {
       const step = type === 'numbers' ? 8 : 4;
-      value[name] = Array.from({ length: length / step }, (_, i) =>
-        getNumber(view, at + step * i, type === 'numbers' ? 'number' : 'u32', little),
-      );
+      const items: number[] = [];
+      for (let i = at; i + step <= at + length; i += step) items.push(getNumber(view, i, type === 'numbers' ? 'number' : 'u32', little));
+      value[name] = items;
     }
     at += length;
   }

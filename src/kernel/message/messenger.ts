@@ -6,6 +6,7 @@
  *     arrive    at its arrival: the checksum; then it is due. Urgent ones first, one after the other, as the service core gets to them
  *     handle    reassembly, dispatch to the handler of its kind, which may block
  *     call      a request that waits for its answer; interrupted, it asks the other side to give up and waits for what comes
+ *     mcast…    the same to a group of kernels, with one payload and a count of answers (multicast.ts)
  *
  * Always holds: messages of one urgency from one kernel to another are handled in the order in which they were sent, each once, be it lost or
  * damaged on its way; every call gets exactly one answer, be it that its peer is gone (EHOSTDOWN).
@@ -19,6 +20,7 @@ import { M, type MessageKind } from './catalog.ts';
 import { decode, encode, type Fields, type Payload } from './codec.ts';
 import { SendLane } from './send-lane.ts';
 import { type MessageSettings, POLL_CYCLES, type Transport, TRANSPORTS } from './settings.ts';
+import { type GroupId, Groups, INLINE_BYTES, type Lent, lendPayload, takePayload, THESE } from './multicast.ts';
 import { CAUSE_NONE, FLAG, FRAGMENT_BYTES, FRAGMENTS_MAX, HEADER_BYTES, type Header, isIntact, readHeader } from './wire.ts';
 import { kernelsMax, windowAddress } from '../partition/map.ts';
 import { Window } from './window.ts';
@@ -32,10 +34,21 @@ export interface Received {
 
 export type Handler<F extends Fields> = (payload: Payload<F>, received: Received) => Maybe<void>;
 
+/** What a kernel was asked it had not begun when it halted: its heir (partition/heirs.ts) is to be asked. */
+export class Moved extends Errno {
+  constructor() {
+    super(E.HOSTDOWN);
+  }
+}
+
+type AnyKind = Pick<MessageKind, 'type' | 'name' | 'urgent'>;
+
 interface Call {
-  readonly to: KernelId;
+  readonly type: number;
+  /** Whose answers are missing. */
+  readonly from: Set<KernelId>;
   readonly queue: WaitQueue;
-  answer: unknown;
+  readonly answers: Map<KernelId, unknown>;
   cancelled: boolean;
 }
 
@@ -80,6 +93,9 @@ export class Messenger {
   readonly #handlers = new Map<number, (bytes: Uint8Array, little: boolean, received: Received) => Maybe<void>>();
   readonly #calls = new Map<number, Call>();
   #nextRequest = 1;
+  /** From whom the message is that is being handled. */
+  #handling: KernelId = -1;
+  readonly groups: Groups;
   /** Cause of what is being sent now. */
   cause = CAUSE_NONE;
   #bad = 0;
@@ -93,6 +109,10 @@ export class Messenger {
     this.#lanes = kernelsMax(kernel.topology.cores.length);
     this.#own = this.#windowOf(kernel.id);
     this.#own.clear();
+    this.groups = new Groups(kernel);
+    this.on(M.MCAST_CLOSE, ({ group }, { from }) => {
+      if (group >>> 8 === from) this.groups.closed(group);
+    });
   }
 
   /** Calls under way and messages not yet in a slot: both must be 0 when a kernel has come to rest. */
@@ -114,9 +134,18 @@ export class Messenger {
 
   /** Never blocks; order per receiver is kept. What is for a kernel that is gone goes nowhere. */
   send<F extends Fields>(to: KernelId, kind: MessageKind<F>, payload: Payload<F>): void {
-    if (!this.#kernel.isPeer(to) && kind.type !== M.CHECKIN.type) return;
-    const little = this.#settings.order === 'little';
-    const bytes = encode(kind.fields, payload, little);
+    if (!this.#mayGo(to, kind.type)) return;
+    this.#put(to, kind, encode(kind.fields, payload, this.#isLittle));
+  }
+
+  get #isLittle(): boolean {
+    return this.#settings.order === 'little';
+  }
+  #mayGo(to: KernelId, type: number): boolean {
+    return this.#kernel.isPeer(to) || type === M.CHECKIN.type;
+  }
+
+  #put(to: KernelId, kind: AnyKind, bytes: Uint8Array, lent: Lent | null = null, repeated = false): void {
     const count = Math.max(1, Math.ceil(bytes.length / FRAGMENT_BYTES));
     if (count > (kind.urgent ? 1 : FRAGMENTS_MAX)) throw new Error(`${kind.name} of ${bytes.length} bytes is too long`);
     for (let fragment = 0; fragment < count; fragment++) {
@@ -125,7 +154,7 @@ export class Messenger {
         (fragment === 0 ? FLAG.First : 0) |
         (fragment === count - 1 ? FLAG.Last : 0) |
         (kind.urgent ? FLAG.Urgent : 0) |
-        (little ? 0 : FLAG.BigEndian);
+        (this.#isLittle ? 0 : FLAG.BigEndian);
       const header: Header = {
         type: kind.type,
         from: this.#kernel.id,
@@ -137,20 +166,49 @@ export class Messenger {
         cause: this.cause,
       };
       this.sentCount++;
-      this.lane(to).put({ header, payload: part });
+      this.lane(to).put({ header, payload: part, ...(lent === null ? {} : { taken: lent.taken }), repeated });
     }
   }
 
-  /** Sends the same to every kernel that is up. */
-  multicast<F extends Fields>(kind: MessageKind<F>, payload: Payload<F>): void {
-    for (const peer of this.#kernel.peers()) this.send(peer, kind, payload);
+  /** Sends to every member of a group. */
+  mcastSend<F extends Fields>(group: GroupId, kind: MessageKind<F>, payload: Payload<F>): void {
+    this.#mcast(group, this.groups.membersOf(group), kind, encode(kind.fields, payload, this.#isLittle));
+  }
+  /** Sends to these: a group for one message. */
+  mcastTo<F extends Fields>(members: readonly KernelId[], kind: MessageKind<F>, payload: Payload<F>): void {
+    this.#mcast(THESE, members, kind, encode(kind.fields, payload, this.#isLittle));
   }
 
-  /** A number for a request, and the place where its answer will be. */
-  #open(to: KernelId): number {
+  #mcast(group: GroupId, members: readonly KernelId[], kind: AnyKind, bytes: Uint8Array): void {
+    if (kind.urgent) throw new Error(`${kind.name} is urgent: it goes to one kernel at a time`);
+    const there = members.filter(to => this.#mayGo(to, kind.type));
+    const [only] = there;
+    if (only === undefined) return;
+    if (there.length === 1) {
+      this.#put(only, kind, bytes);
+      return;
+    }
+    let lent: Lent | null = null;
+    const isShort = bytes.length <= INLINE_BYTES;
+    try {
+      if (!isShort) lent = lendPayload(this.#kernel, bytes, there.length);
+    } catch (error) {
+      if (!(error instanceof Errno)) throw error;
+      // No room for it: it goes to each in fragments.
+      for (const to of there) this.#put(to, kind, bytes);
+      return;
+    }
+    const packet = { group, kind: kind.type, length: bytes.length, pfn: lent?.first ?? 0, data: isShort ? bytes : NOTHING };
+    const packed = encode(M.MCAST.fields, packet, this.#isLittle);
+    for (const [i, to] of there.entries()) this.#put(to, M.MCAST, packed, lent, i > 0);
+  }
+
+  /** A number for a request, and the place where its answers will be. */
+  #open(type: number, from: readonly KernelId[]): [number, Call] {
     const request = this.#nextRequest++;
-    this.#calls.set(request, { to, queue: new WaitQueue(), answer: undefined, cancelled: false });
-    return request;
+    const call: Call = { type, from: new Set(from), queue: new WaitQueue(), answers: new Map(), cancelled: false };
+    this.#calls.set(request, call);
+    return [request, call];
   }
 
   /**
@@ -166,30 +224,57 @@ export class Messenger {
     interruptible = false,
   ): Blocking<Payload<A>> {
     if (!this.#kernel.isPeer(to)) throw new Errno(E.HOSTDOWN);
-    const id = this.#open(to);
-    const call = this.#calls.get(id) as Call;
+    const [id, call] = this.#open(request.type, [to]);
     this.send(to, request, { ...payload, request: id } as unknown as Payload<Q>);
+    yield* this.#answers(id, call, interruptible, () => this.send(to, M.CANCEL, { request: id }));
+    const answer = call.answers.get(to);
+    if (answer instanceof Errno) throw answer;
+    return answer as Payload<A>;
+  }
+
+  /** Sends a request to a group and waits until each member has answered or is gone: what they answered, or the error, ascending by kernel. */
+  *mcastCall<Q extends Fields, A extends Fields>(
+    group: GroupId | readonly KernelId[],
+    request: MessageKind<Q>,
+    payload: Omit<Payload<Q>, 'request'>,
+    _answer: MessageKind<A>,
+  ): Blocking<ReadonlyMap<KernelId, Payload<A> | Errno>> {
+    const members = (typeof group === 'number' ? this.groups.membersOf(group) : [...group]).filter(each => this.#kernel.isPeer(each));
+    const [id, call] = this.#open(request.type, members);
+    const bytes = encode(request.fields, { ...payload, request: id } as unknown as Payload<Q>, this.#isLittle);
+    this.#mcast(typeof group === 'number' ? group : THESE, members, request, bytes);
+    yield* this.#answers(id, call, false, () => undefined);
+    return new Map(members.map(each => [each, call.answers.get(each) as Payload<A> | Errno]));
+  }
+
+  *#answers(id: number, call: Call, interruptible: boolean, cancel: () => void): Blocking<void> {
     try {
-      while (call.answer === undefined) {
+      while (call.from.size > 0) {
         const reason = yield* sleep([call.queue], { interruptible: interruptible && !call.cancelled });
-        if (reason === 'interrupted' && call.answer === undefined) {
+        if (reason === 'interrupted' && call.from.size > 0) {
           call.cancelled = true;
-          this.send(to, M.CANCEL, { request: id });
+          cancel();
         }
       }
     } finally {
       this.#calls.delete(id);
     }
-    if (call.answer instanceof Errno) throw call.answer;
-    return call.answer as Payload<A>;
   }
 
-  /** Whether the call whose answer just came had been cancelled is the caller's to know; this hands the answer over. */
+  /** An answer to a request, from the kernel whose message is being handled. Whether the call had been cancelled is the caller's to know. */
   answered(request: number, answer: unknown): void {
     const call = this.#calls.get(request);
-    if (call === undefined) return;
-    call.answer = answer;
-    call.queue.wakeAll();
+    if (call !== undefined) this.#settle(call, this.#handling, answer);
+  }
+  #settle(call: Call, from: KernelId, answer: unknown): void {
+    if (!call.from.delete(from)) return;
+    call.answers.set(from, answer);
+    if (call.from.size === 0) call.queue.wakeAll();
+  }
+
+  /** What was asked of a kernel by messages of these types, and has no answer yet, is to be asked of its heir. */
+  moved(peer: KernelId, types: readonly number[]): void {
+    for (const call of this.#calls.values()) if (types.includes(call.type)) this.#settle(call, peer, new Moved());
   }
 
   #windowOf(kernel: KernelId): Window {
@@ -210,11 +295,8 @@ export class Messenger {
 
   /** A peer is gone: what waits for it gets an error, what was to go there is dropped. */
   peerGone(peer: KernelId): void {
-    for (const call of this.#calls.values()) {
-      if (call.to !== peer || call.answer !== undefined) continue;
-      call.answer = new Errno(E.HOSTDOWN);
-      call.queue.wakeAll();
-    }
+    for (const call of this.#calls.values()) this.#settle(call, peer, new Errno(E.HOSTDOWN));
+    this.groups.peerGone(peer);
   }
 
   /** Nothing more can come from a peer that is gone: should there be one of that number again, it begins anew. */
@@ -325,26 +407,43 @@ export class Messenger {
     this.receivedCount++;
     kernel.trace(TraceKind.MessageReceive, (from << 16) | type, sequence, Math.min(0xffffffff, Math.round(kernel.now - arrival)), 0);
     const lane = this.#receiving.get(from);
-    if (lane === undefined || !kernel.accepts(from, type)) return;
+    if (lane === undefined || (type !== M.MCAST.type && !kernel.accepts(from, type))) return;
     const partial = lane.partial[flags & FLAG.Urgent ? 1 : 0];
     if (flags & FLAG.First) partial.length = 0;
     partial.push(payload);
     if (!(flags & FLAG.Last)) return;
     const bytes = partial.length === 1 ? payload : join(partial);
     partial.length = 0;
+    const cause = ((from << 24) | (sequence & 0xffffff)) >>> 0;
+    const little = (flags & FLAG.BigEndian) === 0;
+    if (type === M.MCAST.type) this.#unpack(decode(M.MCAST.fields, bytes, little), little, { from, cause });
+    else this.#dispatch(type, bytes, little, { from, cause });
+  }
+
+  #unpack({ group, kind, length, pfn, data }: Payload<typeof M.MCAST.fields>, little: boolean, received: Received): void {
+    if (!this.#kernel.accepts(received.from, kind)) return;
+    if (kind === 0) this.groups.opened(group, [...data]);
+    else this.#dispatch(kind, length === data.length ? data : takePayload(this.#kernel, pfn, length), little, received);
+  }
+
+  #dispatch(type: number, bytes: Uint8Array, little: boolean, received: Received): void {
+    const kernel = this.#kernel;
+    const { from, cause } = received;
     const handler = this.#handlers.get(type);
     if (handler === undefined) {
       kernel.log(4, `message of unknown type ${type} from kernel ${from}`);
       return;
     }
     const outer = this.cause;
-    const cause = ((from << 24) | (sequence & 0xffffff)) >>> 0;
     this.cause = cause;
-    const result = handler(bytes, (flags & FLAG.BigEndian) === 0, { from, cause });
+    this.#handling = from;
+    const result = handler(bytes, little, received);
     if (isBlocking(result)) kernel.spawn(result, cause);
     this.cause = outer;
   }
 }
+
+const NOTHING = new Uint8Array(0);
 
 function join(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));

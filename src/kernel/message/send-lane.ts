@@ -2,11 +2,12 @@
  * The sending end of a lane: slots in one receiver's window, what waits for a free one, and what nothing has been heard of yet.
  *
  * Always holds: what stands in the lane, in order of sequence, is what `put` was given, urgent ones before others; a message that its receiver
- * has not taken after RESEND_CYCLES is written again, until it has or the receiver is gone.
+ * has not taken after RESEND_CYCLES (a beat: when the next one is due) is written again, until it has or the receiver is gone.
  */
 import type { Kernel } from '../kernel.ts';
 import { FaultKind, TraceKind } from '../trace.ts';
 import type { Cycles, KernelId } from '../types.ts';
+import { M } from './catalog.ts';
 import type { Transport } from './settings.ts';
 import { FLAG, type Header, MESSAGE_BYTES, writeSlot } from './wire.ts';
 import type { Window } from './window.ts';
@@ -14,6 +15,10 @@ import type { Window } from './window.ts';
 export interface Fragment {
   readonly header: Header;
   readonly payload: Uint8Array;
+  /** Called once its receiver has taken it, as far as this kernel can know, or is gone. */
+  readonly taken?: () => void;
+  /** The line has been written for another member of its group already: only the interrupt is left to raise. */
+  readonly repeated?: boolean;
 }
 
 /** Cycles after which a lane that was full is looked at again. */
@@ -66,9 +71,7 @@ export class SendLane {
   /** Nothing more goes there. */
   close(): void {
     this.#closed = true;
-    this.#urgent.length = 0;
-    this.#waiting.length = 0;
-    this.#written.length = 0;
+    for (const list of [this.#written, this.#urgent, this.#waiting]) for (const { taken } of list.splice(0)) taken?.();
   }
 
   #retryLater(): void {
@@ -82,15 +85,15 @@ export class SendLane {
     });
   }
 
-  #write({ header, payload }: Fragment): boolean {
+  #write({ header, payload, taken, repeated }: Fragment): boolean {
     const kernel = this.#kernel;
     const sequence = this.#next;
     this.#noteTaken();
     if (sequence - this.#taken >= this.#transport.slots || !this.#window.isFree(kernel.id, sequence, kernel.visible)) return false;
     this.#next = sequence + 1;
-    const fragment = { header: { ...header, sequence }, payload };
+    const fragment = { header: { ...header, sequence }, payload, ...(taken === undefined ? {} : { taken }) };
     this.#written.push(fragment);
-    kernel.charge(kernel.cost(this.#transport.send));
+    kernel.charge(kernel.cost(repeated === true ? this.#transport.sendMember : this.#transport.send));
     const at = this.#fill(fragment);
     kernel.trace(TraceKind.MessageSend, (this.#to << 16) | header.type, sequence, header.length | (header.fragment << 16), header.cause);
     const words = kernel.memory.u32;
@@ -105,7 +108,8 @@ export class SendLane {
       );
     }
     this.#publish(sequence, at);
-    this.#watchLater();
+    // A beat is not waited for: should it be lost, the next one finds that it has not been taken.
+    if (header.type !== M.HEARTBEAT.type || this.#written.length > 1) this.#watchLater();
     return true;
   }
 
@@ -138,7 +142,7 @@ export class SendLane {
   #noteTaken(): void {
     while (this.#taken < this.#next && this.#window.isFreed(this.#kernel.id, this.#taken, this.#kernel.visible)) {
       this.#taken++;
-      this.#written.shift();
+      this.#written.shift()?.taken?.();
     }
   }
 

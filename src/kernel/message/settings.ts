@@ -19,6 +19,8 @@ export interface Transport {
   readonly slots: number;
   /** What the sender does for a message. */
   readonly send: KernelCost;
+  /** And for each further member of the group that it goes to. */
+  readonly sendMember: KernelCost;
   /** From there to the receiver's interrupt, without the way of the line. */
   readonly delivery: KernelCost;
   /** Whether the message travels as a cache line from core to core. */
@@ -29,8 +31,8 @@ export interface Transport {
 
 /** Two ways for a message. A hardware queue is shallow, quick to write to and to read from, and as far from every core. */
 export const TRANSPORTS: Readonly<Record<TransportName, Transport>> = {
-  memory: { slots: 32, send: 'messageSend', delivery: 'ipiDelivery', byLine: true, dispatch: 'messageDispatch' },
-  queue: { slots: 8, send: 'queueSend', delivery: 'queueDelivery', byLine: false, dispatch: 'queueDispatch' },
+  memory: { slots: 32, send: 'messageSend', sendMember: 'mcastMember', delivery: 'ipiDelivery', byLine: true, dispatch: 'messageDispatch' },
+  queue: { slots: 8, send: 'queueSend', sendMember: 'queueSend', delivery: 'queueDelivery', byLine: false, dispatch: 'queueDispatch' },
 };
 
 /** Cycles between two looks of a kernel that polls: 5 µs at 2.2 GHz. A look costs less than what times are rounded to, and is not charged. */

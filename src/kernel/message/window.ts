@@ -2,6 +2,7 @@
  * A kernel's receive window: one lane for each other kernel, in the receiver's own memory.
  *
  *     0      doorbells: one bit a sender (4 words), set by the sender after it has written
+ *     16     doorbells of the senders' rings of packets (net/switch/ring.ts), likewise
  *     64     lane 0 │ lane 1 │ … each LANE_SLOTS messages of 64 bytes
  *     then   stamps, for each slot of each lane: written (u32: sequence + 1), freed (u32), arrival (f64), freed at (f64)
  *
@@ -16,6 +17,8 @@ import { MESSAGE_BYTES } from './wire.ts';
 
 export const LANE_SLOTS = 32;
 const DOORBELL_BYTES = 64;
+/** In words, where those for packets begin. */
+const PACKET_DOORBELLS = 4;
 const STAMP_BYTES = 24;
 const PAGE = 4096;
 
@@ -81,11 +84,22 @@ export class Window {
     Atomics.or(this.#memory.i32, (this.#base >>> 2) + (sender >> 5), 1 << (sender & 31));
   }
 
+  /** Rings for a packet: it has been written into a ring elsewhere. */
+  ringForPackets(sender: KernelId): void {
+    Atomics.or(this.#memory.i32, (this.#base >>> 2) + PACKET_DOORBELLS + (sender >> 5), 1 << (sender & 31));
+  }
+
   // --- the receiver's side ---------------------------------------------------------------------------------------------------
 
   /** Takes the doorbells of 32 senders at a time. */
   takeDoorbells(word: number): number {
-    const at = (this.#base >>> 2) + word;
+    return this.#take((this.#base >>> 2) + word);
+  }
+  /** The same for their rings of packets. */
+  takePacketDoorbells(word: number): number {
+    return this.#take((this.#base >>> 2) + PACKET_DOORBELLS + word);
+  }
+  #take(at: number): number {
     return Atomics.load(this.#memory.i32, at) === 0 ? 0 : Atomics.exchange(this.#memory.i32, at, 0);
   }
 

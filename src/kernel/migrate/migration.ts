@@ -6,7 +6,8 @@
  *     VMA_TRANSFER for each area          →      keeps them
  *     OBJECT_TRANSFER for shared memory   →      keeps it
  *     PTE_TRANSFER for runs of pages      →      keeps them
- *     CLONE_REQUEST with the rest         →      builds address space, files, tasks; asks the origin to note the new place
+ *     CLONE_REQUEST with registers, and
+ *       a lent frame with the rest        →      builds address space, files, tasks; asks the origin to note the new place
  *     lets go                             ←      CREATE_PROCESS_PAIRING, and the tasks are ready there
  *
  * A thread comes to rest as it is about to go on in user mode; one that sleeps in a call that can be made again is woken for it, any other
@@ -17,6 +18,7 @@
  */
 import { E, Errno } from '../abi/errno.ts';
 import type { FileRef } from '../image/files.ts';
+import { fromBytes, joined } from '../fs/bytes.ts';
 import { FileTable } from '../fs/file-table.ts';
 import type { OpenFile } from '../fs/file.ts';
 import { type Kernel, latin1, REGISTERS_SET } from '../kernel.ts';
@@ -31,7 +33,7 @@ import type { SignalInfo } from '../signal/state.ts';
 import { traceName } from '../task/exec.ts';
 import type { Process, Task } from '../task/task.ts';
 import { MigrateStep, TraceKind } from '../trace.ts';
-import { type Blocking, type CoreId, type KernelId, type Pid, settle, sleep, WaitQueue } from '../types.ts';
+import { type Blocking, type CoreId, type KernelId, PAGE_SIZE, type Pfn, type Pid, settle, sleep, WaitQueue } from '../types.ts';
 import { type Built, pack, registersOf, setSpace, type Travelling, type TravellingFile, unpack } from './travelling.ts';
 
 interface ArrivedArea {
@@ -74,6 +76,8 @@ interface Move {
 const AREA = { Shared: 1, GrowsDown: 2, File: 4, Object: 8 } as const;
 /** Page-table entries in one PTE_TRANSFER: three words each. */
 const ENTRIES_PER_MESSAGE = 100;
+/** Intervals that a process which is always on the move stays at most: longer than a move takes, so that any two of them meet. */
+const PATIENCE_MAX = 8;
 
 export class Migration {
   readonly #kernel: Kernel;
@@ -101,8 +105,13 @@ export class Migration {
     }
   }
 
+  isMoving(process: Process): boolean {
+    return this.#moves.has(process);
+  }
+
+  /** Whether its pages are not to be touched: they are on their way, or other kernels copy them. */
   isLeaving(space: AddressSpace): boolean {
-    return this.#leaving.has(space);
+    return this.#leaving.has(space) || space.sharing !== null;
   }
 
   // --- asking for it -------------------------------------------------------------------------------------------------------------
@@ -114,12 +123,12 @@ export class Migration {
   *request(pid: Pid, to: KernelId): Blocking<void> {
     const kernel = this.#kernel;
     if (to !== kernel.id && !kernel.isPeer(to)) throw new Errno(E.INVAL);
-    const process = kernel.processes.get(pid) ?? kernel.tasks.get(pid)?.process;
+    const process = kernel.processes.get(pid) ?? kernel.taskHere(pid)?.process;
     if (process !== undefined) {
       this.ask(process, to, []);
       return;
     }
-    const origin = pid >>> 15;
+    const origin = kernel.heirs.ofPid(pid);
     const record = kernel.records.all.get(pid);
     const where = origin === kernel.id ? record?.location : origin;
     if (where === undefined || where === kernel.id || record?.state === 'zombie' || !kernel.isPeer(where)) throw new Errno(E.SRCH);
@@ -144,23 +153,28 @@ export class Migration {
     kernel.yieldRequested = true;
   }
 
-  /** --migrate-every: on to the next kernel each time the interval is over, if it has run here at all: so it gets on, however busy kernels are. */
-  keepMoving(process: Process): void {
+  /**
+   * --migrate-every: on to the next kernel each time the interval is over, if it has run here at all: so it gets on, however busy kernels are.
+   * One whose call has had to be made again and again stays up to PATIENCE_MAX intervals: what needs two processes at a time, as the two ends
+   * of a FIFO do to open it, would else never come about where both move in step.
+   */
+  keepMoving(process: Process, intervals = 1): void {
     const kernel = this.#kernel;
     kernel.at(kernel.now + process.migrateEvery, () => {
       if (kernel.processes.get(process.pid) !== process || process.exitStatus !== null) return;
       const up = [kernel.id, ...kernel.peers()].sort((a, b) => a - b);
       const next = up[(up.indexOf(kernel.id) + 1) % up.length] as KernelId;
       const hasRun = [...process.threads].some(task => task.usedUser + task.usedSystem > task.usedBefore);
-      if (next !== kernel.id && hasRun && this.mayLeave(process)) this.ask(process, next, []);
-      this.keepMoving(process);
+      const patience = Math.min(PATIENCE_MAX, ...[...process.threads].map(task => 2 ** task.restarts));
+      if (next !== kernel.id && hasRun && intervals >= patience && this.mayLeave(process)) this.ask(process, next, []);
+      this.keepMoving(process, intervals + 1);
     });
   }
 
-  /** Memory that other processes share (lent by vfork, or mapped by them too) and files mapped for writing keep a process where it is. */
+  /** Memory or descriptors that another process has borrowed or shares (vfork, CLONE_FILES), and mapped devices keep a process where it is. */
   mayLeave(process: Process): boolean {
-    const { mm, files } = process;
-    return mm.users === 1 && files.users === 1 && mm.areas.list.every(area => !area.shared || maySend(mm, area));
+    const { mm, files, outpost } = process;
+    return outpost === null && mm.users === 1 && files.users === 1 && mm.areas.list.every(area => !area.shared || maySend(area));
   }
 
   /** The task, about to go on in user mode, comes to rest instead. Returns whether it does. */
@@ -223,24 +237,31 @@ export class Migration {
     const { messages, image } = kernel;
     const clone = this.#nextClone++;
     const refs: FileRef[] = [];
+    /** In which the state lies until the target has answered. */
+    const lent: Pfn[] = [];
+    const giveBack = (): void => {
+      for (const pfn of lent) kernel.frames.release(pfn);
+    };
     let timer: Travelling['timer'] = null;
     kernel.charge(kernel.cost('migrateStop'));
     step(MigrateStep.Stopped, 0);
     try {
       // One of the threads may have done something about it before it came to rest.
       if (!this.mayLeave(process)) throw new Errno(E.BUSY);
+      yield* kernel.threads.dissolve(process);
       mm.breakCopyOnWrite();
       for (const area of mm.areas.list) if (area.backing instanceof AnonymousObject) mm.dropPages(area.start, area.end);
       const files = yield* this.#sendableFiles(process, refs, to);
       const areaRefs: (FileRef | null)[] = [];
       for (const area of mm.areas.list) {
-        const file = backingFile(area.backing);
+        const file = area.backing instanceof AnonymousObject ? this.#fileOf(mm, area.backing) : backingFile(area.backing);
         const ref = file === null ? null : yield* image.files.refer(file, to);
         if (ref !== null) refs.push(ref);
         areaRefs.push(ref);
       }
       const captured = new Set([process.pending, ...[...process.threads].map(task => task.pending)].flatMap(pending => [...pending.all]));
-      const objects = [...new Set(mm.areas.list.map(area => area.backing).filter(backing => backing instanceof AnonymousObject))];
+      const anonymous = mm.areas.list.map(area => area.backing).filter(backing => backing instanceof AnonymousObject);
+      const objects = [...new Set(anonymous)].filter(object => object.file === null);
       for (const [i, area] of mm.areas.list.entries()) {
         const ref = areaRefs[i] ?? null;
         const object = area.backing instanceof AnonymousObject ? objects.indexOf(area.backing) + 1 : 0;
@@ -280,6 +301,7 @@ export class Migration {
         queue: new WaitQueue(),
         letGo: () => {
           this.#leaving.delete(mm);
+          giveBack();
           this.#letGo(process, entries, objects, captured);
           step(MigrateStep.ShadowLeft, entries.length / 3);
         },
@@ -288,10 +310,16 @@ export class Migration {
       const state = pack(kernel, process, files);
       const registers = registersOf(process);
       const rest = latin1(JSON.stringify(state));
+      for (let at = 0; at < rest.length; at += PAGE_SIZE) {
+        const pfn = kernel.frames.allocate();
+        lent.push(pfn);
+        kernel.processor.invalidateFrame(pfn);
+        kernel.memory.u8.set(rest.subarray(at, at + PAGE_SIZE), pfn * PAGE_SIZE);
+      }
       // From here on the timer runs at the target; it is set again here should that refuse.
       timer = state.timer;
       kernel.alarm(process, 0);
-      messages.send(to, M.CLONE_REQUEST, { clone, pid, registers, image: rest });
+      messages.send(to, M.CLONE_REQUEST, { clone, pid, length: rest.length, frames: lent, registers });
       step(MigrateStep.RequestSent, registers.length + rest.length);
       while (pairing.errno === null) {
         if (!kernel.isPeer(to)) {
@@ -309,12 +337,20 @@ export class Migration {
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
       this.#leaving.delete(mm);
+      giveBack();
       // Those of a kernel that is gone have gone with it.
       for (const ref of refs) if (kernel.isPeer(to)) image.files.drop(ref, to);
       if (timer !== null) kernel.alarm(process, timer[0]);
+      kernel.threads.lookAt(process);
       step(MigrateStep.Failed, error.errno);
       kernel.log(4, `popcorn: ${process.name} (${pid}) stays here: errno ${error.errno} on the way to kernel ${to}`);
     }
+  }
+
+  /** The file of memory that other processes here share, which stays their home; null for memory that goes along. */
+  #fileOf(mm: AddressSpace, object: AnonymousObject): OpenFile | null {
+    if (object.file === null && object.references === mm.areas.list.filter(area => area.backing === object).length) return null;
+    return this.#kernel.sharedMemory.fileOf(object);
   }
 
   /** Each open file once, with its descriptors and one reference for the target. */
@@ -329,7 +365,7 @@ export class Migration {
         order.push(file);
       }
     }
-    const sendable: { ref: FileRef; fds: [number, boolean][] }[] = [];
+    const sendable: TravellingFile[] = [];
     for (const file of order) {
       const ref = yield* this.#kernel.image.files.refer(file, to);
       refs.push(ref);
@@ -406,7 +442,10 @@ export class Migration {
       const { objects } = arriving(from, clone);
       objects.set(object, [...(objects.get(object) ?? []), ...pages]);
     });
-    messages.on(M.CLONE_REQUEST, ({ clone, pid, registers, image }, { from }) => {
+    messages.on(M.CLONE_REQUEST, ({ clone, pid, length, frames, registers }, { from }) => {
+      const { u8 } = this.#kernel.memory;
+      const parts = frames.map((pfn, i) => u8.slice(pfn * PAGE_SIZE, pfn * PAGE_SIZE + Math.min(PAGE_SIZE, length - i * PAGE_SIZE)));
+      const image = fromBytes(joined(parts));
       const arrived = arriving(from, clone);
       this.#arriving.delete(from * 2 ** 32 + clone);
       return this.#kernel.gate.through(() => this.#arrive(from, clone, pid, registers, image, arrived));
@@ -431,16 +470,14 @@ export class Migration {
     messages.on(M.MIGRATE_RESPONSE, ({ request, errno }) => messages.answered(request, errno === 0 ? {} : new Errno(errno)));
   }
 
-  *#arrive(from: KernelId, clone: number, pid: Pid, registers: Uint8Array, image: Uint8Array, arrived: Arriving): Blocking<void> {
+  *#arrive(from: KernelId, clone: number, pid: Pid, registers: Uint8Array, image: string, arrived: Arriving): Blocking<void> {
     const { areas, entries } = arrived;
     const kernel = this.#kernel;
     const step = (which: number, count: number): void => kernel.trace(TraceKind.Migrate, pid, from, which, count);
     step(MigrateStep.Arrived, areas.length);
     // It may be back before the answer that lets its old self go has come through a full lane.
     while (kernel.processes.has(pid)) yield* sleep([this.#departed], { interruptible: false });
-    let text = '';
-    for (const byte of image) text += String.fromCharCode(byte);
-    const state = JSON.parse(text) as Travelling;
+    const state = JSON.parse(image) as Travelling;
     let process: Process;
     try {
       const files = this.#importFiles(state);
@@ -506,7 +543,9 @@ export class Migration {
           const file = kernel.image.files.import(ref);
           refs[i] = null;
           try {
-            backing = yield* fileBacking(file, area.page, (area.end - area.start) / 4096, work => kernel.detach(work));
+            backing = yield* fileBacking(file, (area.flags & AREA.Shared) !== 0, area.page, (area.end - area.start) / 4096, work =>
+              kernel.detach(work),
+            );
           } finally {
             kernel.detach(file.release());
           }
@@ -550,7 +589,7 @@ export class Migration {
         const [page, pfn, flags] = [entries[done] as number, entries[done + 1] as number, entries[done + 2] as number];
         space.installPage(page * 4096, pfn, flags);
         kernel.frames.adopt(pfn);
-        kernel.processor.invalidateFrame(pfn);
+        kernel.processor.reuseFrame(pfn);
       }
     } catch (error) {
       // No room for a page table: what was installed is still the source's.
@@ -564,8 +603,9 @@ export class Migration {
   }
 }
 
-/** Whether a shared area can go along: memory that nobody outside the space maps, or a file that is only read. */
-function maySend(mm: AddressSpace, { backing, protection }: VmArea): boolean {
-  if (backing instanceof AnonymousObject) return backing.references === mm.areas.list.filter(area => area.backing === backing).length;
-  return backingFile(backing) !== null && (protection & PROT.WRITE) === 0;
+/** Whether a shared area can go along: a device that is written is one kernel's. */
+function maySend({ backing, protection }: VmArea): boolean {
+  if (backing instanceof AnonymousObject) return true;
+  const file = backingFile(backing);
+  return file !== null && (file.kind === 'file' || (protection & PROT.WRITE) === 0);
 }

@@ -33,6 +33,7 @@ interface TravellingThread {
   readonly clearChildTid: number;
   readonly robustList: number;
   readonly restart: number;
+  readonly restarts: number;
   readonly restartDeadline: number | null;
   readonly wanted: readonly CoreId[];
   readonly switches: readonly [number, number];
@@ -112,7 +113,7 @@ export function pack(kernel: Kernel, process: Process, files: readonly Travellin
 }
 
 function packThread(task: Task, least: Cycles): TravellingThread {
-  const { tid, blocked, savedBlocked, altStack, nice, policy, clearChildTid, robustList, restart, restartDeadline, watch } = task;
+  const { tid, blocked, savedBlocked, altStack, nice, policy, clearChildTid, robustList, restart, restarts, restartDeadline, watch } = task;
   return {
     tid,
     blocked,
@@ -123,6 +124,7 @@ function packThread(task: Task, least: Cycles): TravellingThread {
     clearChildTid,
     robustList,
     restart,
+    restarts,
     restartDeadline: Number.isNaN(restartDeadline) ? null : restartDeadline,
     wanted: task.wantedCores,
     switches: [task.voluntarySwitches, task.involuntarySwitches],
@@ -182,6 +184,8 @@ export function unpack(kernel: Kernel, pid: Pid, state: Travelling, registers: U
     vforkDone: null,
     migrateEvery: state.migrateEvery,
     dumpable: state.dumpable,
+    isStopped: false,
+    outpost: null,
   };
   state.threads.forEach((thread, i) => {
     unpackThread(kernel, process, thread, registers.subarray(i * REGISTERS_BYTES, (i + 1) * REGISTERS_BYTES));
@@ -208,6 +212,7 @@ function unpackThread(kernel: Kernel, process: Process, state: TravellingThread,
   task.clearChildTid = state.clearChildTid;
   task.robustList = state.robustList;
   task.restart = state.restart;
+  task.restarts = state.restarts;
   task.restartDeadline = state.restartDeadline ?? Number.NaN;
   [task.voluntarySwitches, task.involuntarySwitches] = state.switches;
   [task.usedUser, task.usedSystem] = state.used;

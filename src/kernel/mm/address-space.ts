@@ -8,11 +8,13 @@ import type { Processor } from '../../machine/hart/hart.ts';
 import type { PhysicalMemory } from '../../machine/memory.ts';
 import { E, Errno } from '../abi/errno.ts';
 import { SI, SIG } from '../abi/signal.ts';
+import type { Right } from '../migrate/pages.ts';
 import { PAGE_SIZE, type Pfn, type VirtAddr } from '../types.ts';
 import { AnonymousObject } from './anonymous-object.ts';
 import type { FrameUse } from './frame-use.ts';
 import { PageTable, PTE, pageOf, roundUpToPage, USER_END } from './page-table.ts';
-import { MAP, PROT, type VmArea, VmAreas, type Backing } from './vm-area.ts';
+import type { Sharing } from './sharing.ts';
+import { MAP, PROT, sharedPagesOf, type VmArea, VmAreas, type Backing } from './vm-area.ts';
 
 export type Access = 'read' | 'write' | 'execute';
 
@@ -58,6 +60,8 @@ export class AddressSpace {
   /** Present pages. */
   resident = 0;
   minorFaults = 0;
+  /** Set while threads on other kernels use it. */
+  sharing: Sharing | null = null;
   readonly #services: MmServices;
 
   constructor(services: MmServices) {
@@ -148,9 +152,8 @@ export class AddressSpace {
     for (const area of this.areas.overlapping(start, end)) {
       area.protection = protection;
       this.table.forEach(area.start, area.end, (address, pfn, flags) => {
-        const writable = protection & PROT.WRITE && !(flags & PTE.COW);
         const kept = flags & (PTE.COW | PTE.A | PTE.D);
-        this.table.set(address, pfn, this.#leafFlags(protection, writable !== 0 && writable !== false) | kept);
+        this.table.set(address, pfn, this.#leafFlags(protection, !(flags & PTE.COW) && this.#right(area, address) === 'write') | kept);
       });
     }
     this.areas.mergeAround(start, end);
@@ -241,10 +244,7 @@ export class AddressSpace {
   fault(address: VirtAddr, access: Access): FaultResult {
     const area = this.areas.find(address) ?? this.#growStack(address);
     if (area === null) return { signal: SIG.SEGV, code: SI.SEGV_MAPERR };
-    const needed = access === 'write' ? PROT.WRITE : access === 'execute' ? PROT.EXEC : PROT.READ;
-    // As on RISC-V, a page that may be written or executed but not read can't be told apart from a readable one by a load.
-    const granted = area.protection & PROT.WRITE ? area.protection | PROT.READ : area.protection;
-    if ((granted & needed) === 0) return { signal: SIG.SEGV, code: SI.SEGV_ACCERR };
+    if (!grants(area, access)) return { signal: SIG.SEGV, code: SI.SEGV_ACCERR };
     const page = pageOf(address);
     const entry = this.table.get(page);
     this.minorFaults++;
@@ -255,6 +255,12 @@ export class AddressSpace {
       if (!(error instanceof Errno)) throw error;
       return error.errno === E.NOMEM ? { signal: SIG.KILL, code: SI.KERNEL } : { signal: SIG.BUS, code: SI.BUS_ADRERR };
     }
+  }
+
+  /** Whether an area allows this, whatever page is there. */
+  allows(address: VirtAddr, access: Access): boolean {
+    const area = this.areas.find(address) ?? this.#growStack(address);
+    return area !== null && grants(area, access);
   }
 
   /** Installs a page that came with a migration: the reference comes with it. */
@@ -273,9 +279,11 @@ export class AddressSpace {
       for (const area of this.areas.list) {
         area.backing?.retain();
         child.areas.insert({ ...area });
+        // What is shared is found again where it is.
+        if (area.shared) continue;
         this.table.forEach(area.start, area.end, (address, pfn, flags) => {
           let shared = flags;
-          if (!area.shared && (flags & PTE.W || flags & PTE.COW)) {
+          if (flags & PTE.W || flags & PTE.COW) {
             shared = (flags & ~PTE.W) | PTE.COW;
             this.table.set(address, pfn, shared);
           }
@@ -317,6 +325,7 @@ export class AddressSpace {
 
   /** Releases everything. The object must not be used afterwards. */
   destroy(): void {
+    this.sharing?.end();
     for (const area of [...this.areas.list]) {
       this.table.forEach(area.start, area.end, (_address, pfn) => this.#services.frames.release(pfn));
       area.backing?.release();
@@ -335,7 +344,7 @@ export class AddressSpace {
   #isPageOfFile(area: VmArea, address: VirtAddr, pfn: Pfn): boolean {
     if (area.backing === null) return false;
     try {
-      const own = area.backing.mapPage(area.backingPage + (address - area.start) / PAGE_SIZE, false);
+      const own = area.backing.mapPage(indexOf(area, address), false);
       this.#services.frames.release(own);
       return own === pfn;
     } catch {
@@ -354,6 +363,12 @@ export class AddressSpace {
     return above;
   }
 
+  /** What this kernel may do with the page, whatever the area allows. */
+  #right(area: VmArea, page: VirtAddr): Right {
+    const pages = area.shared ? sharedPagesOf(area) : null;
+    return pages === null ? 'write' : pages.right(indexOf(area, page));
+  }
+
   #presentFault(area: VmArea, page: VirtAddr, entry: number, access: Access): FaultResult {
     const pfn = entry >>> 10;
     if (access !== 'write' || entry & PTE.W) {
@@ -363,6 +378,7 @@ export class AddressSpace {
       return { served: 'none', pfn };
     }
     if (area.shared) {
+      if (this.#right(area, page) !== 'write') return NOT_HERE;
       this.table.set(page, pfn, this.#leafFlags(area.protection, true) | PTE.A | PTE.D);
       this.#services.tableChanged(this.table.root);
       return { served: 'none', pfn };
@@ -385,10 +401,12 @@ export class AddressSpace {
       this.#install(page, pfn, this.#leafFlags(area.protection, (area.protection & PROT.WRITE) !== 0));
       return { served: 'anonymous', pfn };
     }
-    const index = area.backingPage + (page - area.start) / PAGE_SIZE;
-    const pfn = area.backing.mapPage(index, area.shared && write);
+    const index = indexOf(area, page);
+    const right = sharedPagesOf(area)?.right(index) ?? 'write';
+    if (right === 'none' || (area.shared && write && right !== 'write')) return NOT_HERE;
+    const pfn = area.backing.mapPage(index, area.shared);
     if (area.shared) {
-      this.#install(page, pfn, this.#leafFlags(area.protection, (area.protection & PROT.WRITE) !== 0));
+      this.#install(page, pfn, this.#leafFlags(area.protection, right === 'write'));
     } else if (write) {
       const own = this.#copy(pfn);
       this.#services.frames.release(pfn);
@@ -428,6 +446,16 @@ export class AddressSpace {
     if (writable && protection & PROT.WRITE) flags |= PTE.W;
     return flags;
   }
+}
+
+const indexOf = (area: VmArea, page: VirtAddr): number => area.backingPage + (page - area.start) / PAGE_SIZE;
+/** Another kernel has it. Whoever touches a page of shared memory gets it first, so that nobody sees this but for a page that is lost. */
+const NOT_HERE: FaultResult = { signal: SIG.BUS, code: SI.BUS_ADRERR };
+
+/** As on RISC-V, a page that may be written but not read can't be told apart from a readable one by a load. */
+function grants({ protection }: VmArea, access: Access): boolean {
+  const needed = access === 'write' ? PROT.WRITE : access === 'execute' ? PROT.EXEC : PROT.READ;
+  return ((protection & PROT.WRITE ? protection | PROT.READ : protection) & needed) !== 0;
 }
 
 /** Fills a fresh frame with zeroes. */

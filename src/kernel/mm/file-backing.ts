@@ -1,37 +1,45 @@
 /**
  * An open file as the backing of an area.
  *
- * Page faults never block, so pages of another kernel's file are fetched (pinned) when the area is made; a file of this kernel is asked
- * as the pages are touched.
+ * Page faults never block. Pages of another kernel's file are fetched (pinned) when the area is made, if it is private: they are copies or are not
+ * written. A shared mapping takes part in the file's page protocol (mm/sharing.ts): its pages are fetched as they are touched, before the
+ * fault. A file of this kernel is asked as the pages are touched.
  */
 import { E, Errno } from '../abi/errno.ts';
 import type { OpenFile } from '../fs/file.ts';
 import { type Blocking, isBlocking, type Maybe, type Pfn } from '../types.ts';
+import type { SharedPages } from './sharing.ts';
 import type { Backing } from './vm-area.ts';
 
-/** A file that can fetch a run of its pages, so that mapPage answers at once (kernel/image/remote-file.ts). */
-export interface Pinnable {
+/** Another kernel's file (kernel/image/remote-file.ts). */
+interface Elsewhere {
+  /** Fetches a run of pages, so that mapPage answers at once. */
   pin(firstPage: number, count: number): Blocking<void>;
+  /** Takes part in the file's page protocol. */
+  join(): Blocking<void>;
 }
-
-function isPinnable(file: OpenFile): file is OpenFile & Pinnable {
-  return 'pin' in file;
-}
+const isElsewhere = (file: OpenFile): file is OpenFile & Elsewhere => 'pin' in file;
 
 /** Runs what a release has left to do, without waiting for it. */
 export type Detach = (work: Maybe<void>) => void;
 
 class FileBacking implements Backing {
   readonly file: OpenFile;
+  readonly #isShared: boolean;
   readonly #detach: Detach;
 
-  constructor(file: OpenFile, detach: Detach) {
+  constructor(file: OpenFile, isShared: boolean, detach: Detach) {
     this.file = file;
+    this.#isShared = isShared;
     this.#detach = detach;
   }
 
   get path(): string {
     return this.file.dentry?.path() ?? this.file.label;
+  }
+  get sharedPages(): SharedPages | null {
+    const pages = this.file.sharedPages;
+    return this.#isShared || pages?.isHome ? pages : null;
   }
 
   retain(): void {
@@ -43,6 +51,8 @@ class FileBacking implements Backing {
   }
 
   mapPage(index: number, forWrite: boolean): Pfn {
+    const pages = this.sharedPages;
+    if (pages !== null) return pages.mapPage(index);
     const pfn = this.file.mapPage(index, forWrite);
     if (isBlocking(pfn)) throw new Errno(E.IO);
     return pfn;
@@ -55,8 +65,11 @@ export function backingFile(backing: Backing | null): OpenFile | null {
 }
 
 /** Takes a reference of its own to the file; `detach` sees to a release that has to wait. @throws Errno ENODEV if it can't be mapped */
-export function* fileBacking(file: OpenFile, firstPage: number, count: number, detach: Detach): Blocking<Backing> {
-  if (isPinnable(file)) yield* file.pin(firstPage, count);
+export function* fileBacking(file: OpenFile, isShared: boolean, firstPage: number, count: number, detach: Detach): Blocking<Backing> {
+  if (isElsewhere(file)) {
+    if (isShared && file.kind === 'file') yield* file.join();
+    else yield* file.pin(firstPage, count);
+  }
   file.retain();
-  return new FileBacking(file, detach);
+  return new FileBacking(file, isShared, detach);
 }

@@ -119,6 +119,9 @@ export class FrameUse {
     return lost;
   }
 
+  isGiven(pfn: Pfn): boolean {
+    return this.#given.has(pfn);
+  }
   get foreignCount(): number {
     return this.#foreign.size;
   }

@@ -2,14 +2,15 @@
  * The kernel's way into a program's memory (Linux: copy_from_user, copy_to_user).
  *
  * Always holds: every byte goes through the areas and the page table, with the faults that the program itself would take; an address
- * that the program may not use becomes EFAULT, whatever number it is.
+ * that the program may not use becomes EFAULT, whatever number it is. A page that another kernel has ends what is read with ERESTARTSYS (it is
+ * fetched and the call made again); what is written to it is kept until it has come.
  */
 import type { Processor } from '../../machine/hart/hart.ts';
 import type { PhysicalMemory } from '../../machine/memory.ts';
 import { E, Errno } from '../abi/errno.ts';
 import { PAGE_SIZE, type VirtAddr } from '../types.ts';
 import type { AddressSpace } from './address-space.ts';
-import { PTE, USER_END } from './page-table.ts';
+import { PTE, pageOf, USER_END } from './page-table.ts';
 
 export class UserMemory {
   readonly space: AddressSpace;
@@ -22,9 +23,9 @@ export class UserMemory {
     this.#processor = processor;
   }
 
-  /** A copy of `length` bytes. @throws Errno EFAULT */
+  /** A copy of `length` bytes. @throws Errno EFAULT, ERESTARTSYS another kernel has some of it */
   read(address: VirtAddr, length: number): Uint8Array {
-    this.#inRange(address, length);
+    this.#present(address, length);
     const bytes = new Uint8Array(length);
     for (let done = 0; done < length; ) {
       const at = address + done;
@@ -42,19 +43,45 @@ export class UserMemory {
     for (let done = 0; done < bytes.length; ) {
       const at = address + done;
       const run = Math.min(bytes.length - done, PAGE_SIZE - (at % PAGE_SIZE));
-      const physical = this.#translate(at, true);
-      this.#memory.u8.set(bytes.subarray(done, done + run), physical);
-      this.#processor.invalidateFrame(physical >>> 12);
-      this.#processor.storeWhileReserved(null, physical, run);
+      const { sharing } = this.space;
+      if (sharing !== null && !sharing.mayTouch(pageOf(at), 'write')) {
+        if (!this.space.allows(at, 'write')) throw new Errno(E.FAULT);
+        sharing.writeLater(at, bytes.slice(done, done + run));
+      } else {
+        const physical = this.#translate(at, true);
+        this.#memory.u8.set(bytes.subarray(done, done + run), physical);
+        this.#processor.invalidateFrame(physical >>> 12);
+        this.#processor.storeWhileReserved(null, physical, run);
+      }
       done += run;
     }
   }
 
-  /** Makes sure that the whole range can be read or written, before anything is done about it. @throws Errno EFAULT */
+  /** Makes sure that the whole range can be read or written, before anything is done about it. @throws Errno EFAULT ERESTARTSYS */
   check(address: VirtAddr, length: number, write: boolean): void {
     if (length === 0) return;
     this.#inRange(address, length);
-    for (let at = address - (address % PAGE_SIZE); at < address + length; at += PAGE_SIZE) this.#translate(Math.max(at, address), write);
+    let away = false;
+    for (let page = pageOf(address); page < address + length; page += PAGE_SIZE) {
+      if (this.#isAway(page, write)) away = true;
+      else this.#translate(Math.max(page, address), write);
+    }
+    if (away) throw new Errno(E.RESTARTSYS);
+  }
+
+  #present(address: VirtAddr, length: number): void {
+    if (this.space.sharing === null) this.#inRange(address, length);
+    else this.check(address, length, false);
+  }
+
+  /** Whether another kernel has the page; then it is to be fetched, and the call made again. @throws Errno EFAULT */
+  #isAway(page: VirtAddr, write: boolean): boolean {
+    const { sharing } = this.space;
+    const access = write ? 'write' : 'read';
+    if (sharing === null || sharing.mayTouch(page, access)) return false;
+    if (!this.space.allows(page, access)) throw new Errno(E.FAULT);
+    sharing.missed(page, access);
+    return true;
   }
 
   /**
@@ -65,7 +92,7 @@ export class UserMemory {
     const u8 = this.#memory.u8;
     let text = '';
     for (let at = address; text.length < limit; ) {
-      this.#inRange(at, 1);
+      this.#present(at, 1);
       const physical = this.#translate(at, false);
       const run = PAGE_SIZE - (at % PAGE_SIZE);
       for (let i = 0; i < run && text.length < limit; i++) {
@@ -114,7 +141,7 @@ export class UserMemory {
 
   /** Physical address of the byte at `address`, for a futex key. @throws Errno EFAULT */
   physical(address: VirtAddr): number {
-    this.#inRange(address, 1);
+    this.#present(address, 1);
     return this.#translate(address, false);
   }
 

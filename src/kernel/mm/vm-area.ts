@@ -1,5 +1,6 @@
 /** One area of an address space: a range of pages with one protection and one backing (Linux: vm_area_struct). */
 import type { Pfn, VirtAddr } from '../types.ts';
+import type { SharedPages } from './sharing.ts';
 
 export const PROT = { READ: 1, WRITE: 2, EXEC: 4 } as const;
 export const MAP = {
@@ -22,12 +23,17 @@ export interface Backing {
   /**
    * The frame that holds page `index`, with one reference for the caller. Never blocks: what has to be fetched was fetched when
    * the area was made.
+   * @param shared its owner may show it to others only as a copy from now on
    * @throws Errno ENXIO past the end, ENOMEM
    */
   mapPage(index: number, forWrite: boolean): Pfn;
   /** Path for /proc/PID/maps; empty for anonymous memory. */
   readonly path: string;
+  /** Who is to be asked about its pages; null while they are this kernel's alone. */
+  readonly sharedPages: SharedPages | null;
 }
+
+export const sharedPagesOf = ({ backing }: VmArea): SharedPages | null => backing?.sharedPages ?? null;
 
 export interface VmArea {
   start: VirtAddr;

@@ -2,25 +2,33 @@
  * Orders to kernels, as words: what is written to /proc/popcorn/control and what the page sends. An order is carried out by the kernel that it
  * concerns, whichever was told.
  *
- *     boot [K] [--cpus 8-15] [--mem 64M@2,16M@3]     boots kernel K from its share of the plan, or a kernel from free cores and memory
+ *     boot [K] [--cpus 8-15] [--mem 64M@2,16M@3] [--dev nic0]
+ *                                                   boots kernel K from its share of the plan, or a kernel from what is free
  *     halt [K]                                      ends a kernel in order
  *     panic [K]                                     ends it as a fault would
  *     mv-cpu CORES K                                cores go to another kernel
  *     online CORE, offline CORE                     a core is taken into use, or out of use
  *     mv-mem SIZE FROM K                            memory goes to another kernel
+ *     mv-dev DEVICES K                              devices go to another kernel
  *     balance on|off                                processes move from busy kernels to idle ones
+ *     switch …, link …                              see net/orders.ts
  *     fault K KIND …                                see faults.ts
+ *
+ * What is to go elsewhere and is no kernel's that is up is taken from what is free.
  *
  * Always holds: an order that is refused changes nothing, and its refusal says why.
  */
+import { namesOf } from '../../machine/devices/devices.ts';
 import { E } from '../abi/errno.ts';
 import type { MemoryRange } from '../boot/parameters.ts';
 import { type Kernel, KernelState } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
+import { ALL } from '../message/multicast.ts';
 import type { Blocking, CoreId, KernelId } from '../types.ts';
+import { cardOwner, orderLink, orderSwitch } from '../net/orders.ts';
 import { inject } from './faults.ts';
 import { cut } from './map.ts';
-import { moveCores, moveMemory, setOnline } from './move.ts';
+import { moveCores, moveDevices, moveMemory, setOnline } from './move.ts';
 import { Refusal } from './refusal.ts';
 
 type Words = readonly string[];
@@ -32,12 +40,10 @@ interface Verb {
 
 const named = (kernel: Kernel, [word]: Words): KernelId => (word === undefined ? kernel.id : kernelNumber(word));
 
-const ownerOf = (kernel: Kernel, [cores = '']: Words): KernelId => {
-  const [core] = numbersOf(cores);
-  const owner = core === undefined ? null : kernel.map.ownerOfCore(core);
-  if (owner === null) throw new Refusal(E.INVAL, `core ${cores} belongs to no kernel`);
-  return owner;
-};
+/** The kernel that is up and has it; this one where there is none. */
+const upOr = (kernel: Kernel, owner: KernelId | null): KernelId => (owner !== null && kernel.ledger.isOn(owner) ? owner : kernel.id);
+
+const ownerOf = (kernel: Kernel, [cores = '']: Words): KernelId => upOr(kernel, kernel.map.ownerOfCore(numbersOf(cores)[0] as CoreId));
 
 const VERBS: Readonly<Record<string, Verb>> = {
   boot: {
@@ -64,19 +70,35 @@ const VERBS: Readonly<Record<string, Verb>> = {
     where: kernel => kernel.id,
     run: (kernel, words) => balance(kernel, words),
   },
+  switch: {
+    where: cardOwner,
+    run: function* (kernel, words) {
+      orderSwitch(kernel, words);
+    },
+  },
+  link: {
+    where: cardOwner,
+    run: function* (kernel, words) {
+      orderLink(kernel, words);
+    },
+  },
   fault: {
     where: named,
     run: (kernel, [, ...words]) => inject(kernel, words),
   },
   'mv-cpu': {
     where: ownerOf,
-    run: (kernel, [cores = '', to = '']) => moveCores(kernel, numbersOf(cores), kernelNumber(to)),
+    run: (kernel, [cores = '', to = '']) => moveCores(kernel, coresOf(kernel, cores), kernelNumber(to)),
   },
-  online: { where: ownerOf, run: (kernel, [core = '']) => setOnline(kernel, numbersOf(core)[0] as number, true) },
-  offline: { where: ownerOf, run: (kernel, [core = '']) => setOnline(kernel, numbersOf(core)[0] as number, false) },
+  online: { where: ownerOf, run: (kernel, [core = '']) => setOnline(kernel, coresOf(kernel, core)[0] as CoreId, true) },
+  offline: { where: ownerOf, run: (kernel, [core = '']) => setOnline(kernel, coresOf(kernel, core)[0] as CoreId, false) },
   'mv-mem': {
-    where: (_kernel, [, from = '']) => kernelNumber(from),
-    run: (kernel, [size = '', , to = '']) => moveMemory(kernel, bytesOf(size), kernelNumber(to)),
+    where: (kernel, [, from = '']) => upOr(kernel, kernelNumber(from)),
+    run: (kernel, [size = '', from = '', to = '']) => moveMemory(kernel, bytesOf(size), kernelNumber(from), kernelNumber(to)),
+  },
+  'mv-dev': {
+    where: (kernel, [names = '']) => upOr(kernel, kernel.map.ownerOfDevice(devicesOf(kernel, names)[0] as string)),
+    run: (kernel, [names = '', to = '']) => moveDevices(kernel, devicesOf(kernel, names), kernelNumber(to)),
   },
 };
 
@@ -145,8 +167,7 @@ function* balance(kernel: Kernel, [word = '', scope = 'all']: Words): Blocking<v
   if (word !== 'on' && word !== 'off') throw new Refusal(E.INVAL, `balance ${word}: on or off`);
   kernel.balancer.isOn = word === 'on';
   if (scope === 'here') return;
-  for (const peer of kernel.peers())
-    yield* kernel.messages.call(peer, M.CONTROL_REQUEST, { order: `balance ${word} here` }, M.CONTROL_RESPONSE);
+  yield* kernel.messages.mcastCall(ALL, M.CONTROL_REQUEST, { order: `balance ${word} here` }, M.CONTROL_RESPONSE);
 }
 
 // --- boot ------------------------------------------------------------------------------------------------------------------------
@@ -155,24 +176,31 @@ function* bootFrom(kernel: Kernel, words: Words): Blocking<KernelId> {
   let wanted: KernelId | null = null;
   let cores: CoreId[] = [];
   let memory: MemoryRange[] = [];
+  let devices: readonly string[] = [];
   for (let i = 0; i < words.length; i++) {
     const word = words[i] as string;
     if (word === '--cpus') cores = numbersOf(words[++i] ?? '');
     else if (word === '--mem') memory = memoryOf(kernel, words[++i] ?? '');
+    else if (word === '--dev') devices = devicesOf(kernel, words[++i] ?? '');
     else if (wanted === null) wanted = kernelNumber(word);
-    else throw new Refusal(E.INVAL, `${word} is neither --cpus nor --mem`);
+    else throw new Refusal(E.INVAL, `${word} is none of --cpus, --mem and --dev`);
   }
   if (wanted === null && cores.length === 0) throw new Refusal(E.INVAL, 'neither a kernel nor --cpus is named');
   if (cores.length > 0 && memory.length === 0) throw new Refusal(E.INVAL, '--cpus without --mem');
+  if (devices.length > 0 && cores.length === 0) throw new Refusal(E.INVAL, '--dev without --cpus and --mem');
   for (const core of cores) {
     if (!kernel.topology.cores.some(({ id }) => id === core)) throw new Refusal(E.INVAL, `the machine has no core ${core}`);
-    const owner = kernel.map.ownerOfCore(core);
-    if (owner !== null && kernel.ledger.isOn(owner)) throw new Refusal(E.BUSY, `core ${core} belongs to kernel ${owner}, which is up`);
+    refuseOwned(kernel, `core ${core}`, kernel.map.ownerOfCore(core));
   }
+  for (const name of devices) refuseOwned(kernel, name, kernel.map.ownerOfDevice(name));
   if (wanted !== null && kernel.ledger.isOn(wanted)) throw new Refusal(E.EXIST, `kernel ${wanted} is up`);
   if (wanted !== null && cores.length === 0 && kernel.map.of(wanted) === undefined)
     throw new Refusal(E.INVAL, `the plan has no kernel ${wanted}: name its cores and memory`);
-  return yield* kernel.lifecycle.boot({ kernel: wanted, cores, memory });
+  return yield* kernel.lifecycle.boot({ kernel: wanted, cores, memory, devices });
+}
+
+function refuseOwned(kernel: Kernel, what: string, owner: KernelId | null): void {
+  if (owner !== null && kernel.ledger.isOn(owner)) throw new Refusal(E.BUSY, `${what} belongs to kernel ${owner}, which is up`);
 }
 
 const MEMORY_MIN = 4 << 20;
@@ -181,7 +209,7 @@ const MEMORY_MIN = 4 << 20;
 function memoryOf(kernel: Kernel, text: string): MemoryRange[] {
   const ranges = text.split(',').flatMap(piece => {
     const match = /^(\d+)M@(\d+)$/.exec(piece);
-    if (match === null) throw new Refusal(E.INVAL, `“${piece}” is not memory as in 64M@2`);
+    if (match === null) throw new Refusal(E.INVAL, `${piece} is not memory as in 64M@2`);
     const [bytes, id] = [Number(match[1]) << 20, Number(match[2])];
     const node = kernel.topology.nodes.findIndex(each => each.id === id);
     if (node < 0) throw new Refusal(E.INVAL, `the machine has no node ${id}`);
@@ -192,7 +220,7 @@ function memoryOf(kernel: Kernel, text: string): MemoryRange[] {
 }
 
 /** What of a node's memory belongs to no kernel that is up. */
-function freeMemory(kernel: Kernel, node: number): MemoryRange[] {
+export function freeMemory(kernel: Kernel, node: number): MemoryRange[] {
   const own = kernel.map.partitions.filter(({ kernel: owner }) => kernel.ledger.isOn(owner)).flatMap(({ memory }) => memory);
   return kernel.platform.nodes
     .filter(range => range.node === node)
@@ -224,7 +252,7 @@ function kernelNumber(word: string): KernelId {
 function numbersOf(text: string): number[] {
   const found = text.split(',').flatMap(piece => {
     const match = /^(\d{1,4})(?:-(\d{1,4}))?$/.exec(piece);
-    if (match === null) throw new Refusal(E.INVAL, `“${piece}” is no core`);
+    if (match === null) throw new Refusal(E.INVAL, `${piece} is no core`);
     const [first, last] = [Number(match[1]), Number(match[2] ?? match[1])];
     return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
   });
@@ -232,8 +260,28 @@ function numbersOf(text: string): number[] {
   return found;
 }
 
+/** Cores of the machine. */
+function coresOf(kernel: Kernel, text: string): number[] {
+  const cores = numbersOf(text);
+  for (const core of cores) {
+    if (!kernel.topology.cores.some(({ id }) => id === core)) throw new Refusal(E.INVAL, `the machine has no core ${core}`);
+  }
+  return cores;
+}
+
+/** `disk0,nic0.1-3`: devices of the machine. */
+function devicesOf(kernel: Kernel, text: string): readonly string[] {
+  return text.split(',').flatMap(piece => {
+    const names = namesOf(piece);
+    if (names === null) throw new Refusal(E.INVAL, piece === '' ? 'a device is missing' : `${piece} is no device`);
+    const strange = names.find(name => kernel.devices.named(name) === undefined);
+    if (strange !== undefined) throw new Refusal(E.INVAL, `the machine has no device ${strange}`);
+    return names;
+  });
+}
+
 function bytesOf(text: string): number {
   const match = /^(\d{1,4})M$/.exec(text);
-  if (match === null || Number(match[1]) === 0) throw new Refusal(E.INVAL, `“${text}” is no size as in 16M`);
+  if (match === null || Number(match[1]) === 0) throw new Refusal(E.INVAL, `${text} is no size as in 16M`);
   return Number(match[1]) << 20;
 }

@@ -63,7 +63,7 @@ function mishap(kernel: Kernel, [to = '', count = '1']: readonly string[], kind:
 }
 
 function cyclesOf(kernel: Kernel, word = ''): Cycles {
-  if (!/^\d{1,5}$/.test(word)) throw new Refusal(E.INVAL, `“${word}” is no time in milliseconds`);
+  if (!/^\d{1,5}$/.test(word)) throw new Refusal(E.INVAL, `${word} is no time in milliseconds`);
   return Math.round((kernel.hertz * Number(word)) / 1000);
 }
 

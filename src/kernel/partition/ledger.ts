@@ -15,26 +15,26 @@ import { E, Errno } from '../abi/errno.ts';
 import type { MemoryRange, Partition } from '../boot/parameters.ts';
 import type { Kernel } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
-import { type Blocking, type CoreId, type KernelId, sleep, WaitQueue } from '../types.ts';
-import { kernelsMax, MachineMap } from './map.ts';
+import { type Blocking, type KernelId, sleep, WaitQueue } from '../types.ts';
+import { kernelsMax, MachineMap, type Share } from './map.ts';
 
 /** What may be asked of the keeper; the number stands in the message. */
 export const ASK = {
-  /** `kernel` (or, if that is ANY, some number that is free) is to be booted; with cores and memory: with these, else with its share. */
+  /** `kernel` (or, if that is ANY, some number that is free) is to be booted; with cores and memory: with these and the devices, else with its share. */
   Boot: 1,
   /** `kernel` is no more. */
   Gone: 2,
-  /** `kernel` gets cores and memory that the asker has given up. */
+  /** `kernel` gets what the asker has given up. */
   Give: 3,
+  /** `kernel` gets what has been nobody's, or a kernel's that is off. */
+  Take: 4,
 } as const;
 export type Ask = (typeof ASK)[keyof typeof ASK];
 export const ANY = 255;
 
-export interface Change {
+export interface Change extends Share {
   readonly ask: Ask;
   readonly kernel: KernelId;
-  readonly cores: readonly CoreId[];
-  readonly memory: readonly MemoryRange[];
 }
 
 export class Ledger {
@@ -73,7 +73,13 @@ export class Ledger {
         const { kernel: made } = yield* kernel.messages.call(
           keeper,
           M.LEDGER_REQUEST,
-          { ask: change.ask, kernel: change.kernel, cores: change.cores, memory: flattened(change.memory) },
+          {
+            ask: change.ask,
+            kernel: change.kernel,
+            cores: change.cores,
+            memory: flattened(change.memory),
+            devices: change.devices.join(','),
+          },
           M.LEDGER_RESPONSE,
         );
         return made;
@@ -101,12 +107,15 @@ export class Ledger {
       case ASK.Give:
         yield* this.#alone(() => this.#give(change, asker));
         return change.kernel;
+      case ASK.Take:
+        yield* this.#alone(() => this.#take(change));
+        return change.kernel;
       default:
         throw new Errno(E.INVAL);
     }
   }
 
-  *#boot({ kernel: wanted, cores, memory }: Change): Blocking<KernelId> {
+  *#boot({ kernel: wanted, cores, memory, devices }: Change): Blocking<KernelId> {
     const { map, topology } = this.#kernel;
     const most = kernelsMax(topology.cores.length);
     const numbers = Array.from({ length: most }, (_, i) => i);
@@ -117,36 +126,48 @@ export class Ledger {
     if (cores.length === 0 && memory.length === 0) {
       if (own === undefined || own.cores.length === 0 || own.memory.length === 0) throw new Errno(E.INVAL);
     } else {
-      yield* this.#tell(this.#taken({ kernel: made, cores, memory }));
+      if (cores.length === 0 || memory.length === 0) throw new Errno(E.INVAL);
+      const share = { kernel: made, cores, memory, devices };
+      yield* this.#tell([share, ...this.#robbed(share)]);
     }
     this.#starting.add(made);
     return made;
   }
 
-  /** The shares that change when one is made of free cores and memory. @throws Errno EBUSY EINVAL */
-  #taken(share: Partition): Partition[] {
-    const { map, topology } = this.#kernel;
-    if (share.cores.length === 0 || share.memory.length === 0) throw new Errno(E.INVAL);
+  /** What is left of others' shares when one gets what is free. @throws Errno EBUSY EINVAL */
+  #robbed(share: Partition): Partition[] {
+    const { map, topology, devices } = this.#kernel;
     if (!share.cores.every(core => topology.cores.some(({ id }) => id === core))) throw new Errno(E.INVAL);
-    const changed = [share];
+    if (!share.devices.every(name => devices.named(name) !== undefined)) throw new Errno(E.INVAL);
+    const changed: Partition[] = [];
     for (const other of map.partitions) {
       if (other.kernel === share.kernel) continue;
       const rest = MachineMap.without(other, share);
-      if (rest.cores.length === other.cores.length && bytesOf(rest) === bytesOf(other)) continue;
+      if (sizeOf(rest) === sizeOf(other)) continue;
       if (this.isOn(other.kernel)) throw new Errno(E.BUSY);
       changed.push(rest);
     }
     return changed;
   }
 
-  *#give({ kernel: to, cores, memory }: Change, asker: KernelId): Blocking<void> {
-    const { map } = this.#kernel;
-    const [from, old] = [map.of(asker), map.of(to)];
-    if (from === undefined || old === undefined || !this.isOn(to)) throw new Errno(E.HOSTDOWN);
-    const given = { kernel: to, cores, memory };
-    yield* this.#tell([MachineMap.without(from, given)]);
-    const all = [...old.cores, ...cores];
-    yield* this.#tell([{ kernel: to, cores: all, memory: [...old.memory, ...memory] }]);
+  *#give(change: Change, asker: KernelId): Blocking<void> {
+    const from = this.#kernel.map.of(asker);
+    if (from === undefined || !this.isOn(change.kernel)) throw new Errno(E.HOSTDOWN);
+    yield* this.#tell([MachineMap.without(from, change)]);
+    yield* this.#add(change);
+  }
+
+  *#take(change: Change): Blocking<void> {
+    if (!this.isOn(change.kernel)) throw new Errno(E.HOSTDOWN);
+    yield* this.#tell(this.#robbed(change));
+    yield* this.#add(change);
+  }
+
+  *#add({ kernel, cores, memory, devices }: Change): Blocking<void> {
+    const old = this.#kernel.map.of(kernel);
+    if (old === undefined) throw new Errno(E.HOSTDOWN);
+    const share = { cores: [...old.cores, ...cores], memory: [...old.memory, ...memory], devices: [...old.devices, ...devices] };
+    yield* this.#tell([{ kernel, ...share }]);
   }
 
   /** The end of a kernel is noted here at once: a change that is under way may be waiting for that very kernel. */
@@ -160,7 +181,7 @@ export class Ledger {
     yield* this.#alone(
       function* (this: Ledger): Blocking<void> {
         const everyone = this.#everyone(gone);
-        const tell = (settled: number): Blocking<void> => this.#inform(everyone.map(peer => ({ peer, shares: [], gone, settled })));
+        const tell = (settled: number): Blocking<void> => this.#inform(everyone, [], gone, settled);
         yield* tell(0);
         lifecycle.settle(gone);
         yield* tell(1);
@@ -168,6 +189,7 @@ export class Ledger {
         yield* tell(2);
       }.bind(this),
     );
+    yield* this.#kernel.estate.settle(gone);
   }
 
   /** One change after the other. */
@@ -185,32 +207,21 @@ export class Ledger {
   /** Notes shares, here and everywhere. */
   *#tell(shares: readonly Partition[]): Blocking<void> {
     this.#kernel.lifecycle.note(shares);
-    yield* this.#inform(this.#everyone(ANY).map(peer => ({ peer, shares, gone: ANY, settled: 0 })));
+    yield* this.#inform(this.#everyone(ANY), shares, ANY, 0);
   }
 
   #everyone(but: KernelId): KernelId[] {
     return this.#kernel.peers().filter(peer => peer !== but);
   }
 
-  /** To all at once, then waits for each. Who has gone meanwhile need not know. */
-  *#inform(letters: readonly { peer: KernelId; shares: readonly Partition[]; gone: KernelId; settled: number }[]): Blocking<void> {
-    const kernel = this.#kernel;
-    const queue = new WaitQueue();
-    let left = letters.length;
-    for (const { peer, shares, gone, settled } of letters) {
-      const fiber = kernel.spawn(
-        (function* () {
-          const call = kernel.messages.call(peer, M.LEDGER_UPDATE, { gone, settled, shares: shares.flatMap(packed) }, M.LEDGER_NOTED);
-          yield* call;
-        })(),
-        kernel.messages.cause,
-      );
-      fiber.onDone(() => {
-        left--;
-        queue.wakeAll();
-      });
-    }
-    while (left > 0) yield* sleep([queue], { interruptible: false });
+  /** To all of them by one message, then waits for each. Who has gone meanwhile need not know. */
+  *#inform(everyone: readonly KernelId[], shares: readonly Partition[], gone: KernelId, settled: number): Blocking<void> {
+    yield* this.#kernel.messages.mcastCall(
+      everyone,
+      M.LEDGER_UPDATE,
+      { gone, settled, shares: shares.flatMap(share => this.#packed(share)) },
+      M.LEDGER_NOTED,
+    );
   }
 
   // --- hearing -------------------------------------------------------------------------------------------------------------------
@@ -218,8 +229,9 @@ export class Ledger {
   #listen(): void {
     const kernel = this.#kernel;
     const { messages } = kernel;
-    messages.on(M.LEDGER_REQUEST, ({ request, ask, kernel: subject, cores, memory }, { from }) => {
-      const change: Change = { ask: ask as Ask, kernel: subject, cores, memory: unflattened(memory) };
+    messages.on(M.LEDGER_REQUEST, ({ request, ask, kernel: subject, cores, memory, devices }, { from }) => {
+      const names = devices === '' ? [] : devices.split(',');
+      const change: Change = { ask: ask as Ask, kernel: subject, cores, memory: unflattened(memory), devices: names };
       kernel.image.serve(
         from,
         request,
@@ -228,8 +240,9 @@ export class Ledger {
       );
     });
     messages.on(M.LEDGER_RESPONSE, answer => messages.answered(answer.request, answer.errno === 0 ? answer : new Errno(answer.errno)));
+    const noted = (shares: readonly number[]): void => kernel.lifecycle.note(this.#unpacked(shares));
     messages.on(M.LEDGER_UPDATE, function* ({ request, gone, settled, shares }, { from }) {
-      kernel.lifecycle.note(unpacked(shares));
+      noted(shares);
       if (gone !== ANY && settled === 0) yield* kernel.lifecycle.forget(gone);
       if (settled === 1) kernel.lifecycle.settle(gone);
       if (settled === 2) kernel.lifecycle.reopen(gone);
@@ -237,32 +250,37 @@ export class Ledger {
     });
     messages.on(M.LEDGER_NOTED, answer => messages.answered(answer.request, answer));
   }
+
+  // --- shares as numbers: the kernel; of cores, memory (three numbers a range) and devices how many numbers, and these -----------
+
+  #packed({ kernel, cores, memory, devices }: Partition): number[] {
+    const { all } = this.#kernel.devices;
+    const places = devices.map(name => all.findIndex(each => each.name === name));
+    return [kernel, ...[cores, flattened(memory), places].flatMap(list => [list.length, ...list])];
+  }
+
+  #unpacked(numbers: readonly number[]): Partition[] {
+    const { all } = this.#kernel.devices;
+    const shares: Partition[] = [];
+    for (let at = 0; at < numbers.length; ) {
+      const kernel = numbers[at++] as number;
+      const [cores = [], memory = [], places = []] = Array.from({ length: 3 }, () => {
+        const from = at + 1;
+        at = from + (numbers[at] as number);
+        return numbers.slice(from, at);
+      });
+      shares.push({ kernel, cores, memory: unflattened(memory), devices: places.flatMap(place => all[place]?.name ?? []) });
+    }
+    return shares;
+  }
 }
 
-const bytesOf = ({ memory }: Partition): number => memory.reduce((sum, { bytes }) => sum + bytes, 0);
+/** Of two shares of which one is a part of the other, the smaller has the smaller size. */
+const sizeOf = ({ cores, memory, devices }: Share): number =>
+  memory.reduce((sum, { bytes }) => sum + bytes, 0) + cores.length + devices.length;
 const flattened = (memory: readonly MemoryRange[]): number[] => memory.flatMap(({ node, base, bytes }) => [node, base, bytes]);
 const unflattened = (numbers: readonly number[]): MemoryRange[] =>
   Array.from({ length: Math.floor(numbers.length / 3) }, (_, i) => {
     const [node = 0, base = 0, bytes = 0] = numbers.slice(3 * i);
     return { node, base, bytes };
   });
-/** kernel, how many cores, the cores, how many numbers of memory, these */
-const packed = ({ kernel, cores, memory }: Partition): number[] => [
-  kernel,
-  cores.length,
-  ...cores,
-  memory.length * 3,
-  ...flattened(memory),
-];
-function unpacked(numbers: readonly number[]): Partition[] {
-  const shares: Partition[] = [];
-  for (let at = 0; at < numbers.length; ) {
-    const kernel = numbers[at++] as number;
-    const coresEnd = at + 1 + (numbers[at] as number);
-    const cores = numbers.slice(at + 1, coresEnd);
-    const memoryEnd = coresEnd + 1 + (numbers[coresEnd] as number);
-    shares.push({ kernel, cores, memory: unflattened(numbers.slice(coresEnd + 1, memoryEnd)) });
-    at = memoryEnd;
-  }
-  return shares;
-}

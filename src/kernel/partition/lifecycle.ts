@@ -11,7 +11,7 @@
 import { AnonymousObject } from '../mm/anonymous-object.ts';
 import { E, Errno } from '../abi/errno.ts';
 import { SIG } from '../abi/signal.ts';
-import { type BootParameters, type MemoryRange, type Partition, rangesText } from '../boot/parameters.ts';
+import { type BootParameters, type Partition, rangesText } from '../boot/parameters.ts';
 import { type Kernel, KernelState, latin1 } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import { exitProcess } from '../task/exit.ts';
@@ -19,7 +19,7 @@ import { type Blocking, type CoreId, type Cycles, type KernelId, PAGE_SIZE, type
 import { Core } from '../sched/core.ts';
 import { coreOf } from '../../machine/topology/topology.ts';
 import { ANY, ASK } from './ledger.ts';
-import { cut, MachineMap } from './map.ts';
+import { cut, MachineMap, NO_SHARE, type Share } from './map.ts';
 
 const HEARTBEAT_MILLISECONDS = 100;
 const SILENCE_MILLISECONDS = 350;
@@ -28,12 +28,10 @@ const HALT_MILLISECONDS = 100;
 /** Frames that one FRAMES_HELD names at most. */
 const FRAMES_MAX = 1000;
 
-export interface BootRequest {
+/** Without cores and memory: the share that the kernel has in the plan. */
+export interface BootRequest extends Share {
   /** Null: any number that is free. */
   readonly kernel: KernelId | null;
-  /** Both empty: the share that the kernel has in the plan. */
-  readonly cores: readonly CoreId[];
-  readonly memory: readonly MemoryRange[];
 }
 
 export class Lifecycle {
@@ -57,7 +55,8 @@ export class Lifecycle {
     messages.on(M.CHECKIN, ({ cores, frames }, { from }) => {
       this.#cameUp(from);
       kernel.addPeer(from);
-      messages.send(from, M.CHECKIN_ANSWER, { cores: kernel.cores.length, frames: kernel.frames.own.total });
+      const { tree, flat: heirs } = kernel.heirs;
+      messages.send(from, M.CHECKIN_ANSWER, { cores: kernel.cores.length, frames: kernel.frames.own.total, tree, heirs });
       if (kernel.state === KernelState.Up) kernel.log(6, `popcorn: kernel ${from} has checked in: ${cores} cores, ${frames} frames`);
     });
     messages.on(M.FRAMES_HELD, ({ request, gone, frames }, { from }) => {
@@ -67,7 +66,11 @@ export class Lifecycle {
       messages.send(from, M.FRAMES_NOTED, { request });
     });
     messages.on(M.FRAMES_NOTED, answer => messages.answered(answer.request, answer));
-    messages.on(M.CHECKIN_ANSWER, (_payload, { from }) => kernel.addPeer(from));
+    messages.on(M.CHECKIN_ANSWER, ({ tree, heirs }, { from }) => {
+      kernel.addPeer(from);
+      // There may have been an heir since this kernel's parameters were written.
+      if (kernel.state === KernelState.Booting) kernel.heirs.learn(tree, heirs);
+    });
     messages.on(M.HEARTBEAT, (_payload, { from }) => {
       if (from === this.#watched) this.#heard = kernel.now;
     });
@@ -83,11 +86,12 @@ export class Lifecycle {
   *boot(wanted: BootRequest): Blocking<KernelId> {
     const kernel = this.#kernel;
     if (wanted.kernel === kernel.id || (wanted.kernel !== null && this.#starting.has(wanted.kernel))) throw new Errno(E.EXIST);
-    const { cores, memory } = wanted;
-    const id = yield* kernel.ledger.change({ ask: ASK.Boot, kernel: wanted.kernel ?? ANY, cores, memory });
+    const id = yield* kernel.ledger.change({ ...wanted, ask: ASK.Boot, kernel: wanted.kernel ?? ANY });
     const parameters: BootParameters = {
       ...kernel.parameters,
       balance: kernel.balancer.isOn,
+      tree: kernel.heirs.tree,
+      heirs: kernel.heirs.flat,
       kernel: id,
       by: kernel.id,
       plan: { mode: kernel.plan.mode, partitions: kernel.map.partitions },
@@ -117,10 +121,8 @@ export class Lifecycle {
   /** Tells those present that this kernel is there; from now on they are peers. */
   checkIn(present: readonly KernelId[]): void {
     const kernel = this.#kernel;
-    for (const other of present) {
-      kernel.messages.send(other, M.CHECKIN, { cores: kernel.cores.length, frames: kernel.frames.own.total });
-      kernel.addPeer(other);
-    }
+    kernel.messages.mcastTo(present, M.CHECKIN, { cores: kernel.cores.length, frames: kernel.frames.own.total });
+    for (const other of present) kernel.addPeer(other);
   }
 
   /** Waits until every kernel that this one started has checked in; a kernel that does not come is not waited for longer than a second. */
@@ -162,7 +164,7 @@ export class Lifecycle {
 
   *#report(dead: KernelId): Blocking<void> {
     const { ledger } = this.#kernel;
-    yield* ledger.change({ ask: ASK.Gone, kernel: dead, cores: [], memory: [] });
+    yield* ledger.change({ ask: ASK.Gone, kernel: dead, ...NO_SHARE });
   }
 
   #cycles(milliseconds: number): Cycles {
@@ -178,14 +180,24 @@ export class Lifecycle {
     this.isHalting = true;
     kernel.log(5, 'reboot: halting');
     for (const process of [...kernel.processes.values()]) exitProcess(kernel, process, SIG.KILL);
+    yield* kernel.devices.stop();
     const deadline = kernel.now + this.#cycles(HALT_MILLISECONDS);
-    while (kernel.messages.outstanding.calls > 0 && kernel.now < deadline)
+    while ((kernel.messages.outstanding.calls > 0 || kernel.sharedMemory.isHolding) && kernel.now < deadline)
       yield* sleep([], { deadline: kernel.now + this.#cycles(1), interruptible: false });
+    yield* kernel.estate.handOver();
     kernel.log(5, 'reboot: System halted');
     // Whoever keeps the ledger without this kernel tells all others, and stops this kernel's cores first (`fence`).
     const [successor] = kernel.peers();
     if (successor === undefined) this.stop(KernelState.Halted);
-    else kernel.messages.send(successor, M.LEDGER_REQUEST, { request: 0, ask: ASK.Gone, kernel: kernel.id, cores: [], memory: [] });
+    else
+      kernel.messages.send(successor, M.LEDGER_REQUEST, {
+        request: 0,
+        ask: ASK.Gone,
+        kernel: kernel.id,
+        cores: [],
+        memory: [],
+        devices: '',
+      });
   }
 
   /** A kernel that is to be no more has its cores stopped (INIT): whatever it was about to do, it does not. */
@@ -227,17 +239,18 @@ export class Lifecycle {
     const memory = kernel.map.of(gone)?.memory ?? [];
     const isTheirs = (pfn: Pfn): boolean => memory.some(({ base, bytes }) => pfn * PAGE_SIZE >= base && pfn * PAGE_SIZE < base + bytes);
     let copied = 0;
+    const copyOf = (pfn: Pfn): Pfn => {
+      const own = kernel.frames.allocate();
+      kernel.memory.u8.copyWithin(own * PAGE_SIZE, pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
+      kernel.processor.invalidateFrame(own);
+      kernel.charge(kernel.cost('pageCopy'));
+      copied++;
+      return own;
+    };
     for (const process of [...kernel.processes.values()]) {
       const { mm } = process;
-      const copyOf = (pfn: Pfn): Pfn => {
-        const own = kernel.frames.allocate();
-        kernel.memory.u8.copyWithin(own * PAGE_SIZE, pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
-        kernel.processor.invalidateFrame(own);
-        kernel.charge(kernel.cost('pageCopy'));
-        copied++;
-        return own;
-      };
       try {
+        kernel.threads.spreadOf(mm)?.replace(isTheirs, copyOf);
         for (const { start, end, backing } of mm.areas.list) {
           if (backing instanceof AnonymousObject) {
             // The object's frames are found anew when they are touched.
@@ -263,7 +276,7 @@ export class Lifecycle {
       }
       kernel.mm.tableChanged(mm.table.root);
     }
-    kernel.image.files.forgetPages(gone);
+    kernel.image.files.rescuePages(isTheirs, copyOf);
     kernel.frames.forgive(isTheirs);
     if (copied > 0) kernel.log(6, `popcorn: ${copied} pages of kernel ${gone}'s memory copied`);
   }
@@ -338,5 +351,6 @@ export class Lifecycle {
         kernel.log(6, `popcorn: cores ${rangesText(share.cores)} and ${kernel.frames.own.total >>> 8}M are this kernel's`);
     }
     kernel.sharesChanged();
+    kernel.devices.changed();
   }
 }

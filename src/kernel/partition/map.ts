@@ -1,8 +1,8 @@
 /**
- * Who owns what: each kernel's cores and memory, as this kernel has been told. A kernel starts with the map of the one that boots it, and is
+ * Who owns what: each kernel's cores, memory and devices, as this kernel has been told. A kernel starts with the map of the one that boots it, and is
  * told of every change by the keeper (ledger.ts).
  *
- * Always holds: a core and a byte of memory belong to one kernel at most; what belongs to none, or to one that is off, is free.
+ * Always holds: a core, a device and a byte of memory belong to one kernel at most; what belongs to none, or to one that is off, is free.
  */
 import type { MemoryRange, Partition } from '../boot/parameters.ts';
 import { windowBytes } from '../message/window.ts';
@@ -10,6 +10,10 @@ import type { CoreId, KernelId, Pfn } from '../types.ts';
 
 /** Kernel numbers go up to that of the machine's last core, and to 127 (`pid >> 15`, and the number's byte in a message). */
 export const kernelsMax = (cores: number): number => Math.min(128, cores);
+
+/** Things that change hands. */
+export type Share = Omit<Partition, 'kernel'>;
+export const NO_SHARE: Share = { cores: [], memory: [], devices: [] };
 
 export class MachineMap {
   readonly #partitions = new Map<KernelId, Partition>();
@@ -37,6 +41,10 @@ export class MachineMap {
     for (const { kernel, cores } of this.#partitions.values()) if (cores.includes(core)) return kernel;
     return null;
   }
+  ownerOfDevice(name: string): KernelId | null {
+    for (const { kernel, devices } of this.#partitions.values()) if (devices.includes(name)) return kernel;
+    return null;
+  }
   ownerOfFrame(pfn: Pfn): KernelId | null {
     const at = pfn * 4096;
     for (const { kernel, memory } of this.#partitions.values()) if (memory.some(range => contains(range, at))) return kernel;
@@ -44,11 +52,12 @@ export class MachineMap {
   }
 
   /** What is left of a share when others have taken from it. */
-  static without({ kernel, cores, memory }: Partition, taken: Partition): Partition {
+  static without({ kernel, cores, memory, devices }: Partition, taken: Share): Partition {
     return {
       kernel,
       cores: cores.filter(core => !taken.cores.includes(core)),
       memory: memory.flatMap(range => taken.memory.reduce((rest, gone) => rest.flatMap(each => cut(each, gone)), [range])),
+      devices: devices.filter(name => !taken.devices.includes(name)),
     };
   }
 }

@@ -1,12 +1,13 @@
 /**
- * Cores and memory change hands while programs run. The kernel that gives makes them free, has the ledger note whose they are now, and the one
+ * Cores, memory and devices change hands while programs run. The kernel that gives makes them free, has the ledger note whose they are now, and the one
  * that gets them takes them into use when it notes that.
  *
  * Always holds: what a kernel gives, nothing in it refers to any more; a kernel keeps a core, and the memory that it was booted with holds
  * its window.
  */
+import { deviceTexts } from '../../machine/devices/devices.ts';
 import { E, Errno } from '../abi/errno.ts';
-import type { MemoryRange } from '../boot/parameters.ts';
+import { type MemoryRange, rangesText } from '../boot/parameters.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../mm/address-space.ts';
 import type { Core } from '../sched/core.ts';
@@ -14,10 +15,16 @@ import { StopReason } from '../sched/scheduler.ts';
 import { type Blocking, type CoreId, type KernelId, PAGE_SIZE, type Pfn, sleep, type VirtAddr, WaitQueue } from '../types.ts';
 import { Refusal } from './refusal.ts';
 import { ASK } from './ledger.ts';
+import { NO_SHARE, type Share } from './map.ts';
 
 /** @throws Refusal */
 export function* moveCores(kernel: Kernel, wanted: readonly CoreId[], to: KernelId): Blocking<void> {
   check(kernel, to);
+  if (wanted.every(id => isFree(kernel, kernel.map.ownerOfCore(id)))) {
+    yield* take(kernel, to, { ...NO_SHARE, cores: wanted });
+    return;
+  }
+  refuseOwn(kernel, to);
   for (const id of wanted) {
     if (!kernel.cores.some(core => core.id === id)) throw new Refusal(E.INVAL, `core ${id} is not kernel ${kernel.id}'s`);
   }
@@ -27,17 +34,29 @@ export function* moveCores(kernel: Kernel, wanted: readonly CoreId[], to: Kernel
     for (const core of leaving) takeOffline(kernel, core);
   });
   try {
-    yield* kernel.ledger.change({ ask: ASK.Give, kernel: to, cores: leaving.map(core => core.id), memory: [] });
+    yield* kernel.ledger.change({ ...NO_SHARE, ask: ASK.Give, kernel: to, cores: leaving.map(core => core.id) });
   } catch (error) {
     kernel.lifecycle.takeOnline(leaving.map(core => core.id));
     throw refusedBy(error, to);
   }
-  kernel.log(6, `popcorn: core ${wanted.join(',')} is kernel ${to}'s now`);
+  kernel.log(6, `popcorn: core ${rangesText(wanted)} is kernel ${to}'s now`);
 }
 
 function check(kernel: Kernel, to: KernelId): void {
+  if (to !== kernel.id && !kernel.isPeer(to)) throw new Refusal(E.HOSTDOWN, `kernel ${to} is not up`);
+}
+function refuseOwn(kernel: Kernel, to: KernelId): void {
   if (to === kernel.id) throw new Refusal(E.INVAL, `kernel ${to} has it`);
-  if (!kernel.isPeer(to)) throw new Refusal(E.HOSTDOWN, `kernel ${to} is not up`);
+}
+const isFree = (kernel: Kernel, owner: KernelId | null): boolean => owner === null || !kernel.ledger.isOn(owner);
+
+/** What is free goes to a kernel. @throws Refusal */
+function* take(kernel: Kernel, to: KernelId, share: Share): Blocking<void> {
+  try {
+    yield* kernel.ledger.change({ ...share, ask: ASK.Take, kernel: to });
+  } catch (error) {
+    throw refusedBy(error, to);
+  }
 }
 
 const refusedBy = (error: unknown, to: KernelId): unknown =>
@@ -103,24 +122,63 @@ export function takeOffline(kernel: Kernel, core: Core): void {
   kernel.traceCore(core.id, false);
 }
 
+// --- devices ---------------------------------------------------------------------------------------------------------------------
+
+/** @throws Refusal */
+export function* moveDevices(kernel: Kernel, names: readonly string[], to: KernelId): Blocking<void> {
+  check(kernel, to);
+  if (names.every(name => isFree(kernel, kernel.map.ownerOfDevice(name)))) {
+    yield* take(kernel, to, { ...NO_SHARE, devices: names });
+    return;
+  }
+  refuseOwn(kernel, to);
+  for (const name of names) {
+    if (kernel.devices.ownerOf(name) !== kernel.id) throw new Refusal(E.INVAL, `${name} is not kernel ${kernel.id}'s`);
+  }
+  const left: string[] = [];
+  try {
+    for (const name of names) {
+      yield* kernel.devices.detach(name);
+      left.push(name);
+    }
+    yield* kernel.ledger.change({ ...NO_SHARE, ask: ASK.Give, kernel: to, devices: names });
+  } catch (error) {
+    for (const name of left) yield* kernel.devices.attach(name);
+    throw refusedBy(error, to);
+  }
+  kernel.log(6, `popcorn: ${deviceTexts(names).join(', ')} ${names.length > 1 ? 'are' : 'is'} kernel ${to}'s now`);
+}
+
 // --- memory ----------------------------------------------------------------------------------------------------------------------
 
 /** @throws Refusal */
-export function* moveMemory(kernel: Kernel, bytes: number, to: KernelId): Blocking<void> {
+export function* moveMemory(kernel: Kernel, bytes: number, from: KernelId, to: KernelId): Blocking<void> {
   check(kernel, to);
+  if (isFree(kernel, from)) {
+    yield* take(kernel, to, { ...NO_SHARE, memory: [pieceOf(kernel.map.of(from)?.memory ?? [], bytes, from)] });
+    return;
+  }
+  refuseOwn(kernel, to);
   let given: MemoryRange | null = null;
   yield* apart(kernel, () => {
     given = vacate(kernel, bytes);
   });
   const range = given as unknown as MemoryRange;
   try {
-    yield* kernel.ledger.change({ ask: ASK.Give, kernel: to, cores: [], memory: [range] });
+    yield* kernel.ledger.change({ ...NO_SHARE, ask: ASK.Give, kernel: to, memory: [range] });
   } catch (error) {
     kernel.frames.own.add(range);
     throw refusedBy(error, to);
   }
   kernel.traceMemory(range, false);
   kernel.log(6, `popcorn: ${bytes >>> 20}M of node ${range.node} are kernel ${to}'s now`);
+}
+
+/** A piece of what a kernel that is off has. @throws Refusal */
+function pieceOf(memory: readonly MemoryRange[], bytes: number, from: KernelId): MemoryRange {
+  const range = memory.find(each => each.bytes >= bytes);
+  if (range === undefined) throw new Refusal(E.INVAL, `kernel ${from} has no ${bytes >>> 20}M of memory in one piece`);
+  return { ...range, bytes };
 }
 
 interface Mapping {

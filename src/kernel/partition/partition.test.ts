@@ -39,7 +39,7 @@ describe('cores', () => {
     expect(lab.stderr.split('\n')).toEqual([
       'mv-cpu: kernel 0 would have no core left: halt it instead',
       'mv-cpu: kernel 7 is not up',
-      'mv-cpu: core 9 belongs to no kernel',
+      'mv-cpu: the machine has no core 9',
       'mv-cpu: kernel 0 has it',
       'echo: write error: Invalid argument',
       '',
@@ -63,6 +63,63 @@ describe('memory', () => {
   });
 });
 
+describe('devices', () => {
+  const owners = `cat /proc/popcorn/plan | sed 's/cores.*memory [^ ]*//'`;
+
+  it('belong to the first kernel, and change hands', () => {
+    const lab = run(`${owners}; mv-dev nic0,nic0.2-3 1; ${owners}; kernels`);
+    expect(lab.stdout).toContain('0:  devices disk0,nic0,nic0.1-3\n1: \n0:  devices disk0,nic0.1\n1:  devices nic0,nic0.2-3\n');
+    expect(lab.stdout).toMatch(/\n1 .* nic0,nic0\.2-3\n/);
+    expect(lab.log(0)).toContain("nic0, nic0.2-3 are kernel 1's now");
+    const said = lab.trace
+      .filter(([, , kind]) => kind === TraceKind.DeviceOwner)
+      .map(([, kernel, , , place, comes]) => [kernel, place, comes]);
+    expect(said.slice(-6)).toEqual(
+      expect.arrayContaining([
+        [0, 1, 0],
+        [0, 3, 0],
+        [0, 4, 0],
+        [1, 1, 1],
+        [1, 3, 1],
+        [1, 4, 1],
+      ]),
+    );
+  });
+
+  it('of a kernel that is gone are free: for a kernel that boots, or for one that is there', () => {
+    const lab = run(
+      `mv-dev nic0.1,nic0.2 1; boot --cpus 4 --mem 8M@2 --dev nic0.1; halt 1; sleep 0.05
+       boot --cpus 4 --mem 8M@2 --dev nic0.1; sleep 0.05; mv-dev nic0.2 3; ${owners}`,
+      { cores: 6, kernels: 3, boot: [1] },
+    );
+    expect(lab.stderr).toBe('boot: nic0.1 belongs to kernel 1, which is up\n');
+    expect(lab.stdout).toMatch(/^1: \n2: \n3: {2}devices nic0\.1-2\n/m);
+  });
+
+  it('are not had by names that are none, or twice', () => {
+    const lab = run('mv-dev nic1 1; mv-dev nic0.9 1; mv-dev disk0 7; mv-dev disk0 0; mv-dev Disk 1; boot --dev nic0');
+    expect(lab.stderr.split('\n')).toEqual([
+      'mv-dev: the machine has no device nic1',
+      'mv-dev: the machine has no device nic0.9',
+      'mv-dev: kernel 7 is not up',
+      'mv-dev: kernel 0 has it',
+      'mv-dev: Disk is no device',
+      'boot: neither a kernel nor --cpus is named',
+      '',
+    ]);
+  });
+});
+
+describe('what is free', () => {
+  it('goes to a kernel that is there: cores, and memory that has been given away and comes back', () => {
+    const lab = run(
+      `mv-mem 16M 0 1; halt 1; sleep 0.05; mv-cpu 2 0; mv-mem 16M 1 0; mv-cpu 3 0; cut -d' ' -f1-4 /proc/popcorn/plan; free -m | sed -n 2p | cut -c1-20`,
+    );
+    expect(lab.stderr).toBe('');
+    expect(lab.stdout).toMatch(/^0: cores 0,1,2,3 memory\n1: cores {2}memory\nMem: +76 /);
+  });
+});
+
 describe('kernels', () => {
   it('are booted from what is free, and halted; what they had is free again', () => {
     const lab = run(
@@ -75,7 +132,7 @@ describe('kernels', () => {
     );
     expect(lab.stdout).toContain('     3  up ');
     expect(lab.stdout).toContain('     3  off');
-    expect(lab.stdout).toMatch(/ {5}4 {2}up {3}4-5 +16M {2}0\n/);
+    expect(lab.stdout).toMatch(/ {5}4 {2}up {3}4-5 +16M {2}0 +-\n/);
     expect(lab.stderr).toBe('boot: core 4 belongs to kernel 4, which is up\n');
   });
   it('go on when the first one is halted', () => {
@@ -89,6 +146,68 @@ describe('kernels', () => {
     expect(lab.log(0)).toContain('reboot: System halted');
     expect(lab.console(1)).toContain('still 42');
   });
+  it('hand over the file tree, open files, pipes and records when the one that keeps it is halted, and again', () => {
+    const lab = new KernelLab({ archive, cores: 6, kernels: 3 });
+    for (const kernel of [1, 2]) lab.input(0, { kind: 'boot', kernel });
+    let time = lab.run(0.2 * SECOND);
+    const type = (kernel: number, text: string, seconds = 0.1): string => {
+      const before = lab.console(kernel).length;
+      lab.input(kernel, { kind: 'console', bytes: new TextEncoder().encode(`${text}\n`) });
+      time = lab.run(time + seconds * SECOND);
+      return lab.console(kernel).slice(before).replaceAll('\r', '');
+    };
+    const order = (kernel: number, text: string, seconds = 0.5): void => {
+      lab.input(kernel, { kind: 'order', text });
+      time = lab.run(time + seconds * SECOND);
+    };
+    // On kernel 0, of other kernels: a file that is open and has moved on, a pipe between two programs, one that its parent waits for.
+    type(0, 'echo one > /tmp/a; echo two >> /tmp/a; echo alone > /root/mine; mkfifo /tmp/fifo');
+    type(1, 'exec 3< /tmp/a; read line <&3; exec 4<> /tmp/fifo; echo kept >&4; cd /tmp');
+    type(
+      0,
+      'trap "" HUP; taskset -c 2 sh -c "sleep 1; echo slept" | taskset -c 4 sh -c "cat > /tmp/piped; echo status $? >> /tmp/piped" &',
+    );
+    type(1, 'echo $(ps | grep -c [s]leep) asleep');
+    order(0, 'halt');
+    expect(lab.log(0)).toContain('System halted');
+    expect(lab.log(1)).toContain('keeps the file tree from now on');
+    expect(type(1, 'cat <&3; read line <&4; echo "$line $(pwd)"; ls /bin/sh | cat')).toContain('two\nkept /tmp\n/bin/sh\n');
+    expect(type(2, 'cat /root/mine; cat /tmp/a; echo three >> /tmp/a; ls /bin/sh | cat')).toContain('alone\none\ntwo\n/bin/sh\n');
+    expect(type(1, 'tail -1 /tmp/a; rm /root/mine; ps | grep -c [/]init')).toContain('three\n2\n');
+    expect(type(2, 'cat /root/mine; sed 1d /proc/popcorn/kernels | cut -c1-13')).toMatch(/No such file[\s\S]* 0 {2}off +[\s\S]* 1 {2}up/);
+    // A new kernel reaches the tree, one of the number of the first too.
+    order(1, 'boot 0');
+    expect(lab.log(0)).toContain('/ of kernel 1 mounted');
+    expect(type(0, 'tail -1 /tmp/a; echo four >> /tmp/a; sh -c "exit 7"; echo $?')).toContain('three\n7\n');
+    order(1, 'halt');
+    expect(lab.log(0)).toContain('keeps the file tree from now on');
+    expect(type(2, 'tail -2 /tmp/a; primes 10 | tail -1')).toContain('three\nfour\n4 primes up to 10\n');
+    expect(type(0, 'cat /tmp/piped; sh -c "exit 7"; echo $?')).toContain('slept\nstatus 0\n7\n');
+    order(0, 'halt');
+    expect(type(2, 'cat /tmp/a; ls /bin/sh | cat')).toContain('three\nfour\n/bin/sh\n');
+    for (const owner of lab.running) expect(owner.messages.outstanding).toEqual({ calls: expect.any(Number) as number, backlog: 0 });
+  });
+
+  it('mount the archive anew when the one that keeps the tree panics, and say so', () => {
+    const lab = new KernelLab({ archive, cores: 6, kernels: 3 });
+    for (const kernel of [1, 2]) lab.input(0, { kind: 'boot', kernel });
+    let time = lab.run(0.2 * SECOND);
+    const type = (kernel: number, text: string): string => {
+      const before = lab.console(kernel).length;
+      lab.input(kernel, { kind: 'console', bytes: new TextEncoder().encode(`${text}\n`) });
+      time = lab.run(time + 0.1 * SECOND);
+      return lab.console(kernel).slice(before).replaceAll('\r', '');
+    };
+    type(2, 'echo lost > /tmp/a; exec 3< /tmp/a; cd /tmp');
+    type(0, 'echo panic 0 > /proc/popcorn/control');
+    time = lab.run(time + SECOND);
+    expect(lab.log(1)).toContain('the file tree is lost with kernel 0; the archive is mounted anew as /, by this kernel');
+    expect(lab.log(2)).toContain('/ of kernel 1 mounted');
+    expect(type(2, 'cat <&3')).toContain('Host is down');
+    expect(type(2, 'cd /; cat /tmp/a; echo new > /tmp/b; ps | grep -c [/]init')).toMatch(/No such file[\s\S]*\n2\n/);
+    expect(type(1, 'cat /tmp/b; ls /bin/sh | cat; cat /proc/self/kernel')).toContain('new\n/bin/sh\n1\n');
+  });
+
   it('that stop answering are declared dead, and whoever waited is told', () => {
     const lab = run(`panic 1; sleep 1; sed 1d /proc/popcorn/kernels; dmesg | grep -c 'declared dead'`);
     expect(lab.stdout).toMatch(/ {5}1 {2}off .*\n1\n$/);

@@ -21,6 +21,9 @@ import { weightOf } from './weights.ts';
 /** Cycles by which cores of one kernel may be apart. Half the least latency between kernels, or less, so that a horizon always lets a whole cell run. */
 export const CELL = 512;
 
+/** No instruction that traps takes longer. */
+const INSTRUCTION_CYCLES = 64;
+
 /** Why a task left its core (TraceKind.TaskStop). */
 export const StopReason = { Preempted: 0, Blocked: 1, Exited: 2, Migrating: 3, Stopped: 4 } as const;
 
@@ -70,6 +73,12 @@ export class Scheduler {
     if (reason === StopReason.Preempted) task.involuntarySwitches++;
     else task.voluntarySwitches++;
     this.#kernel.trace(TraceKind.TaskStop, task.process.pid, task.tid, reason, 0, core);
+  }
+
+  /** Takes a task off its core and the queues until SIGCONT. */
+  stop(task: Task): void {
+    this.remove(task, StopReason.Stopped);
+    task.state = 'stopped';
   }
 
   // --- sleeping --------------------------------------------------------------------------------------------------------------
@@ -129,6 +138,7 @@ export class Scheduler {
     kernel.core = core;
     kernel.yieldRequested = false;
     while (core.clock < until && !kernel.yieldRequested) {
+      kernel.visible = core.clock;
       if (core.current !== null && core.queue.length > 0 && (core.resched || core.clock >= core.sliceEnd)) {
         const task = core.current;
         this.leave(core, StopReason.Preempted);
@@ -165,6 +175,8 @@ export class Scheduler {
     if (task.watch !== null && (hart.retired > 0 || (exit !== ExitKind.PageFault && exit !== ExitKind.Fuel))) task.watch.stepped();
     if (exit === ExitKind.Fuel) return;
     const before = core.clock;
+    // A function of the trap's time and not of where this run began, which is the world's choice; and before `until`, as the instruction was.
+    kernel.visible = before - INSTRUCTION_CYCLES;
     kernel.trap(task, exit);
     const spent = core.clock - before;
     core.systemCycles += spent;

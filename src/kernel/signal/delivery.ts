@@ -81,7 +81,7 @@ export function deliverSignals(kernel: Kernel, task: Task): void {
       runHandler(kernel, task, info);
       return;
     }
-    const first = process.pid === ((kernel.id << 15) | 1);
+    const first = process.pid === kernel.records.first;
     const doing = defaultAction(info.signal);
     if (
       doing === 'ignore' ||
@@ -107,18 +107,19 @@ export function deliverSignals(kernel: Kernel, task: Task): void {
 
 /** All threads of a process stop until SIGCONT. */
 export function stopProcess(kernel: Kernel, process: Process, signal: number): void {
+  process.isStopped = true;
   for (const task of process.threads) {
+    // One that computes elsewhere stops when it has come home.
+    if (kernel.threads.callHome(task)) continue;
     kernel.scheduler.interrupt(task);
-    if (task.state === 'ready' || task.state === 'running') {
-      kernel.scheduler.remove(task, 4);
-      task.state = 'stopped';
-    }
+    if (task.state === 'ready' || task.state === 'running') kernel.scheduler.stop(task);
   }
   kernel.origins.stopped(process, signal);
 }
 
 export function continueProcess(kernel: Kernel, process: Process): void {
-  let any = false;
+  let any = process.isStopped;
+  process.isStopped = false;
   for (const task of process.threads) {
     if (task.state !== 'stopped') continue;
     any = true;

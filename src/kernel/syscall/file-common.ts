@@ -14,7 +14,9 @@ export const int = (value: number): number => value | 0;
 export const unsigned = (value: number): number => value >>> 0;
 
 export function ioOf(ctx: SyscallContext): IoContext {
+  const { restartDeadline } = ctx.task;
   return {
+    ...(Number.isFinite(restartDeadline) ? { deadline: restartDeadline } : {}),
     pid: ctx.process.pid,
     tid: ctx.task.tid,
     uid: ctx.process.credentials.uid,

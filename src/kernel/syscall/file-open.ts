@@ -7,10 +7,11 @@ import { EpollFile } from '../fs/epoll.ts';
 import { EventFile } from '../fs/eventfd.ts';
 import type { OpenFile } from '../fs/file.ts';
 import { after, eager } from '../fs/maybe.ts';
+import { RTENTRY_DEVICE_AT } from '../fs/socket/inet/ioctl.ts';
 import { makePipe, PIPE_BYTES } from '../fs/pipe.ts';
 import { namelessFile } from '../fs/tmpfs/file.ts';
 import type { TmpFs } from '../fs/tmpfs/tmpfs.ts';
-import { u32At } from '../fs/bytes.ts';
+import { joined, toBytes, u32At, u64At } from '../fs/bytes.ts';
 import { settle, type Blocking, type Maybe } from '../types.ts';
 import type { SyscallContext } from './context.ts';
 import { addFile, addPair, callerOf, descriptorLimit, fileOf, holding, int, ioOf, pathAt, startAt, unsigned } from './file-common.ts';
@@ -131,6 +132,9 @@ export function fcntl(ctx: SyscallContext, fd: number, command: number, argument
   }
 }
 
+/** IFNAMSIZ */
+const INTERFACE_NAME_BYTES = 16;
+
 const PATH_COMMANDS: readonly number[] = [F.DUPFD, F.DUPFD_CLOEXEC, F.GETFD, F.SETFD, F.GETFL];
 
 export function ioctl(ctx: SyscallContext, fd: number, command: number, argument: number): Maybe<number> {
@@ -156,7 +160,8 @@ export function ioctl(ctx: SyscallContext, fd: number, command: number, argument
   const shape = IOCTLS.get(number);
   if (!shape) throw new Errno(E.NOTTY);
   const { direction, bytes } = shape;
-  const data = direction === 'in' || direction === 'both' ? ctx.user.read(argument, bytes) : new Uint8Array(bytes);
+  const given = direction === 'in' || direction === 'both' ? ctx.user.read(argument, bytes) : new Uint8Array(bytes);
+  const data = number === IOCTL.SIOCADDRT || number === IOCTL.SIOCDELRT ? withDevice(ctx, given) : given;
   return holding(
     file,
     after(file.ioctl(number, int(argument), data, ioOf(ctx)), result => {
@@ -164,6 +169,13 @@ export function ioctl(ctx: SyscallContext, fd: number, command: number, argument
       return result;
     }),
   );
+}
+
+/** A route, and behind it the name of its device. */
+function withDevice(ctx: SyscallContext, route: Uint8Array): Uint8Array {
+  const at = u64At(route, RTENTRY_DEVICE_AT);
+  const name = at === 0 ? '' : ctx.user.readString(at, INTERFACE_NAME_BYTES);
+  return joined([route, toBytes(`${name}\0`)]);
 }
 
 /** SIOCGIFCONF: a length, and a pointer to where the list goes; without one only the length is told. */
@@ -199,7 +211,9 @@ export function eventfd2(ctx: SyscallContext, initial: number, flags: number): M
 
 export function epollCreate1(ctx: SyscallContext, flags: number): Maybe<number> {
   if (unsigned(flags) & ~O.CLOEXEC) throw new Errno(E.INVAL);
-  return addFile(ctx, new EpollFile(ctx.services.kernel), (flags & O.CLOEXEC) !== 0);
+  const { services, process } = ctx;
+  const made: Maybe<OpenFile> = process.origin === services.kernel ? new EpollFile(services) : services.farEpoll(process.origin);
+  return after(made, file => addFile(ctx, file, (flags & O.CLOEXEC) !== 0));
 }
 
 /** memfd_create needs a file system for its files: the kernel's nameless one. */
@@ -207,6 +221,6 @@ export function memfdCreateIn(fs: (ctx: SyscallContext) => TmpFs): (ctx: Syscall
   return (ctx, name, flags) => {
     if (unsigned(flags) & ~(MEMFD_CLOEXEC | 2 | 8 | 16)) throw new Errno(E.INVAL);
     const label = ctx.user.readString(name, 250);
-    return addFile(ctx, namelessFile(fs(ctx), label, O.RDWR), (flags & MEMFD_CLOEXEC) !== 0);
+    return addFile(ctx, namelessFile(fs(ctx), `/memfd:${label}`, O.RDWR), (flags & MEMFD_CLOEXEC) !== 0);
   };
 }

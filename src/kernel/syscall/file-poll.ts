@@ -6,10 +6,10 @@
  */
 import { E, Errno } from '../abi/errno.ts';
 import { EPOLL, EPOLL_EVENT_BYTES, POLL } from '../abi/poll.ts';
-import { EpollFile, type EpollEvent } from '../fs/epoll.ts';
+import { type EpollEvent, type EpollSet, isEpoll } from '../fs/epoll.ts';
 import { cyclesOf } from '../fs/clock.ts';
 import type { OpenFile } from '../fs/file.ts';
-import { eager } from '../fs/maybe.ts';
+import { after, eager } from '../fs/maybe.ts';
 import { settle, sleep, type Blocking, type Cycles, type Maybe, type Sleeper, type WaitQueue } from '../types.ts';
 import type { SyscallContext } from './context.ts';
 import { fileOf, int, unsigned } from './file-common.ts';
@@ -70,11 +70,15 @@ function deadlineAt(ctx: SyscallContext, address: number): Cycles {
   const seconds = ctx.user.getI64(address);
   const nanoseconds = ctx.user.getI64(address + 8);
   if (seconds < 0 || nanoseconds < 0 || nanoseconds > 999_999_999) throw new Errno(E.INVAL);
-  const { now, hertz } = { now: ctx.services.now(), hertz: ctx.services.hertz };
-  if (seconds === 0 && nanoseconds === 0) return now;
-  // A call that is made again, after a move say, ends when the first one would have.
-  if (Number.isNaN(ctx.task.restartDeadline)) ctx.task.restartDeadline = now + cyclesOf(seconds, nanoseconds, hertz);
-  return ctx.task.restartDeadline;
+  if (seconds === 0 && nanoseconds === 0) return ctx.services.now();
+  return deadlineAfter(ctx, seconds, nanoseconds);
+}
+
+/** A call that is made again, after a move say, ends when the first one would have. */
+function deadlineAfter(ctx: SyscallContext, seconds: number, nanoseconds: number): Cycles {
+  const { services, task } = ctx;
+  if (Number.isNaN(task.restartDeadline)) task.restartDeadline = services.now() + cyclesOf(seconds, nanoseconds, services.hertz);
+  return task.restartDeadline;
 }
 
 function withMask(ctx: SyscallContext, address: number, size: number, body: () => Maybe<number>): Maybe<number> {
@@ -196,30 +200,20 @@ function* selectSteps(
 
 // ── epoll ──
 
-function epollOf(ctx: SyscallContext, fd: number): EpollFile {
+function epollOf(ctx: SyscallContext, fd: number): EpollSet {
   const file = fileOf(ctx, fd);
-  // An epoll of another kernel would need its files there.
-  if (!(file instanceof EpollFile)) throw new Errno(E.INVAL);
+  if (!isEpoll(file)) throw new Errno(E.INVAL);
   return file;
 }
 
-export function epollCtl(ctx: SyscallContext, epollFd: number, operation: number, fd: number, address: number): number {
+const OPERATIONS: readonly number[] = [EPOLL.CTL_ADD, EPOLL.CTL_DEL, EPOLL.CTL_MOD];
+
+export function epollCtl(ctx: SyscallContext, epollFd: number, operation: number, fd: number, address: number): Maybe<number> {
   const event: EpollEvent = int(operation) === EPOLL.CTL_DEL ? { events: 0, data: 0n } : eventAt(ctx, address);
   const file = fileOf(ctx, fd);
   const epoll = epollOf(ctx, epollFd);
-  switch (int(operation)) {
-    case EPOLL.CTL_ADD:
-      epoll.add(int(fd), file, event);
-      return 0;
-    case EPOLL.CTL_DEL:
-      epoll.remove(int(fd), file);
-      return 0;
-    case EPOLL.CTL_MOD:
-      epoll.modify(int(fd), file, event);
-      return 0;
-    default:
-      throw new Errno(E.INVAL);
-  }
+  if (!OPERATIONS.includes(int(operation))) throw new Errno(E.INVAL);
+  return after(epoll.control(int(operation), int(fd), file, event), () => 0);
 }
 
 function eventAt(ctx: SyscallContext, address: number): EpollEvent {
@@ -246,7 +240,8 @@ export function epollPwait(
   maskSize: number,
 ): Maybe<number> {
   const milliseconds = int(timeout);
-  const deadline = milliseconds < 0 ? Number.POSITIVE_INFINITY : ctx.services.now() + cyclesOf(0, milliseconds * 1e6, ctx.services.hertz);
+  const deadline =
+    milliseconds < 0 ? Number.POSITIVE_INFINITY : milliseconds === 0 ? ctx.services.now() : deadlineAfter(ctx, 0, milliseconds * 1e6);
   return waitEpoll(ctx, epollFd, address, countMax, deadline, mask, maskSize);
 }
 
@@ -278,17 +273,11 @@ function waitEpoll(
   return withMask(ctx, mask, maskSize, () => eager(keeping([epoll], () => epollSteps(ctx, epoll, address, n, deadline))));
 }
 
-function* epollSteps(ctx: SyscallContext, epoll: EpollFile, address: number, countMax: number, deadline: Cycles): Blocking<number> {
+function* epollSteps(ctx: SyscallContext, epoll: EpollSet, address: number, countMax: number, deadline: Cycles): Blocking<number> {
   const collect = function* (): Blocking<number> {
     const events = yield* settle(epoll.collect(countMax));
     ctx.user.write(address, packEvents(events));
     return events.length;
   };
-  try {
-    return yield* waitFor(ctx, [epoll], deadline, () => eager(collect()));
-  } catch (error) {
-    // epoll_wait is never made again by itself.
-    if (error instanceof Errno && error.errno === E.RESTARTNOHAND) throw new Errno(E.INTR);
-    throw error;
-  }
+  return yield* waitFor(ctx, [epoll], deadline, () => eager(collect()));
 }

@@ -4,6 +4,7 @@ import type { TmpFs } from '../fs/tmpfs/tmpfs.ts';
 import type { CallRow, SyscallContext, SyscallHandler } from './context.ts';
 import * as attributes from './file-attributes.ts';
 import * as io from './file-io.ts';
+import { receiving, sending } from './socket-time.ts';
 import * as locks from './file-lock.ts';
 import * as names from './file-name.ts';
 import * as open from './file-open.ts';
@@ -74,10 +75,10 @@ export const FILE_CALLS: Readonly<Record<number, CallRow>> = {
   59: partial('pipe2', open.pipe2, 'O_DIRECT does not keep packets apart.'),
   61: full('getdents64', names.getdents64),
   62: full('lseek', io.lseek),
-  63: full('read', io.read),
-  64: full('write', io.write),
-  65: full('readv', io.readv),
-  66: full('writev', io.writev),
+  63: full('read', receiving(io.read)),
+  64: full('write', sending(io.write)),
+  65: full('readv', receiving(io.readv)),
+  66: full('writev', sending(io.writev)),
   67: full('pread64', io.pread64),
   68: full('pwrite64', io.pwrite64),
   69: full('preadv', io.preadv),

@@ -2,12 +2,14 @@
 import { E, Errno } from '../abi/errno.ts';
 import { O } from '../abi/fcntl.ts';
 import { mayRead, mayWrite } from '../fs/file.ts';
+import { TmpFile } from '../fs/tmpfs/file.ts';
 import type { Kernel } from '../kernel.ts';
 import { fileBacking } from '../mm/file-backing.ts';
 import { roundUpToPage, USER_END } from '../mm/page-table.ts';
+import type { Sharing } from '../mm/sharing.ts';
 import { MAP, PROT } from '../mm/vm-area.ts';
 import type { Backing } from '../mm/vm-area.ts';
-import { type Blocking, PAGE_SIZE } from '../types.ts';
+import { type Blocking, type Maybe, PAGE_SIZE, settle } from '../types.ts';
 import type { CallRow, SyscallContext, SyscallHandler } from './context.ts';
 import { fileOf } from './file-common.ts';
 
@@ -23,6 +25,16 @@ export function memoryCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
     if (address % PAGE_SIZE !== 0) throw new Errno(E.INVAL);
     if (!(address >= 0 && length >= 0 && address + roundUpToPage(length) <= USER_END)) throw new Errno(E.NOMEM);
   };
+
+  /** Does `change` to a range once no other kernel has a page of it. */
+  function alone<T>(ctx: SyscallContext, start: number, end: number, change: () => T): Maybe<T> {
+    const { sharing } = ctx.process.mm;
+    return sharing === null ? change() : changeAlone(sharing, start, end, change);
+  }
+  function* changeAlone<T>(sharing: Sharing, start: number, end: number, change: () => T): Blocking<T> {
+    yield* sharing.gatherRange(start, end);
+    return change();
+  }
 
   function* mmap(
     ctx: SyscallContext,
@@ -44,17 +56,18 @@ export function memoryCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
       if (file.flags & O.PATH) throw new Errno(E.BADF);
       if (!mayRead(file)) throw new Errno(E.ACCES);
       if (type !== MAP.PRIVATE && protection & PROT.WRITE && !mayWrite(file)) throw new Errno(E.ACCES);
-      if (file.owner !== kernel.id && type !== MAP.PRIVATE && protection & PROT.WRITE) {
-        // Memory that is written is one kernel's at a time: the process goes to the file, and makes the call again there.
-        if (!kernel.migration.mayLeave(ctx.process)) throw new Errno(E.NODEV);
-        kernel.migration.ask(ctx.process, file.owner, []);
-        throw new Errno(E.RESTARTSYS);
-      }
+      // Memory of a device is one kernel's.
+      if (file.owner !== kernel.id && type !== MAP.PRIVATE && file.kind !== 'file') throw new Errno(E.NODEV);
       if (file.kind !== 'file' && file.kind !== 'character') throw new Errno(E.NODEV);
-      backing = yield* fileBacking(file, offset / PAGE_SIZE, roundUpToPage(length) / PAGE_SIZE, work => kernel.detach(work));
+      if (type !== MAP.PRIVATE && mayWrite(file) && file.inode instanceof TmpFile) yield* settle(file.inode.becomeMemory());
+      const [first, count] = [offset / PAGE_SIZE, roundUpToPage(length) / PAGE_SIZE];
+      backing = yield* fileBacking(file, type !== MAP.PRIVATE, first, count, work => kernel.detach(work));
     }
     try {
-      return mm.map(wanted, length, protection & 7, space, backing, backing === null ? 0 : offset);
+      if (mm.sharing !== null && flags & MAP.FIXED) yield* mm.sharing.gatherRange(hint, hint + roundUpToPage(length));
+      const start = mm.map(wanted, length, protection & 7, space, backing, backing === null ? 0 : offset);
+      if (backing !== null) kernel.threads.lookAt(ctx.process);
+      return start;
     } catch (error) {
       backing?.release();
       throw error;
@@ -62,22 +75,33 @@ export function memoryCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
   }
 
   return {
-    214: full('brk', (ctx, address) => ctx.process.mm.setBreak(address)),
+    214: full('brk', (ctx, address) => {
+      const { mm } = ctx.process;
+      return alone(ctx, Math.max(0, address), mm.brk, () => mm.setBreak(address));
+    }),
     215: full('munmap', (ctx, address, length) => {
       if (address % PAGE_SIZE !== 0 || !(length > 0) || address < 0 || address + length > USER_END) throw new Errno(E.INVAL);
-      ctx.process.mm.unmap(address, length);
-      return 0;
+      return alone(ctx, address, address + length, () => {
+        ctx.process.mm.unmap(address, length);
+        return 0;
+      });
     }),
     216: full('mremap', (ctx, address, oldLength, newLength, flags, newAddress) => {
       if (flags & ~3 || (flags & MREMAP.FIXED && !(flags & MREMAP.MAYMOVE))) throw new Errno(E.INVAL);
-      return ctx.process.mm.remap(address, oldLength, newLength, (flags & MREMAP.MAYMOVE) !== 0, flags & MREMAP.FIXED ? newAddress : null);
+      const { mm } = ctx.process;
+      const fixed = flags & MREMAP.FIXED ? newAddress : null;
+      // Both ends, and all between: it is rare, and the place that it goes to is not known yet.
+      const remap = (): number => mm.remap(address, oldLength, newLength, (flags & MREMAP.MAYMOVE) !== 0, fixed);
+      return alone(ctx, 0, USER_END, remap);
     }),
-    222: partial('mmap', mmap, 'To map a file of another kernel for writing the process moves there; one that can not gets ENODEV.'),
+    222: partial('mmap', mmap, 'A device of another kernel is not mapped shared: ENODEV.'),
     226: full('mprotect', (ctx, address, length, protection) => {
       if (protection & ~0x0300_0007) throw new Errno(E.INVAL);
       range(address, length);
-      if (length > 0) ctx.process.mm.protect(address, length, protection & 7);
-      return 0;
+      return alone(ctx, address, address + length, () => {
+        if (length > 0) ctx.process.mm.protect(address, length, protection & 7);
+        return 0;
+      });
     }),
     227: full('msync', (ctx, address, length) => {
       range(address, length);
@@ -104,8 +128,11 @@ export function memoryCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
         range(address, length);
         if (advice < 0 || advice > MADV_LAST) throw new Errno(E.INVAL);
         const end = address + roundUpToPage(length);
-        if (advice === MADV_DONTNEED) ctx.process.mm.dropPages(address, end);
-        return 0;
+        if (advice !== MADV_DONTNEED) return 0;
+        return alone(ctx, address, end, () => {
+          ctx.process.mm.dropPages(address, end);
+          return 0;
+        });
       },
       'Advice other than MADV_DONTNEED changes nothing.',
     ),

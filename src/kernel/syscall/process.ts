@@ -4,7 +4,7 @@ import { SI } from '../abi/signal.ts';
 import { type Kernel, latin1 } from '../kernel.ts';
 import { int64, type UserMemory } from '../mm/user-memory.ts';
 import { exec } from '../task/exec.ts';
-import { exitProcess, exitTask } from '../task/exit.ts';
+import { exitProcess, exitTask, prepareExit } from '../task/exit.ts';
 import { clone } from '../task/fork.ts';
 import { futexRequeue, futexWait, futexWake } from '../task/futex.ts';
 import { kill } from '../task/origins.ts';
@@ -277,10 +277,12 @@ export function processCalls(kernel: Kernel): Readonly<Record<number, CallRow>> 
     ),
     92: partial('personality', () => 0, 'Only the one of Linux.'),
     93: full('exit', (ctx, code) => {
+      prepareExit(ctx.task);
       exitTask(kernel, ctx.task, (code & 0xff) << 8);
       return 0;
     }),
     94: full('exit_group', (ctx, code) => {
+      prepareExit(ctx.task);
       exitProcess(kernel, ctx.process, (code & 0xff) << 8);
       return 0;
     }),

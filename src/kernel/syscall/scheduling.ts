@@ -1,4 +1,5 @@
 /** Calls about scheduling: priorities, affinity (which may lie in another kernel), yielding. */
+import { coreOf } from '../../machine/topology/topology.ts';
 import { E, Errno } from '../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task/task.ts';
@@ -13,7 +14,7 @@ const PRIO_PROCESS = 0;
 export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
   const taskOf = (ctx: SyscallContext, pid: number): Task => {
     if (int(pid) === 0) return ctx.task;
-    const task = kernel.tasks.get(int(pid));
+    const task = kernel.taskHere(int(pid));
     if (task === undefined) throw new Errno(E.SRCH);
     return task;
   };
@@ -29,13 +30,14 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
     const wanted = kernel.topology.cores.map(core => core.id).filter(id => ((bytes[id >> 3] ?? 0) >> (id & 7)) & 1);
     if (wanted.length === 0) throw new Errno(E.INVAL);
     const here = wanted.filter(id => kernel.cores.some(core => core.id === id));
-    const task = kernel.tasks.get(int(pid) === 0 ? ctx.task.tid : int(pid));
+    const task = kernel.taskHere(int(pid) === 0 ? ctx.task.tid : int(pid));
     if (task === undefined) {
       const target = kernel.map.partitions.find(partition => partition.cores.includes(wanted[0] as number));
       if (target === undefined) throw new Errno(E.INVAL);
       return moveElsewhere(int(pid), target.kernel);
     }
     if (here.length > 0) {
+      if (task.place >= 0) kernel.threads.place(task, kernel.id, []);
       task.affinity = here;
       if (!here.includes(task.core)) {
         task.moveToCore = here[0] as number;
@@ -53,11 +55,10 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
       partition => partition.cores.some(id => wanted.includes(id)) && kernel.isPeer(partition.kernel),
     );
     if (target === undefined) throw new Errno(E.INVAL);
-    kernel.migration.ask(
-      task.process,
-      target.kernel,
-      wanted.filter(id => target.cores.includes(id)),
-    );
+    const cores = wanted.filter(id => target.cores.includes(id));
+    // One of several threads moves alone, the only one takes its process along.
+    if (task.process.threads.size > 1 || task.place >= 0) kernel.threads.place(task, target.kernel, cores);
+    else kernel.migration.ask(task.process, target.kernel, cores);
     return 0;
   }
 
@@ -67,7 +68,9 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
     const bytes = new Uint8Array((Math.floor(highest / 64) + 1) * 8);
     if (size < bytes.length || size % 8 !== 0) throw new Errno(E.INVAL);
     // On its way it has already what it asked for.
-    const cores = task.migrateTo >= 0 && task.wantedCores.length > 0 ? task.wantedCores : task.affinity;
+    const elsewhere = task.migrateTo >= 0 || task.place >= 0;
+    const there = kernel.map.of(task.place)?.cores ?? task.affinity;
+    const cores = !elsewhere ? task.affinity : task.wantedCores.length > 0 ? task.wantedCores : there;
     for (const id of cores) bytes[id >> 3] = (bytes[id >> 3] as number) | (1 << (id & 7));
     ctx.user.write(address, bytes);
     return bytes.length;
@@ -124,9 +127,9 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
       'For one process of this kernel at a time.',
     ),
     168: full('getcpu', (ctx, coreAt, nodeAt) => {
-      const core = kernel.coreOf(ctx.task);
-      if (coreAt !== 0) ctx.user.setU32(coreAt, core.id);
-      if (nodeAt !== 0) ctx.user.setU32(nodeAt, core.node);
+      const id = ctx.task.place >= 0 ? ctx.task.placeCore : kernel.coreOf(ctx.task).id;
+      if (coreAt !== 0) ctx.user.setU32(coreAt, id);
+      if (nodeAt !== 0) ctx.user.setU32(nodeAt, coreOf(kernel.topology, id).node);
       return 0;
     }),
   };

@@ -8,12 +8,13 @@ import { CMSGHDR_BYTES, cmsgAlign, MSG, SCM, SCM_MAX_FD, SO, SOCK, SOL_SOCKET } 
 import { setU32, setU64, u32At, u64At } from '../fs/bytes.ts';
 import type { OpenFile } from '../fs/file.ts';
 import { releaseAll } from '../fs/socket/flow.ts';
-import { credentialBytes, timeoutCycles } from '../fs/socket/options.ts';
+import { credentialBytes } from '../fs/socket/options.ts';
 import { credentialsOf, type Message, type Received, type Socket, type SocketCredentials, type SocketName } from '../fs/socket/socket.ts';
-import { type Blocking, type Cycles, type Maybe, settle } from '../types.ts';
+import { type Blocking, settle } from '../types.ts';
 import type { SyscallContext } from './context.ts';
 import { descriptorLimit, fileOf, ioOf } from './file-common.ts';
 import { brokenPipe, PIECE_BYTES, vectors, type Vector } from './file-io.ts';
+import { timed } from './socket-time.ts';
 
 export interface MessageHeader {
   readonly name: number;
@@ -37,25 +38,6 @@ export function headerAt(ctx: SyscallContext, address: number, write: boolean): 
   if (count > 1024) throw new Errno(E.MSGSIZE);
   if (controlBytes > 0x7fffffff) throw new Errno(E.NOBUFS);
   return { name, nameBytes: name === 0 ? 0 : nameBytes, data: vectors(ctx, pieces, count, write), control, controlBytes };
-}
-
-/**
- * A call whose wait SO_RCVTIMEO or SO_SNDTIMEO limits: made again after a move, it ends when it would have; after a handler it does
- * not go on.
- */
-function* timed<T>(ctx: SyscallContext, socket: Socket, option: number, work: (deadline: Cycles) => Maybe<T>): Blocking<T> {
-  const { task, services } = ctx;
-  const now = services.now();
-  const deadline = Number.isNaN(task.restartDeadline) ? Number.POSITIVE_INFINITY : task.restartDeadline;
-  try {
-    return yield* settle(work(deadline));
-  } catch (error) {
-    if (!(error instanceof Errno) || error.errno !== E.RESTARTSYS) throw error;
-    const limit = timeoutCycles(yield* settle(socket.option(SOL_SOCKET, option)), services.hertz);
-    if (!Number.isFinite(limit)) throw error;
-    task.restartDeadline = Math.min(deadline, now + limit);
-    throw new Errno(E.RESTARTNOHAND);
-  }
 }
 
 // ── Sending ──
@@ -123,7 +105,12 @@ export function* sendPieces(
       let sent: number;
       try {
         const message: Message = { bytes, files: enclosed, credentials, to };
-        sent = yield* timed(ctx, socket, SO.SNDTIMEO, deadline => socket.send(message, { flags, deadline }, io));
+        sent = yield* timed(
+          ctx,
+          socket,
+          SO.SNDTIMEO,
+          socket.send(message, { flags, deadline: io.deadline ?? Number.POSITIVE_INFINITY }, io),
+        );
       } catch (error) {
         yield* settle(releaseAll(enclosed));
         throw error;
@@ -157,10 +144,11 @@ function gathered(ctx: SyscallContext, pieces: readonly Vector[], from: number, 
 export function* receivePieces(ctx: SyscallContext, socket: Socket, pieces: readonly Vector[], flags: number): Blocking<Received> {
   if (flags & MSG.OOB) throw new Errno(E.OPNOTSUPP);
   const count = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const io = ioOf(ctx);
   socket.retain();
   let got: Received;
   try {
-    got = yield* timed(ctx, socket, SO.RCVTIMEO, deadline => socket.receive(count, { flags, deadline }, ioOf(ctx)));
+    got = yield* timed(ctx, socket, SO.RCVTIMEO, socket.receive(count, { flags, deadline: io.deadline ?? Number.POSITIVE_INFINITY }, io));
   } finally {
     yield* settle(socket.release());
   }

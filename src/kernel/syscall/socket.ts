@@ -6,7 +6,7 @@
  */
 import { E, Errno } from '../abi/errno.ts';
 import { O } from '../abi/fcntl.ts';
-import { AF, MMSGHDR_BYTES, MSG, MSGHDR_BYTES, SHUT, SOCK, SOCKADDR_BYTES_MAX } from '../abi/socket.ts';
+import { AF, MMSGHDR_BYTES, MSG, MSGHDR_BYTES, SHUT, SO, SOCK, SOCKADDR_BYTES_MAX, SOL_SOCKET } from '../abi/socket.ts';
 import { fromBytes, toBytes } from '../fs/bytes.ts';
 import { after, eager } from '../fs/maybe.ts';
 import { FAMILIES } from '../fs/socket/families.ts';
@@ -15,6 +15,7 @@ import { type Blocking, type Maybe, settle } from '../types.ts';
 import type { CallRow, SyscallContext, SyscallHandler } from './context.ts';
 import { addFile, addPair, callerOf, descriptorLimit, fileOf, holding, int, ioOf, unsigned } from './file-common.ts';
 import { length } from './file-io.ts';
+import { receiving, sending } from './socket-time.ts';
 import { deliverEnclosed, enclosedAt, headerAt, receivePieces, sendPieces } from './socket-message.ts';
 
 function socketOf(ctx: SyscallContext, fd: number): Socket {
@@ -175,8 +176,16 @@ const OPTION_BYTES_MAX = 256;
 const setsockopt: SyscallHandler = (ctx, fd, level, option, address, bytes) => {
   const own = socketOf(ctx, fd);
   if (int(bytes) < 0) throw new Errno(E.INVAL);
-  return after(own.setOption(int(level), int(option), ctx.user.read(address, Math.min(bytes, OPTION_BYTES_MAX))), () => 0);
+  const filters = int(level) === SOL_SOCKET && int(option) === SO.ATTACH_FILTER;
+  const value = filters ? filterAt(ctx, address, bytes) : ctx.user.read(address, Math.min(bytes, OPTION_BYTES_MAX));
+  return after(own.setOption(int(level), int(option), value), () => 0);
 };
+
+/** struct sock_fprog: a count and a pointer to instructions of eight bytes. What the option gets is the instructions. */
+function filterAt(ctx: SyscallContext, address: number, bytes: number): Uint8Array {
+  if (bytes < 16) throw new Errno(E.INVAL);
+  return ctx.user.read(ctx.user.getU64(address + 8), 8 * (ctx.user.getU32(address) & 0xffff));
+}
 
 // ── Messages ──
 
@@ -275,8 +284,8 @@ export const SOCKET_CALLS: Readonly<Record<number, CallRow>> = {
   199: full('socketpair', socketpair),
   200: full('bind', bind),
   201: full('listen', listen),
-  202: full('accept', accept),
-  203: full('connect', connect),
+  202: full('accept', receiving(accept)),
+  203: full('connect', sending(connect)),
   204: full('getsockname', name('ownName')),
   205: full('getpeername', name('peerName')),
   206: { name: 'sendto', handler: sendto, support: 'partial', missing: NO_OOB },
@@ -286,7 +295,7 @@ export const SOCKET_CALLS: Readonly<Record<number, CallRow>> = {
   210: full('shutdown', shutdown),
   211: { name: 'sendmsg', handler: sendmsg, support: 'partial', missing: NO_OOB },
   212: { name: 'recvmsg', handler: recvmsg, support: 'partial', missing: NO_OOB },
-  242: full('accept4', accept4),
+  242: full('accept4', receiving(accept4)),
   243: { name: 'recvmmsg', handler: many(receiveOne), support: 'partial', missing: 'No timeout; no out-of-band data.' },
   269: { name: 'sendmmsg', handler: many(sendOne), support: 'partial', missing: NO_OOB },
 };

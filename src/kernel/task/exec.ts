@@ -89,6 +89,7 @@ export function* exec(kernel: Kernel, task: Task, path: string, argv: readonly s
   process.actions = defaultActions().map((action, signal) =>
     old[signal]?.handler === SIG_IGN ? { ...action, handler: SIG_IGN } : { ...action, handler: SIG_DFL },
   );
+  task.place = -1;
   task.altStack = { base: 0, size: 0, flags: 2 };
   task.clearChildTid = 0;
   task.robustList = 0;
@@ -222,7 +223,7 @@ function* mapSegments(kernel: Kernel, space: AddressSpace, user: UserMemory, fil
     const memoryEnd = roundUpToPage(start + segment.memoryBytes);
     if (segment.fileBytes > 0) {
       const page = (segment.fileOffset - (segment.fileOffset % 4096)) / 4096;
-      const backing = yield* fileBacking(file, page, mapped / 4096, work => kernel.detach(work));
+      const backing = yield* fileBacking(file, false, page, mapped / 4096, work => kernel.detach(work));
       space.insertArea({
         start: pageStart,
         end: pageStart + mapped,

@@ -1,5 +1,5 @@
 /** The end of threads and processes (Linux: kernel/exit.c). */
-import { Errno } from '../abi/errno.ts';
+import { E, Errno } from '../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { futexWake } from './futex.ts';
 import { TraceKind } from '../trace.ts';
@@ -20,7 +20,7 @@ export function exitTask(kernel: Kernel, task: Task, status: number): void {
   if (task.clearChildTid !== 0 && (process.threads.size > 1 || process.mm.users > 1)) {
     try {
       process.user.setU32(task.clearChildTid, 0);
-      futexWake(kernel, process, task.clearChildTid, 1, 0xffffffff);
+      kernel.detach(futexWake(kernel, process, task.clearChildTid, 1, 0xffffffff));
     } catch (error) {
       // The address was never good: nobody can wait there.
       if (!(error instanceof Errno)) throw error;
@@ -49,34 +49,42 @@ const FUTEX_OWNER_DIED = 0x40000000;
 const FUTEX_TID_MASK = 0x3fffffff;
 
 /**
- * Locks that the thread held are marked as left by a dead owner, and one who waits is woken (Linux: Documentation/locking/robust-futexes).
- * struct robust_list_head: first entry, distance from an entry to its lock word, entry that was being taken or released.
+ * Locks that the thread holds, by its robust list: struct robust_list_head has the first entry, the distance from an entry to its lock word, and
+ * the entry that was being taken or released.
+ * @throws Errno EFAULT the list is no good, ERESTARTSYS another kernel has some of it
  */
-function releaseRobustLocks(kernel: Kernel, task: Task): void {
-  const head = task.robustList;
-  if (head === 0) return;
-  task.robustList = 0;
-  const { user } = task.process;
-  const leave = (entry: number, distance: number): void => {
-    const at = entry + distance;
-    const word = user.getU32(at);
-    if ((word & FUTEX_TID_MASK) !== (task.tid & FUTEX_TID_MASK)) return;
-    user.setU32(at, (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED);
-    if (word & FUTEX_WAITERS) futexWake(kernel, task.process, at, 1, 0xffffffff);
-  };
+function robustLocks({ robustList: head, process: { user }, tid }: Task): { readonly at: number; readonly word: number }[] {
+  if (head === 0) return [];
+  const distance = user.getI64(head + 8);
+  const taking = user.getU64(head + 16);
+  const entries = taking === 0 ? [] : [taking];
+  for (let entry = user.getU64(head); entry !== head && entries.length < ROBUST_MAX; entry = user.getU64(entry))
+    if (entry !== taking) entries.push(entry);
+  return entries
+    .map(entry => ({ at: entry + distance, word: user.getU32(entry + distance) }))
+    .filter(({ word }) => (word & FUTEX_TID_MASK) === (tid & FUTEX_TID_MASK));
+}
+
+/** The thread is about to call exit(2) or exit_group(2): its locks can be read and written here. @throws Errno ERESTARTSYS when not */
+export function prepareExit(task: Task): void {
   try {
-    const distance = user.getI64(head + 8);
-    const taking = user.getU64(head + 16);
-    let entry = user.getU64(head);
-    for (let i = 0; i < ROBUST_MAX && entry !== head; i++) {
-      const next = user.getU64(entry);
-      if (entry !== taking) leave(entry, distance);
-      entry = next;
+    for (const { at } of robustLocks(task)) task.process.user.check(at, 4, true);
+  } catch (error) {
+    if (!(error instanceof Errno) || error.errno === E.RESTARTSYS) throw error;
+  }
+}
+
+/** Its locks are marked as left by a dead owner, and one who waits for each is woken (Linux: Documentation/locking/robust-futexes). */
+function releaseRobustLocks(kernel: Kernel, task: Task): void {
+  try {
+    for (const { at, word } of robustLocks(task)) {
+      task.process.user.setU32(at, (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED);
+      if (word & FUTEX_WAITERS) kernel.detach(futexWake(kernel, task.process, at, 1, 0xffffffff));
     }
-    if (taking !== 0) leave(taking, distance);
   } catch (error) {
     // The list is the program's: what can't be read is left.
     if (!(error instanceof Errno)) throw error;
+    task.process.mm.sharing?.forgetMissed();
   }
 }
 

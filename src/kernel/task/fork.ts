@@ -1,6 +1,7 @@
 /** clone(2), fork(2), vfork(2): new tasks, which share with their maker what the flags say. */
 import { E, Errno } from '../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
+import { USER_END } from '../mm/page-table.ts';
 import { UserMemory } from '../mm/user-memory.ts';
 import { PendingSignals } from '../signal/state.ts';
 import { TraceKind } from '../trace.ts';
@@ -46,6 +47,7 @@ export function* clone(
   if (flags & CLONE.PARENT_SETTID) process.user.check(parentTid, 4, true);
 
   const thread = (flags & CLONE.THREAD) !== 0;
+  if (!(flags & CLONE.VM) && process.mm.sharing !== null) yield* process.mm.sharing.gatherRange(0, USER_END);
   const mm = flags & CLONE.VM ? process.mm : process.mm.fork();
   if (flags & CLONE.VM && !thread) mm.users++;
   let tid: number;
@@ -79,6 +81,7 @@ export function* clone(
         itimerInterval: 0,
         exitStatus: null,
         vforkDone: null,
+        isStopped: false,
       };
   if (flags & CLONE.FILES && !thread) kernel.shareFiles(process.files);
   const child = kernel.newTask(tid, childProcess, parent.core, [...parent.affinity]);
@@ -106,7 +109,13 @@ export function* clone(
   if (!thread) traceName(kernel, tid, childProcess.name);
   const done = flags & CLONE.VFORK && !thread ? new WaitQueue() : null;
   if (done !== null) childProcess.vforkDone = done;
-  if (thread) kernel.migration.joined(child);
+  if (thread) {
+    // It begins where its maker computes, as it would on the cores of its maker.
+    child.place = parent.place;
+    child.wantedCores = parent.wantedCores;
+    child.work = child.place >= 0;
+    kernel.migration.joined(child);
+  }
   kernel.scheduler.enqueue(child);
   // The maker waits until the child has let go of its memory, whatever happens.
   while (done !== null && childProcess.vforkDone === done) yield* sleep([done], { interruptible: false });

@@ -10,11 +10,9 @@ import type { Kernel } from '../kernel.ts';
 import type { SignalInfo } from '../signal/state.ts';
 import { signalProcess, signalTask } from '../signal/delivery.ts';
 import { TraceKind } from '../trace.ts';
-import { type Blocking, isBlocking, type KernelId, type Maybe, type Pid, settle } from '../types.ts';
+import { type Blocking, isBlocking, type Maybe, type Pid, settle } from '../types.ts';
 import type { ProcessRecord } from './record.ts';
 import type { Process } from './task.ts';
-
-export const originOf = (pid: Pid): KernelId => pid >>> 15;
 
 type Operation = (kernel: Kernel, record: ProcessRecord, args: readonly number[]) => Maybe<readonly number[]>;
 
@@ -114,8 +112,9 @@ export class Origins {
   /** Performs an operation on the record of `pid` at its origin. @throws Errno ESRCH, EHOSTDOWN, and the operation's own */
   ask(pid: Pid, name: OperationName, ...args: number[]): Maybe<readonly number[]> {
     const kernel = this.#kernel;
-    if (originOf(pid) === kernel.id) return this.perform(pid, name, args);
-    if (!kernel.isPeer(originOf(pid))) throw new Errno(E.SRCH);
+    const origin = kernel.heirs.ofPid(pid);
+    if (origin === kernel.id) return this.perform(pid, name, args);
+    if (!kernel.isPeer(origin)) throw new Errno(E.SRCH);
     return kernel.image.askOrigin(pid, NAMES.indexOf(name), args);
   }
 
@@ -189,7 +188,7 @@ export function* kill(kernel: Kernel, sender: Process, target: number, signal: n
   if (!(signal >= 0 && signal <= 64)) throw new Errno(E.INVAL);
   const from = [SI.USER, sender.pid, sender.credentials.uid] as const;
   if (target > 0) {
-    const thread = kernel.tasks.get(target);
+    const thread = kernel.taskHere(target);
     const pid = thread !== undefined ? thread.process.pid : target;
     yield* settle(kernel.origins.ask(pid, 'signal', signal, ...from));
     return 0;
@@ -197,7 +196,7 @@ export function* kill(kernel: Kernel, sender: Process, target: number, signal: n
   if (target === -1) {
     let count = 0;
     for (const record of [...kernel.records.all.values()]) {
-      if (record.pid === ((kernel.id << 15) | 1) || record.pid === sender.pid || record.state === 'zombie') continue;
+      if (record.pid === kernel.records.first || record.pid === sender.pid || record.state === 'zombie') continue;
       count++;
       if (signal !== 0) kernel.deliver(record, { signal, code: from[0], pid: from[1], uid: from[2], status: 0, address: 0 });
     }
@@ -220,7 +219,7 @@ export function* kill(kernel: Kernel, sender: Process, target: number, signal: n
 /** tgkill(2), tkill(2): only threads that run here can be meant. */
 export function* killThread(kernel: Kernel, sender: Process, group: Pid, tid: Pid, signal: number): Blocking<number> {
   if (!(signal >= 0 && signal <= 64) || tid <= 0) throw new Errno(E.INVAL);
-  const task = kernel.tasks.get(tid);
+  const task = kernel.taskHere(tid);
   if (task === undefined || (group > 0 && task.process.pid !== group)) {
     if (group > 0 && group !== tid) throw new Errno(E.SRCH);
     return yield* kill(kernel, sender, tid, signal);
@@ -232,8 +231,9 @@ export function* killThread(kernel: Kernel, sender: Process, group: Pid, tid: Pi
 
 /** Any process whose record is where the group's is: the group's number is a pid of its origin. */
 function firstOfGroup(kernel: Kernel, sender: Process, group: Pid): Pid {
-  if (originOf(group) === originOf(sender.pid)) return sender.pid;
-  if (originOf(group) !== kernel.id) return group;
+  const { heirs } = kernel;
+  if (heirs.ofPid(group) === heirs.ofPid(sender.pid)) return sender.pid;
+  if (heirs.ofPid(group) !== kernel.id) return group;
   return kernel.records.members(group)[0]?.pid ?? group;
 }
 

@@ -48,9 +48,14 @@ export interface ProcessRecord {
   name: string;
 }
 
+/** A record as plain data, for the heir of its kernel. */
+export type RecordState = Omit<ProcessRecord, 'parent' | 'children' | 'childChanged'> & { readonly parent: Pid };
+
 /** What the records need from their kernel. */
 export interface RecordServices {
   readonly kernel: KernelId;
+  /** Local numbers up to this one are another kernel's to keep (partition/heirs.ts). */
+  readonly taken: number;
   /** Sends a signal to a process of this origin, wherever it runs. */
   deliver(record: ProcessRecord, info: SignalInfo): void;
   sessionEnded(session: Pid): void;
@@ -68,17 +73,28 @@ export interface Reaped {
 export class Records {
   readonly all = new Map<Pid, ProcessRecord>();
   readonly #services: RecordServices;
-  #next = 0;
+  #next: number;
+  /** The kernel's first process: who inherits children. */
+  first: Pid = 0;
+  #highest: number;
 
   constructor(services: RecordServices) {
     this.#services = services;
+    this.#next = services.taken;
+    this.#highest = services.taken;
+  }
+
+  /** The highest local number that has been given out. */
+  get last(): number {
+    return this.#highest;
   }
 
   /** An unused pid of this origin: local numbers go round, as in Linux. */
   allocatePid(): Pid {
     const base = this.#services.kernel << 15;
     for (let tries = 0; tries < 32767; tries++) {
-      this.#next = this.#next >= 32767 ? 300 : this.#next + 1;
+      this.#next = this.#next >= 32767 ? Math.max(300, this.#services.taken + 1) : this.#next + 1;
+      this.#highest = Math.max(this.#highest, this.#next);
       const pid = base | this.#next;
       if (!this.all.has(pid)) return pid;
     }
@@ -94,6 +110,7 @@ export class Records {
   /** A child of `parent` (null: the kernel's first process, a group and session of its own), running on `location`. */
   create(parent: ProcessRecord | null, location: KernelId, exitSignal: number = SIG.CHLD): ProcessRecord {
     const pid = this.allocatePid();
+    if (this.first === 0) this.first = pid;
     const record: ProcessRecord = {
       pid,
       parent,
@@ -138,6 +155,27 @@ export class Records {
     for (const group of orphanedBefore) this.#releaseOrphans(group);
     if (record.session === record.pid) this.#services.sessionEnded(record.pid);
     this.#notifyParent(record);
+  }
+
+  /** Records of processes that live elsewhere, and of those that they have not waited for yet. */
+  state(): RecordState[] {
+    const { kernel } = this.#services;
+    const lives = (record: ProcessRecord | null): boolean => record !== null && record.state !== 'zombie' && record.location !== kernel;
+    return [...this.all.values()]
+      .filter(record => lives(record) || (record.state === 'zombie' && lives(record.parent)))
+      .map(({ parent, children: _children, childChanged: _changed, ...rest }) => ({ ...rest, parent: parent?.pid ?? 0 }));
+  }
+
+  /** Takes records over; those without a parent among them are this kernel's first process's children. */
+  adopt(states: readonly RecordState[]): void {
+    for (const { parent: _parent, undelivered, ...rest } of states)
+      this.all.set(rest.pid, { ...rest, undelivered: [...undelivered], parent: null, children: new Set(), childChanged: new WaitQueue() });
+    const first = this.all.get(this.first) ?? null;
+    for (const { pid, parent: parentPid } of states) {
+      const record = this.get(pid);
+      record.parent = this.all.get(parentPid) ?? first;
+      record.parent?.children.add(record);
+    }
   }
 
   stopped(record: ProcessRecord, signal: number): void {
@@ -261,7 +299,7 @@ export class Records {
 
   /** Who inherits the children: the kernel's first process, unless that is the one that ends. */
   #reaper(record: ProcessRecord): ProcessRecord | null {
-    const first = this.all.get((this.#services.kernel << 15) | 1) ?? null;
+    const first = this.all.get(this.first) ?? null;
     return first === record ? null : first;
   }
 

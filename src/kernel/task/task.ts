@@ -5,13 +5,17 @@
  *     Process  what its threads share where they run: memory, files, handlers       (Linux: mm, files, sighand, signal)
  *     Record   what the origin keeps of a process wherever it runs                  (task/record.ts)
  *
- * Always holds: a task exists on exactly one kernel, the location of its process; the record exists at the origin only.
+ * A thread may compute on another kernel than its process (migrate/threads.ts): it then has a task there too, in an outpost of the process,
+ * while the one at the process sleeps.
+ *
+ * Always holds: a process is on exactly one kernel, its location; of a thread's two tasks at most one runs; the record exists at the origin only.
  */
 import type { Watch } from '../debug/watch.ts';
-import { ARCH_STATE_BYTES } from '../../machine/hart/hart.ts';
+import { ARCH_STATE_BYTES, type ExitKind } from '../../machine/hart/hart.ts';
 import type { FsContext } from '../fs/context.ts';
 import type { FileTable } from '../fs/file-table.ts';
-import type { AddressSpace } from '../mm/address-space.ts';
+import type { Outpost } from '../migrate/outpost.ts';
+import type { Access, AddressSpace } from '../mm/address-space.ts';
 import type { UserMemory } from '../mm/user-memory.ts';
 import { PendingSignals, type SignalActions } from '../signal/state.ts';
 import type { KernelEvent } from '../sched/events.ts';
@@ -62,6 +66,17 @@ export interface Process {
   /** Set in a process of the `exec` verb: it is moved on at this interval of its running time. */
   migrateEvery: Cycles;
   dumpable: number;
+  /** A stop signal has come, and SIGCONT not yet: no thread goes on in user mode. */
+  isStopped: boolean;
+  /** Set in what stands for the process on a kernel where only threads of it compute. */
+  readonly outpost: Outpost | null;
+}
+
+/** A trap as the hart reports it; the registers that go with it are the thread's. */
+export interface Errand {
+  readonly exit: ExitKind;
+  readonly address: VirtAddr;
+  readonly access: Access;
 }
 
 export class Task implements Sleeper {
@@ -95,6 +110,8 @@ export class Task implements Sleeper {
   syscall = -1;
   /** The code with which the last call asked to be made again (E.RESTARTSYS or E.RESTARTNOHAND); 0 for none. */
   restart = 0;
+  /** How often in a row it has: a call of this task has been begun so many times and not ended. */
+  restarts = 0;
   /** Absolute deadline of a sleep that will be made again; NaN when none. */
   restartDeadline: Cycles = Number.NaN;
   /** Something is to be looked at before the task goes on in user mode: a signal, a stop, a move. */
@@ -105,6 +122,14 @@ export class Task implements Sleeper {
   migrateTo: KernelId = -1;
   /** Cores there that it asked for; none: any. */
   wantedCores: readonly CoreId[] = [];
+  /** Kernel where this thread computes, away from its process; -1: here. What it asks of its kernel is done here all the same. */
+  place: KernelId = -1;
+  /** Core on which it computed there last. */
+  placeCore: CoreId = 0;
+  /** What it came home with: a trap that is to be seen to here. */
+  errand: Errand | null = null;
+  /** On the kernel where it computes: it has been called home. */
+  recalled = false;
   /** A debugger's hold on it. */
   watch: Watch | null = null;
   /** Core that this task has been asked to move to; -1 for none. */

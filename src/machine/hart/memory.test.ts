@@ -331,6 +331,17 @@ describe.each([
       hart.run(10);
       expect(result()).toBe(2);
     });
+    test('another host may have written it: only then is it decoded anew', () => {
+      run(addi(1), EBREAK);
+      bench.processor.reuseFrame(code / 4096);
+      expect(bench.processor.hasCode(code / 4096)).toBe(true);
+      bench.view.setUint32(code, addi(2), true);
+      bench.processor.reuseFrame(code / 4096);
+      expect(bench.processor.hasCode(code / 4096)).toBe(false);
+      hart.pc = CODE;
+      hart.run(10);
+      expect(result()).toBe(2);
+    });
     test('another hart writes it', () => {
       const [, other] = bench.harts;
       if (!other) throw new Error('one hart only');

@@ -101,3 +101,7 @@ export function preset(name: string): Topology {
   if (!Object.hasOwn(PRESETS, name)) throw new Error(`no machine is called ${name}; there are ${Object.keys(PRESETS).join(', ')}`);
   return PRESETS[name as PresetName];
 }
+
+/** What stands at the other end of the cable: a small machine on the same clock, from which others are put under load. */
+export const clientMachine = (hertz: number, cores = 4): Topology =>
+  plain('roastduck', `Load generator, ${cores} cores`, hertz, 1, cores, 8 * MIB, 4 * GIB, [[10]]);

@@ -4,6 +4,7 @@ import { type Line, listing, symbolAt, type Watched } from '../../lab/debugger.t
 import { F_NAMES, X_NAMES } from '../../machine/hart/disassemble.ts';
 import { action } from '../actions.ts';
 import { useLab } from '../store.ts';
+import { Pages } from './Pages.tsx';
 import './processor.css';
 
 const REASONS = { stop: 'stopped', step: 'stepped', breakpoint: 'at a breakpoint' } as const;
@@ -61,6 +62,7 @@ export function Processor() {
           <RegisterTable watched={watched} />
         </div>
       )}
+      <Pages pid={chosen?.pid ?? null} kernel={kernel} />
     </>
   );
 }

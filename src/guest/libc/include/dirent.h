@@ -20,6 +20,7 @@ struct dirent {
 
 typedef struct DIR DIR;
 DIR *opendir(const char *path);
+DIR *fdopendir(int fd); /* closedir() closes it */
 struct dirent *readdir(DIR *directory);
 int closedir(DIR *directory);
 ssize_t getdents64(int fd, void *to, size_t size);

@@ -232,7 +232,15 @@ export function limitsText(limits: readonly (readonly [number, number])[]): stri
 }
 
 /** The files of /proc/PID, or of one thread of it. */
-export function processDirectory(source: ProcSource, hertz: number, pid: Pid, tid: Pid | null, mounts: () => string): GeneratedDirectory {
+/** `net`: what a process has below `net`, which is its origin's. */
+export function processDirectory(
+  source: ProcSource,
+  hertz: number,
+  pid: Pid,
+  tid: Pid | null,
+  mounts: () => string,
+  net: GeneratedDirectory,
+): GeneratedDirectory {
   const info = (): Maybe<ProcessInfo> =>
     after(tid === null ? source.process(pid) : source.thread(pid, tid), found => {
       if (!found) throw new Errno(E.SRCH);
@@ -286,27 +294,29 @@ export function processDirectory(source: ProcSource, hertz: number, pid: Pid, ti
       read: () => after(info(), p => `${p.kernel}\n`),
       write: text => {
         if (!/^\s*\d{1,3}\s*$/.test(text)) throw new Errno(E.INVAL);
-        return source.migrate(pid, Number(text));
+        return tid === null ? source.migrate(pid, Number(text)) : source.migrateThread(pid, tid, Number(text));
       },
     },
+    pages: textFile(() => source.sharedPages(pid)),
     origin: show(p => `${p.origin}\n`),
     exe: paths('executable'),
     cwd: paths('cwd'),
     root: paths('root'),
+    net,
     fd: descriptorDirectory(source, pid, 'links'),
     fdinfo: descriptorDirectory(source, pid, 'info'),
   };
-  if (tid === null) files['task'] = threadsDirectory(source, hertz, pid, mounts);
+  if (tid === null) files['task'] = threadsDirectory(source, hertz, pid, mounts, net);
   return { ...fixedDirectory(files), owner };
 }
 
-function threadsDirectory(source: ProcSource, hertz: number, pid: Pid, mounts: () => string): GeneratedDirectory {
+function threadsDirectory(source: ProcSource, hertz: number, pid: Pid, mounts: () => string, net: GeneratedDirectory): GeneratedDirectory {
   return {
     kind: 'directory',
     names: () => after(source.threads(pid), tids => tids.map(String)),
     child: name =>
       after(source.threads(pid), tids =>
-        tids.map(String).includes(name) ? processDirectory(source, hertz, pid, Number(name), mounts) : null,
+        tids.map(String).includes(name) ? processDirectory(source, hertz, pid, Number(name), mounts, net) : null,
       ),
   };
 }

@@ -165,6 +165,10 @@ export interface ProcSource {
   limits(pid: Pid): Maybe<readonly (readonly [number, number])[]>;
   /** Moves the process to another kernel: what writing to /proc/PID/kernel asks for. Throws Errno. */
   migrate(pid: Pid, to: KernelId): Maybe<void>;
+  /** Has one thread compute on another kernel: what writing to /proc/PID/task/TID/kernel asks for. Throws Errno. */
+  migrateThread(pid: Pid, tid: Pid, to: KernelId): Maybe<void>;
+  /** Pages that threads on several kernels share, a line each: address, state (M, S), kernels. */
+  sharedPages(pid: Pid): Maybe<string>;
   rename(pid: Pid, name: string): Maybe<void>;
 
   system(): Maybe<SystemInfo>;

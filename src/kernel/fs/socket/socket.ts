@@ -65,7 +65,8 @@ export interface Manner {
   /** When waiting ends, with EAGAIN; Infinity for never. The socket's own timeouts and O_NONBLOCK come on top. */
   readonly deadline: Cycles;
 }
-export const PLAINLY: Manner = { flags: 0, deadline: Number.POSITIVE_INFINITY };
+/** Of a call that says nothing of it. */
+export const plainly = ({ deadline = Number.POSITIVE_INFINITY }: IoContext): Manner => ({ flags: 0, deadline });
 
 export interface Received {
   readonly bytes: Uint8Array;
@@ -147,7 +148,7 @@ export const signalsBreak = (file: OpenFile): boolean => !isSocket(file) || file
 /** read(2) on a socket: what was passed along with the bytes is closed. */
 export function readFrom(socket: Socket, target: Uint8Array, io: IoContext): Maybe<number> {
   if (target.length === 0) return 0;
-  return after(socket.receive(target.length, PLAINLY, io), ({ bytes, files }) => {
+  return after(socket.receive(target.length, plainly(io), io), ({ bytes, files }) => {
     target.set(bytes);
     return after(releaseAll(files), () => bytes.length);
   });
@@ -155,7 +156,7 @@ export function readFrom(socket: Socket, target: Uint8Array, io: IoContext): May
 
 /** write(2) on a socket. */
 export function writeTo(socket: Socket, bytes: Uint8Array, io: IoContext): Maybe<number> {
-  return socket.send({ bytes, files: [], credentials: credentialsOf(io), to: null }, PLAINLY, io);
+  return socket.send({ bytes, files: [], credentials: credentialsOf(io), to: null }, plainly(io), io);
 }
 
 export const credentialsOf = ({ pid, uid, gid }: IoContext): SocketCredentials => ({ pid, uid, gid });

@@ -3,6 +3,8 @@ import { E, Errno } from '../../abi/errno.ts';
 import type { Maybe } from '../../types.ts';
 import { after } from '../maybe.ts';
 import { fixedDirectory, GeneratedFs, textFile, type GeneratedDirectory, type GeneratedNode } from '../proc/generated.ts';
+import type { NetInterface } from '../../net/interface.ts';
+import { interfaceFiles, interfaceStatistics } from '../proc/net.ts';
 import { listText, maskText } from '../proc/process.ts';
 import type { CoreInfo, NodeInfo, SystemInfo } from '../proc/source.ts';
 import type { FsServices } from '../services.ts';
@@ -49,12 +51,40 @@ export function sysFs(services: FsServices, device: number): GeneratedFs {
       devices: fixedDirectory({ system: fixedDirectory({ cpu, node }), virtual: fixedDirectory({}) }),
       kernel: fixedDirectory({}),
       fs: fixedDirectory({}),
-      class: fixedDirectory({}),
+      class: fixedDirectory({ net: networkDirectory(services) }),
       block: fixedDirectory({}),
       bus: fixedDirectory({}),
       module: fixedDirectory({}),
     }),
   );
+}
+
+/** The interfaces of the kernel that shows it, be the reader's network another's or not: a directory has no reader. */
+function networkDirectory({ net }: FsServices): GeneratedDirectory {
+  const find = (name: string): NetInterface | undefined => net.stack.interfaces.find(each => each.name === name);
+  const lines = (
+    name: string,
+    files: (through: NetInterface) => Readonly<Record<string, string | number>>,
+  ): Record<string, GeneratedNode> => {
+    const through = find(name);
+    if (through === undefined) return {};
+    const line = (file: string): GeneratedNode =>
+      textFile(() => {
+        const still = find(name);
+        if (still === undefined) throw new Errno(E.NODEV);
+        return `${files(still)[file] ?? ''}\n`;
+      });
+    return Object.fromEntries(Object.keys(files(through)).map(file => [file, line(file)]));
+  };
+  return {
+    kind: 'directory',
+    mode: 0o755,
+    names: () => net.stack.interfaces.map(({ name }) => name),
+    child: name =>
+      find(name) === undefined
+        ? null
+        : fixedDirectory({ ...lines(name, interfaceFiles), statistics: fixedDirectory(lines(name, interfaceStatistics)) }),
+  };
 }
 
 /** Fixed files, and directories with a number in their name. */

@@ -3,7 +3,9 @@ import { E, Errno } from '../../abi/errno.ts';
 import { RENAME } from '../../abi/fcntl.ts';
 import { S, typeOfMode } from '../../abi/stat.ts';
 import type { DirectoryEntry, Inode, InodeKind, NewInode } from '../inode.ts';
+import type { Maybe } from '../../types.ts';
 import { TmpInode } from './inode.ts';
+import type { Content, Packer, Unpacked } from './state.ts';
 import type { TmpFs } from './tmpfs.ts';
 
 interface Entry {
@@ -41,7 +43,12 @@ export class TmpDirectory extends TmpInode {
     return this.#entries.get(name)?.inode ?? null;
   }
 
-  override create(name: string, made: NewInode): TmpInode {
+  override create(name: string, made: NewInode): Maybe<TmpInode> {
+    return this.changing(() => this.make(name, made));
+  }
+
+  /** The same while no other kernel remembers the directory. */
+  make(name: string, made: NewInode): TmpInode {
     if (this.#entries.has(name)) throw new Errno(E.EXIST);
     this.#checkAlive();
     const inherits = (this.mode & S.ISGID) !== 0;
@@ -55,7 +62,15 @@ export class TmpDirectory extends TmpInode {
     return this.fs.make(made, this);
   }
 
-  override link(name: string, inode: Inode): void {
+  override link(name: string, inode: Inode): Maybe<void> {
+    return this.fs.services.changing(
+      () => [this, this.fs.services.ownInode(inode)],
+      () => this.attach(name, inode),
+    );
+  }
+  /** The same while no other kernel remembers either. */
+  attach(name: string, linked: Inode): void {
+    const inode = this.fs.services.ownInode(linked);
     if (!(inode instanceof TmpInode) || inode.fs !== this.fs) throw new Errno(E.XDEV);
     if (this.#entries.has(name)) throw new Errno(E.EXIST);
     this.#checkAlive();
@@ -63,14 +78,27 @@ export class TmpDirectory extends TmpInode {
     inode.ctime = this.fs.now();
   }
 
-  override unlink(name: string): void {
+  override unlink(name: string): Maybe<void> {
+    return this.fs.services.changing(
+      () => [this, this.#entry(name).inode],
+      () => this.detach(name),
+    );
+  }
+  /** The same while no other kernel remembers either. */
+  detach(name: string): void {
     const { inode } = this.#entry(name);
     if (inode.kind === 'directory') throw new Errno(E.ISDIR);
     this.#remove(name);
     inode.dropLink();
   }
 
-  override rmdir(name: string): void {
+  override rmdir(name: string): Maybe<void> {
+    return this.fs.services.changing(
+      () => [this, this.#entry(name).inode],
+      () => this.#rmdir(name),
+    );
+  }
+  #rmdir(name: string): void {
     const { inode } = this.#entry(name);
     if (!(inode instanceof TmpDirectory)) throw new Errno(E.NOTDIR);
     if (!inode.isEmpty) throw new Errno(E.NOTEMPTY);
@@ -79,7 +107,15 @@ export class TmpDirectory extends TmpInode {
     inode.dropLink();
   }
 
-  override rename(name: string, target: Inode, targetName: string, flags: number): void {
+  override rename(name: string, to: Inode, targetName: string, flags: number): Maybe<void> {
+    const target = this.fs.services.ownInode(to);
+    const involved = (): readonly Inode[] => {
+      const there = target instanceof TmpDirectory ? target.find(targetName) : null;
+      return [this, target, this.#entry(name).inode, ...(there === null ? [] : [there])];
+    };
+    return this.fs.services.changing(involved, () => this.#rename(name, target, targetName, flags));
+  }
+  #rename(name: string, target: Inode, targetName: string, flags: number): void {
     if (!(target instanceof TmpDirectory) || target.fs !== this.fs) throw new Errno(E.XDEV);
     const { inode } = this.#entry(name);
     const there = target.find(targetName);
@@ -99,8 +135,8 @@ export class TmpDirectory extends TmpInode {
     if (there) {
       if (inode.kind === 'directory' && there.kind !== 'directory') throw new Errno(E.NOTDIR);
       if (inode.kind !== 'directory' && there.kind === 'directory') throw new Errno(E.ISDIR);
-      if (there.kind === 'directory') target.rmdir(targetName);
-      else target.unlink(targetName);
+      if (there.kind === 'directory') target.#rmdir(targetName);
+      else target.detach(targetName);
     }
     this.#remove(name);
     target.#add(targetName, inode, true);
@@ -115,6 +151,19 @@ export class TmpDirectory extends TmpInode {
       entries.push({ name, ino: inode.ino, type: typeOfMode(inode.mode), next });
     }
     return entries;
+  }
+
+  protected override content(packer: Packer): Content {
+    return {
+      entries: [...this.#entries].map(([name, { inode, cookie }]) => [name, packer.inode(inode), cookie] as const),
+      nextCookie: this.#nextCookie,
+      parent: this.#parent === null ? null : packer.inode(this.#parent),
+    };
+  }
+  protected override restoreContent({ entries = [], nextCookie = 1, parent = null }: Content, { inodes }: Unpacked): void {
+    for (const [name, number, cookie] of entries) this.#entries.set(name, { inode: inodes[number] as TmpInode, cookie });
+    this.#nextCookie = nextCookie;
+    this.#parent = parent === null ? null : (inodes[parent] as TmpDirectory);
   }
 
   #entry(name: string): Entry {

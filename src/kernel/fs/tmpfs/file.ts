@@ -5,23 +5,34 @@
  *                             the archive's bytes        for a file of the root archive, so far untouched
  *                             zeros                      a hole
  *
- * Always holds: every frame in #pages is one reference; bytes of the last page beyond the size are zero when the file grows.
+ * Always holds: every frame in #pages is one reference; bytes of the last page beyond the size are zero when the file grows; a frame that another
+ * kernel sees is not written: the page gets a new one first.
  */
 import { E, Errno } from '../../abi/errno.ts';
 import { FALLOC, O, SEEK } from '../../abi/fcntl.ts';
 import { S } from '../../abi/stat.ts';
-import { PAGE_SIZE, type KernelId, type Pfn } from '../../types.ts';
+import type { SharedPages } from '../../mm/sharing.ts';
+import { type Blocking, PAGE_SIZE, type KernelId, type Maybe, type Pfn } from '../../types.ts';
 import { FS_COSTS, transferCost } from '../costs.ts';
 import { BaseFile, type FileKind, type IoContext, type OpenFile } from '../file.ts';
 import type { AttributeChange, Attributes, FileSystemStatus, Inode, InodeKind, NewInode } from '../inode.ts';
 import { IOCTL } from '../../abi/ioctl.ts';
 import { setU32, setU64 } from '../bytes.ts';
+import { after, eager } from '../maybe.ts';
 import { TmpInode } from './inode.ts';
+import { type Content, isAsIn, type Packer, type Unpacked } from './state.ts';
 import type { TmpFs } from './tmpfs.ts';
 
 /** Frame numbers and sizes stay exact, and a sparse file stays mappable, up to this size. */
 const FILE_BYTES_MAX = 2 ** 43;
 const EMPTY = new Uint8Array(0);
+
+/** What a file asks of the protocol that keeps its pages the same on several kernels (migrate/shared-memory.ts). */
+export interface FileSharing extends SharedPages {
+  /** Takes the pages from `first` on away from all other kernels. @param gone from this one on they are to be no more */
+  gatherFrom(first: number, gone: number): Blocking<void>;
+  end(): void;
+}
 
 export class TmpFile extends TmpInode {
   readonly kind: InodeKind = 'file';
@@ -30,6 +41,10 @@ export class TmpFile extends TmpInode {
   #size = 0;
   /** Open files on it. */
   opens = 0;
+  /** It is mapped for writing, and shared: what it contains changes without anybody asking. */
+  #isMemory = false;
+  /** Set once processes of other kernels map it shared: pages may be there. */
+  shared: FileSharing | null = null;
 
   constructor(fs: TmpFs, made: NewInode) {
     super(fs, made);
@@ -40,6 +55,17 @@ export class TmpFile extends TmpInode {
   }
   override get blocks(): number {
     return (this.#pages.size + Math.ceil(this.#archive.length / PAGE_SIZE)) * (PAGE_SIZE / 512);
+  }
+
+  override get isTracked(): boolean {
+    return !this.#isMemory && this.shared === null;
+  }
+  /** Before it is mapped, shared and for writing: until it is closed by all, other kernels remember nothing of it and get copies of its pages. */
+  becomeMemory(): Maybe<void> {
+    return this.changing(() => {
+      this.#isMemory = true;
+      for (const index of [...this.#pages.keys()]) this.#ownPage(index);
+    });
   }
 
   /** Gives the file its contents in the archive, which stay there until they are touched. */
@@ -56,13 +82,65 @@ export class TmpFile extends TmpInode {
   protected override dropIfUnused(): void {
     if (this.links > 0 || this.opens > 0) return;
     this.fs.inodes--;
+    this.shared?.end();
     this.#drop(0);
     this.#archive = EMPTY;
   }
 
   closed(): void {
     this.opens--;
+    if (this.opens === 0) this.#isMemory = false;
     this.dropIfUnused();
+  }
+
+  protected override content(packer: Packer): Content {
+    const isShared = this.#archive.length > 0 && this.#archive.buffer === packer.archive.buffer;
+    // What came from outside is nowhere else.
+    if (!isShared) for (let index = 0; index * PAGE_SIZE < this.#archive.length; index++) this.#page(index);
+    const { services } = packer;
+    const isOwn = ([index, pfn]: [number, Pfn]): boolean => !isShared || !isAsIn(this.#archive, index, services.frameBytes(pfn));
+    return {
+      size: this.#size,
+      archive: isShared ? [this.#archive.byteOffset - packer.archive.byteOffset, this.#archive.length] : null,
+      pages: [...this.#pages].filter(isOwn),
+      isMemory: this.#isMemory,
+    };
+  }
+  protected override restoreContent({ size = 0, archive = null, pages = [], isMemory = false }: Content, from: Unpacked): void {
+    this.#size = size;
+    if (archive !== null) this.#archive = from.archive.subarray(archive[0], archive[0] + archive[1]);
+    for (const [index, frame] of pages) this.#pages.set(index, from.copy(frame));
+    this.#isMemory = isMemory;
+  }
+
+  /**
+   * Moves bytes at a position by `step`, which gets a part of [0, length) and says how many it has moved: all at once, or page by page as they
+   * come from other kernels.
+   */
+  move(position: number, length: number, access: 'read' | 'write', step: (from: number, to: number) => number): Maybe<number> {
+    return this.shared === null ? step(0, length) : eager(this.#pageByPage(this.shared, position, length, access, step));
+  }
+  *#pageByPage(
+    shared: FileSharing,
+    position: number,
+    length: number,
+    access: 'read' | 'write',
+    step: (from: number, to: number) => number,
+  ): Blocking<number> {
+    let done = 0;
+    try {
+      while (done < length) {
+        const at = position + done;
+        const bytes = Math.min(length - done, PAGE_SIZE - (at % PAGE_SIZE));
+        yield* shared.acquire(Math.floor(at / PAGE_SIZE), access);
+        const moved = step(done, done + bytes);
+        done += moved;
+        if (moved < bytes) break;
+      }
+    } catch (error) {
+      if (done === 0 || !(error instanceof Errno)) throw error;
+    }
+    return done;
   }
 
   read(target: Uint8Array, position: number): number {
@@ -81,6 +159,7 @@ export class TmpFile extends TmpInode {
     return count;
   }
 
+  /** Within `changing`. */
   write(source: Uint8Array, position: number): number {
     if (source.length === 0) return 0;
     if (position + source.length > FILE_BYTES_MAX) throw new Errno(E.FBIG);
@@ -92,7 +171,7 @@ export class TmpFile extends TmpInode {
         const index = Math.floor((position + done) / PAGE_SIZE);
         const offset = (position + done) % PAGE_SIZE;
         const bytes = Math.min(source.length - done, PAGE_SIZE - offset);
-        const pfn = this.#page(index);
+        const pfn = this.#ownPage(index);
         services.frameBytes(pfn).set(source.subarray(done, done + bytes), offset);
         services.wroteFrame(pfn);
         done += bytes;
@@ -106,11 +185,20 @@ export class TmpFile extends TmpInode {
     return done;
   }
 
-  override truncate(size: number): void {
+  override truncate(size: number): Maybe<void> {
+    return flat(this.changing(() => this.#truncateShared(size)));
+  }
+  #truncateShared(size: number): Maybe<void> {
     if (size < 0) throw new Errno(E.INVAL);
     if (size > FILE_BYTES_MAX) throw new Errno(E.FBIG);
+    if (this.shared === null || size >= this.#size) return this.#truncate(size);
+    return after(eager(this.shared.gatherFrom(Math.floor(size / PAGE_SIZE), Math.ceil(size / PAGE_SIZE))), () => this.#truncate(size));
+  }
+
+  #truncate(size: number): void {
     if (size < this.#size) {
       this.#drop(Math.ceil(size / PAGE_SIZE));
+      this.fs.services.cut(this, Math.ceil(size / PAGE_SIZE));
       if (this.#archive.length > size) this.#archive = this.#archive.subarray(0, size);
       this.#size = size;
       this.#zeroTail();
@@ -121,27 +209,51 @@ export class TmpFile extends TmpInode {
     this.mtime = this.ctime = this.fs.now();
   }
 
-  allocate(mode: number, offset: number, length: number): void {
+  allocate(mode: number, offset: number, length: number): Maybe<void> {
+    return flat(this.changing(() => this.#allocate(mode, offset, length)));
+  }
+  #allocate(mode: number, offset: number, length: number): Maybe<void> {
     if (offset < 0 || length <= 0) throw new Errno(E.INVAL);
     if (offset + length > FILE_BYTES_MAX) throw new Errno(E.FBIG);
     const end = offset + length;
     if (mode & ~(FALLOC.KEEP_SIZE | FALLOC.PUNCH_HOLE | FALLOC.ZERO_RANGE)) throw new Errno(E.OPNOTSUPP);
     if (mode & FALLOC.PUNCH_HOLE && !(mode & FALLOC.KEEP_SIZE)) throw new Errno(E.OPNOTSUPP);
+    const grown = (): void => {
+      if (!(mode & FALLOC.KEEP_SIZE) && end > this.#size) this.#truncate(end);
+    };
     if (mode & (FALLOC.PUNCH_HOLE | FALLOC.ZERO_RANGE)) {
-      this.#zero(offset, Math.min(end, this.#size));
-    } else {
-      if (length / PAGE_SIZE > this.fs.services.frameCounts().free + this.#pages.size) throw new Errno(E.NOSPC);
-      for (let index = Math.floor(offset / PAGE_SIZE); index * PAGE_SIZE < end; index++) this.#page(index);
+      const zero = (): void => {
+        this.#zero(offset, Math.min(end, this.#size));
+        grown();
+      };
+      return this.shared === null
+        ? zero()
+        : after(eager(this.shared.gatherFrom(Math.floor(offset / PAGE_SIZE), Number.POSITIVE_INFINITY)), zero);
     }
-    if (!(mode & FALLOC.KEEP_SIZE) && end > this.#size) this.truncate(end);
+    if (length / PAGE_SIZE > this.fs.services.frameCounts().free + this.#pages.size) throw new Errno(E.NOSPC);
+    for (let index = Math.floor(offset / PAGE_SIZE); index * PAGE_SIZE < end; index++) this.#page(index);
+    grown();
   }
 
-  /** The page's frame, with a reference for the caller. */
-  mapPage(index: number): Pfn {
-    if (index < 0 || index * PAGE_SIZE >= this.#size) throw new Errno(E.FAULT);
-    const pfn = this.#page(index);
+  /** The page's frame, with a reference for the caller. @param forWrite it may be written through a mapping */
+  mapPage(index: number, forWrite: boolean): Pfn {
+    const pfn = this.frame(index, forWrite);
     this.fs.services.retainFrame(pfn);
     return pfn;
+  }
+  /** The page's frame. @throws Errno EFAULT beyond the end */
+  frame(index: number, forWrite: boolean): Pfn {
+    if (index < 0 || index * PAGE_SIZE >= this.#size) throw new Errno(E.FAULT);
+    return forWrite ? this.#ownPage(index) : this.#page(index);
+  }
+  /** Pages that come with their references, of a file that has none yet. */
+  receive(pages: ReadonlyMap<number, Pfn>, size: number): void {
+    for (const [index, pfn] of pages) this.#pages.set(index, pfn);
+    this.#size = size;
+  }
+  /** No frame of it is seen by another kernel from now on, nor by a mapping that was made for it. */
+  detachLent(): void {
+    for (const index of [...this.#pages.keys()]) this.#ownPage(index);
   }
 
   /** Where data or a hole begins at or after `from`. */
@@ -165,12 +277,13 @@ export class TmpFile extends TmpInode {
   #zero(start: number, end: number): void {
     const archiveEnd = Math.min(end, this.#archive.length);
     for (let index = Math.floor(start / PAGE_SIZE); index * PAGE_SIZE < archiveEnd; index++) this.#page(index);
-    for (const [index, pfn] of this.#pages) {
+    for (const index of [...this.#pages.keys()]) {
       const from = Math.max(start, index * PAGE_SIZE);
       const to = Math.min(end, (index + 1) * PAGE_SIZE);
       if (from >= to) continue;
-      this.fs.services.frameBytes(pfn).fill(0, from - index * PAGE_SIZE, to - index * PAGE_SIZE);
-      this.fs.services.wroteFrame(pfn);
+      const own = this.#ownPage(index);
+      this.fs.services.frameBytes(own).fill(0, from - index * PAGE_SIZE, to - index * PAGE_SIZE);
+      this.fs.services.wroteFrame(own);
     }
   }
 
@@ -190,6 +303,20 @@ export class TmpFile extends TmpInode {
     return pfn;
   }
 
+  /** Its frame, to be written: another one if other kernels have it, who keep what it was. */
+  #ownPage(index: number, pfn = this.#page(index)): Pfn {
+    const { services } = this.fs;
+    if (!services.isLent(pfn)) return pfn;
+    const own = services.allocFrame();
+    services.frameBytes(own).set(services.frameBytes(pfn));
+    services.wroteFrame(own);
+    this.#pages.set(index, own);
+    services.replacedFrame(pfn);
+    services.releaseFrame(pfn);
+    services.charge(FS_COSTS.archivePage);
+    return own;
+  }
+
   #drop(from: number): void {
     for (const [index, pfn] of this.#pages) {
       if (index < from) continue;
@@ -200,14 +327,16 @@ export class TmpFile extends TmpInode {
 
   #zeroTail(): void {
     const offset = this.#size % PAGE_SIZE;
-    const pfn = this.#pages.get(Math.floor(this.#size / PAGE_SIZE));
-    if (offset === 0 || pfn === undefined) return;
+    const index = Math.floor(this.#size / PAGE_SIZE);
+    const known = this.#pages.get(index);
+    if (offset === 0 || known === undefined) return;
+    const pfn = this.#ownPage(index, known);
     this.fs.services.frameBytes(pfn).fill(0, offset);
     this.fs.services.wroteFrame(pfn);
   }
 }
 
-class TmpOpenFile extends BaseFile {
+export class TmpOpenFile extends BaseFile {
   readonly kind: FileKind = 'file';
   #position = 0;
 
@@ -235,25 +364,37 @@ class TmpOpenFile extends BaseFile {
     this.file.closed();
   }
 
-  override read(target: Uint8Array, _io: IoContext): number {
-    const count = this.file.read(target, this.#position);
+  override get sharedPages(): SharedPages | null {
+    return this.file.shared;
+  }
+
+  override read(target: Uint8Array, io: IoContext): Maybe<number> {
+    return after(this.pread(target, this.#position, io), count => this.#advance(count));
+  }
+
+  override write(source: Uint8Array, _io: IoContext): Maybe<number> {
+    const write = (): Maybe<number> => {
+      if (this.flags & O.APPEND) this.#position = this.file.size;
+      return after(this.#move(source, this.#position), count => this.#advance(count));
+    };
+    return flat(this.file.changing(write));
+  }
+
+  #advance(count: number): number {
     this.#position += count;
     return count;
   }
 
-  override write(source: Uint8Array, _io: IoContext): number {
-    if (this.flags & O.APPEND) this.#position = this.file.size;
-    const count = this.file.write(source, this.#position);
-    this.#position += count;
-    return count;
+  override pread(target: Uint8Array, position: number, _io: IoContext): Maybe<number> {
+    const count = Math.min(target.length, Math.max(0, this.file.size - position));
+    return this.file.move(position, count, 'read', (from, to) => this.file.read(target.subarray(from, to), position + from));
   }
 
-  override pread(target: Uint8Array, position: number, _io: IoContext): number {
-    return this.file.read(target, position);
+  override pwrite(source: Uint8Array, position: number, _io: IoContext): Maybe<number> {
+    return flat(this.file.changing(() => this.#move(source, this.flags & O.APPEND ? this.file.size : position)));
   }
-
-  override pwrite(source: Uint8Array, position: number, _io: IoContext): number {
-    return this.file.write(source, this.flags & O.APPEND ? this.file.size : position);
+  #move(source: Uint8Array, at: number): Maybe<number> {
+    return this.file.move(at, source.length, 'write', (from, to) => this.file.write(source.subarray(from, to), at + from));
   }
 
   override seek(offset: number, whence: number): number {
@@ -292,41 +433,52 @@ class TmpOpenFile extends BaseFile {
   attributes(): Attributes {
     return this.file.attributes();
   }
-  override setAttributes(change: AttributeChange): void {
-    this.file.setAttributes(change);
+  override setAttributes(change: AttributeChange): Maybe<void> {
+    return this.file.setAttributes(change);
   }
-  override truncate(size: number): void {
-    this.file.truncate(size);
+  override truncate(size: number): Maybe<void> {
+    return this.file.truncate(size);
   }
-  override allocate(mode: number, offset: number, length: number): void {
-    this.file.allocate(mode, offset, length);
+  override allocate(mode: number, offset: number, length: number): Maybe<void> {
+    return this.file.allocate(mode, offset, length);
   }
   override status(): FileSystemStatus {
     return this.file.status();
   }
-  override mapPage(index: number, _forWrite: boolean): Pfn {
-    return this.file.mapPage(index);
+  override mapPage(index: number, forWrite: boolean): Pfn {
+    return this.file.mapPage(index, forWrite);
   }
 }
 
-/** A nameless file in no directory: memfd_create. */
-export function namelessFile(fs: TmpFs, name: string, flags: number): OpenFile {
-  const file = new TmpFile(fs, { mode: S.IFREG | 0o777, uid: 0, gid: 0, rdev: 0, target: '' });
-  const open = new MemoryFile(file, flags, name);
+/** An open file as it was on another kernel; `label` is that of a nameless one. */
+export function reopened(file: TmpFile, flags: number, position: number, label: string | null): TmpOpenFile {
   file.opens++;
+  const open = label === null ? new TmpOpenFile(file, flags) : new MemoryFile(file, flags, label);
+  open.seek(position, SEEK.SET);
   return open;
 }
+/** The label of a nameless file; null of others. */
+export const memoryName = (open: TmpOpenFile): string | null => (open instanceof MemoryFile ? open.label : null);
 
-class MemoryFile extends TmpOpenFile {
-  constructor(
-    file: TmpFile,
-    flags: number,
-    readonly name: string,
-  ) {
+/** A nameless file in no directory: memfd_create, memory that processes on several kernels share. @param path as /proc shows it */
+export function namelessFile(fs: TmpFs, path: string, flags: number): MemoryFile {
+  const file = new TmpFile(fs, { mode: S.IFREG | 0o777, uid: 0, gid: 0, rdev: 0, target: '' });
+  file.opens++;
+  return new MemoryFile(file, flags, `${path} (deleted)`);
+}
+
+export class MemoryFile extends TmpOpenFile {
+  readonly #label: string;
+
+  constructor(file: TmpFile, flags: number, label: string) {
     super(file, flags);
+    this.#label = label;
   }
 
   override get label(): string {
-    return `/memfd:${this.name} (deleted)`;
+    return this.#label;
   }
 }
+
+/** What a change gives that may have to wait itself. */
+const flat = <T>(value: Maybe<Maybe<T>>): Maybe<T> => after(value as Maybe<T>, each => each);

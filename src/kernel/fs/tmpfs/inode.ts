@@ -4,11 +4,12 @@ import { PAGE_SIZE, type KernelId, type Maybe } from '../../types.ts';
 import type { Timestamp } from '../clock.ts';
 import { BaseInode, type AttributeChange, type Attributes, type FileSystemStatus, type InodeKind, type NewInode } from '../inode.ts';
 import type { LockWaits } from '../lock.ts';
+import type { Content, InodeState, Packer, Unpacked } from './state.ts';
 import type { TmpFs } from './tmpfs.ts';
 
 export abstract class TmpInode extends BaseInode {
   abstract override readonly kind: InodeKind;
-  readonly ino: number;
+  ino: number;
   /** Names it has. A directory also counts itself and its subdirectories. */
   links = 0;
   mode: number;
@@ -38,6 +39,13 @@ export abstract class TmpInode extends BaseInode {
   get device(): number {
     return this.fs.device;
   }
+  override get isTracked(): boolean {
+    return true;
+  }
+  /** Changes this inode once nobody else remembers it. */
+  changing<T>(work: () => T): Maybe<T> {
+    return this.fs.services.changing(() => [this], work);
+  }
   abstract get size(): number;
   get blocks(): number {
     return 0;
@@ -55,6 +63,9 @@ export abstract class TmpInode extends BaseInode {
   }
 
   override setAttributes(change: AttributeChange): Maybe<void> {
+    return this.changing(() => this.#setAttributes(change));
+  }
+  #setAttributes(change: AttributeChange): void {
     const now = this.fs.now();
     if (change.mode !== undefined) this.mode = (this.mode & S.IFMT) | (change.mode & 0o7777);
     if (change.uid !== undefined || change.gid !== undefined) {
@@ -66,6 +77,26 @@ export abstract class TmpInode extends BaseInode {
     if (change.mtime !== undefined) this.mtime = change.mtime === 'now' ? now : change.mtime;
     this.ctime = now;
   }
+
+  /** All that it is, as plain data. */
+  state(packer: Packer): InodeState {
+    const { ino, mode, links, uid, gid, rdev, atime, mtime, ctime } = this;
+    const fs = packer.fileSystem(this.fs);
+    return { fs, ino, mode, links, uid, gid, rdev, times: [atime, mtime, ctime], locks: this.heldLocks, content: this.content(packer) };
+  }
+  /** Takes all that over. */
+  restore(state: InodeState, from: Unpacked): void {
+    this.ino = state.ino;
+    this.links = state.links;
+    this.mode = state.mode;
+    [this.atime, this.mtime, this.ctime] = state.times;
+    this.restoreLocks(state.locks);
+    this.restoreContent(state.content, from);
+  }
+  protected content(_packer: Packer): Content {
+    return {};
+  }
+  protected restoreContent(_content: Content, _from: Unpacked): void {}
 
   /** One name fewer; without any, and unused, the contents go. */
   dropLink(): void {

@@ -7,7 +7,7 @@ import { TmpFile } from './file.ts';
 import type { TmpInode } from './inode.ts';
 import type { TmpFs } from './tmpfs.ts';
 
-/** Throws CpioError when the archive isn't one. Returns the number of files. */
+/** Throws CpioError when the archive isn't one. Returns the number of files. No other kernel remembers any of what is `reached`. */
 export function populate(fs: TmpFs, archive: Uint8Array): number {
   /** Names of one inode that came before; the last of them brings the contents. */
   const linked = new Map<string, TmpInode>();
@@ -22,6 +22,21 @@ export function populate(fs: TmpFs, archive: Uint8Array): number {
   return count;
 }
 
+/** What of the tree is on the way to an archive's files, or in their place. @throws CpioError */
+export function reached(fs: TmpFs, archive: Uint8Array): TmpInode[] {
+  const found = new Set<TmpInode>();
+  for (const { name } of cpioEntries(archive)) {
+    let at: TmpInode | null = fs.root;
+    for (const part of name.split('/')) {
+      found.add(at);
+      at = at instanceof TmpDirectory ? at.find(part) : null;
+      if (at === null) break;
+    }
+    if (at !== null) found.add(at);
+  }
+  return [...found];
+}
+
 function place(fs: TmpFs, directory: TmpDirectory, name: string, entry: CpioEntry, linked: Map<string, TmpInode>): TmpInode {
   const isDirectory = (entry.mode & S.IFMT) === S.IFDIR;
   const known = name === '' ? fs.root : directory.find(name);
@@ -31,18 +46,18 @@ function place(fs: TmpFs, directory: TmpDirectory, name: string, entry: CpioEntr
   }
   if (name === '') throw new CpioError('cpio: the root is no directory');
   if (known instanceof TmpDirectory) throw new CpioError(`cpio: '${entry.name}' is a directory and something else`);
-  if (known) directory.unlink(name);
+  if (known) directory.detach(name);
   const key = `${entry.deviceMajor}:${entry.deviceMinor}:${entry.ino}`;
   const other = !isDirectory && entry.links > 1 ? linked.get(key) : undefined;
   if (other) {
-    directory.link(name, other);
+    directory.attach(name, other);
     if (other instanceof TmpFile && entry.content.length > 0) other.fill(entry.content);
     return other;
   }
   if (!VALID_TYPES.has(entry.mode & S.IFMT))
     throw new CpioError(`cpio: '${entry.name}' has an unknown type, mode ${entry.mode.toString(8)}`);
   const target = (entry.mode & S.IFMT) === S.IFLNK ? fromBytes(entry.content) : '';
-  const inode = directory.create(name, {
+  const inode = directory.make(name, {
     mode: entry.mode,
     uid: entry.uid,
     gid: entry.gid,
@@ -60,7 +75,7 @@ const VALID_TYPES: ReadonlySet<number> = new Set([S.IFREG, S.IFDIR, S.IFLNK, S.I
 function directoryFor(root: TmpDirectory, path: string): TmpDirectory {
   let at = root;
   for (const part of path.split('/').filter(name => name !== '')) {
-    const next = at.find(part) ?? at.create(part, { mode: S.IFDIR | 0o755, uid: 0, gid: 0, rdev: 0, target: '' });
+    const next = at.find(part) ?? at.make(part, { mode: S.IFDIR | 0o755, uid: 0, gid: 0, rdev: 0, target: '' });
     if (!(next instanceof TmpDirectory)) throw new CpioError(`cpio: '${part}' in '${path}' is no directory`);
     at = next;
   }

@@ -14,12 +14,13 @@ import type { IoContext, OpenFile } from '../file.ts';
 import { TmpDirectory } from './directory.ts';
 import { TmpFile } from './file.ts';
 import { TmpInode } from './inode.ts';
+import type { Content, Packer, Unpacked } from './state.ts';
 
 const TMPFS_MAGIC = 0x01021994;
 const INODES_MAX = 1 << 20;
 
 export class TmpFs implements FileSystem {
-  readonly root: TmpDirectory;
+  root: TmpDirectory;
   readonly lockWaits: LockWaits = new Map();
   #nextIno = 1;
   inodes = 0;
@@ -43,8 +44,17 @@ export class TmpFs implements FileSystem {
     return this.#nextIno++;
   }
 
+  get nextIno(): number {
+    return this.#nextIno;
+  }
+  /** As it was on another kernel. */
+  restore(nextIno: number, inodes: number): void {
+    this.#nextIno = nextIno;
+    this.inodes = inodes;
+  }
+
   /** An inode of the kind that `made.mode` says, not yet in any directory. */
-  make(made: NewInode, parent: TmpDirectory): TmpInode {
+  make(made: NewInode, parent: TmpDirectory | null): TmpInode {
     switch (kindOfMode(made.mode)) {
       case 'file':
         return new TmpFile(this, made);
@@ -80,6 +90,9 @@ class TmpSymlink extends TmpInode {
     this.#target = made.target;
   }
 
+  protected override content(): Content {
+    return { target: this.#target };
+  }
   get size(): number {
     return this.#target.length;
   }
@@ -102,6 +115,13 @@ class TmpNode extends TmpInode {
 
   get size(): number {
     return 0;
+  }
+
+  protected override content(packer: Packer): Content {
+    return { socket: this.#socket, pipe: this.#pipe === null ? null : packer.pipe(this.#pipe) };
+  }
+  protected override restoreContent({ pipe = null }: Content, { pipes }: Unpacked): void {
+    this.#pipe = pipe === null ? null : (pipes[pipe] as Pipe);
   }
 
   override socket(): SocketLink | null {

@@ -8,6 +8,8 @@ typedef unsigned short sa_family_t;
 #define AF_UNSPEC 0
 #define AF_UNIX 1
 #define AF_INET 2
+#define AF_NETLINK 16
+#define AF_PACKET 17
 
 #define SOCK_STREAM 1
 #define SOCK_DGRAM 2
@@ -27,6 +29,7 @@ typedef unsigned short sa_family_t;
 #define MSG_DONTWAIT 0x40
 #define MSG_WAITALL 0x100
 #define MSG_NOSIGNAL 0x4000
+#define MSG_MORE 0x8000
 #define MSG_CMSG_CLOEXEC 0x40000000
 
 #define SOL_SOCKET 1
@@ -38,10 +41,13 @@ typedef unsigned short sa_family_t;
 #define SO_RCVBUF 8
 #define SO_KEEPALIVE 9
 #define SO_LINGER 13
+#define SO_REUSEPORT 15
 #define SO_PASSCRED 16
 #define SO_PEERCRED 17
 #define SO_RCVTIMEO 20
 #define SO_SNDTIMEO 21
+#define SO_TIMESTAMP 29
+#define SCM_TIMESTAMP SO_TIMESTAMP
 #define SO_ACCEPTCONN 30
 #define SO_PROTOCOL 38
 #define SO_DOMAIN 39

@@ -74,9 +74,10 @@ export abstract class InetDatagram extends InetSocket {
     return inetData(this.remote);
   }
   override shutdown(how: number): void {
-    if (this.remote === null) throw new Errno(E.NOTCONN);
     this.#shut |= how + 1;
     this.changed.wakeAll();
+    // As on Linux: an error, but with effect.
+    if (this.remote === null) throw new Errno(E.NOTCONN);
   }
 
   // ── Messages ──

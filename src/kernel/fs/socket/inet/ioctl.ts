@@ -3,7 +3,7 @@ import { E, Errno } from '../../../abi/errno.ts';
 import { IOCTL } from '../../../abi/ioctl.ts';
 import { AF } from '../../../abi/socket.ts';
 import { netmask } from '../../../net/address.ts';
-import { get32, put16, put32 } from '../../../net/bytes.ts';
+import { get32, put32 } from '../../../net/bytes.ts';
 import { putMac } from '../../../net/ethernet.ts';
 import { broadcastOf, type InterfaceAddress, type NetInterface } from '../../../net/interface.ts';
 import type { Ipv4Address } from '../../../net/platform.ts';
@@ -154,7 +154,12 @@ function listInterfaces(stack: NetStack, data: Uint8Array): number {
   return 0;
 }
 
-/** struct rtentry: target at 8, gateway at 24, mask at 40, flags at 56, metric at 74 (one more than it is). Its device is a pointer. */
+/**
+ * struct rtentry: target at 8, gateway at 24, mask at 40, flags at 56, metric at 80 (one more than it is); and behind it, where it has a
+ * pointer to that, the name of the device.
+ */
+export const RTENTRY_BYTES = 120;
+export const RTENTRY_DEVICE_AT = 88;
 function changeRoute(stack: NetStack, add: boolean, data: Uint8Array): void {
   const GATEWAY = 2;
   const HOST = 4;
@@ -162,11 +167,16 @@ function changeRoute(stack: NetStack, add: boolean, data: Uint8Array): void {
   const network = addressIn(data, 8);
   const prefix = flags & HOST ? 32 : prefixOf(addressIn(data, 40));
   const gateway = flags & GATEWAY ? addressIn(data, 24) : null;
+  const name = fromBytes(data.subarray(RTENTRY_BYTES)).replace(/\0.*$/s, '');
+  const device = name === '' ? null : stack.interfaces.find(each => each.name === name);
+  if (device === undefined) throw new Errno(E.NODEV);
   if (add) {
-    const through = stack.ip.path(gateway ?? network);
-    if (typeof through === 'number') throw new Errno(through);
-    const metric = Math.max(0, ((data[74] ?? 0) | ((data[75] ?? 0) << 8)) - 1);
-    stack.addRoute(network, prefix, through.through, { gateway, metric });
+    const path = device === null ? stack.ip.path(gateway ?? network) : { through: device };
+    if (typeof path === 'number') throw new Errno(path);
+    const metric = Math.max(0, ((data[80] ?? 0) | ((data[81] ?? 0) << 8)) - 1);
+    if (stack.ip.routes.routes.some(each => each.network === network && each.prefix === prefix && each.metric === metric))
+      throw new Errno(E.EXIST);
+    stack.addRoute(network, prefix, path.through, { gateway, metric });
     return;
   }
   const gone = stack.ip.routes.remove(

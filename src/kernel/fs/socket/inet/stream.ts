@@ -23,7 +23,7 @@ import { transferCost } from '../../costs.ts';
 import type { IoContext } from '../../file.ts';
 import { eager } from '../../maybe.ts';
 import { u32Bytes } from '../options.ts';
-import { type Accepted, type Manner, type Message, PLAINLY, type Received, type SocketName } from '../socket.ts';
+import { type Accepted, type Manner, type Message, plainly, type Received, type SocketName } from '../socket.ts';
 import { inetAddress, inetData, NOWHERE } from './address.ts';
 import { checked, type InetDomain } from './domain.ts';
 import { InetSocket, lingerDeadline, pollBits } from './socket.ts';
@@ -34,6 +34,8 @@ export class InetStream extends InetSocket {
   #listener: TcpListener | null = null;
   #connection: TcpConnection | null = null;
   #connecting = false;
+  /** What shutdown() has shut that was never connected, as bits: 1 for reading, 2 for writing. */
+  #shut = 0;
   readonly tcp: TcpOptions;
   readonly #extras = new TcpExtras();
 
@@ -114,12 +116,11 @@ export class InetStream extends InetSocket {
     this.changed.wakeAll();
   }
 
-  override accept(flags: number, _io: IoContext): Maybe<Accepted> {
-    return eager(this.#accept(flags));
+  override accept(flags: number, io: IoContext): Maybe<Accepted> {
+    return eager(this.#accept(flags, this.manner(plainly(io), SO.RCVTIMEO)));
   }
 
-  *#accept(flags: number): Blocking<Accepted> {
-    const manner = this.manner(PLAINLY, SO.RCVTIMEO);
+  *#accept(flags: number, manner: Manner): Blocking<Accepted> {
     for (;;) {
       if (this.#listener === null) throw new Errno(E.INVAL);
       const connection = this.#listener.accept();
@@ -134,19 +135,20 @@ export class InetStream extends InetSocket {
     }
   }
 
-  override connect(name: SocketName | null, _io: IoContext): Maybe<void> {
+  override connect(name: SocketName | null, io: IoContext): Maybe<void> {
     if (this.#listener !== null) throw new Errno(E.ISCONN);
     if (name === null) return this.#disconnect();
     if (this.#connection === null) this.#begin(inetAddress(name.data));
     else if (!this.#connecting) throw new Errno(E.ISCONN);
     else if (this.#isUnderWay && this.nonblocking) throw new Errno(E.ALREADY);
-    return eager(this.#established());
+    return eager(this.#established(this.manner(plainly(io), SO.SNDTIMEO)));
   }
 
   #begin(to: SocketAddress): void {
     const connection = checked(this.domain.stack.tcpConnect(to, this.#binding, this.tcp));
     this.#binding = null;
     this.#connecting = true;
+    this.#shut = 0;
     this.#attach(connection);
     this.changed.wakeAll();
   }
@@ -156,8 +158,7 @@ export class InetStream extends InetSocket {
     return state === 'SYN_SENT' || state === 'SYN_RECV';
   }
 
-  *#established(): Blocking<void> {
-    const { deadline } = this.manner(PLAINLY, SO.SNDTIMEO);
+  *#established({ deadline }: Manner): Blocking<void> {
     while (this.#isUnderWay) {
       if (this.nonblocking) throw new Errno(E.INPROGRESS);
       const reason = yield* sleep(this.queues, { deadline });
@@ -192,6 +193,8 @@ export class InetStream extends InetSocket {
       this.#listener.close();
       this.#listener = null;
     } else {
+      // As on Linux: an error, but with effect.
+      if (this.#connection === null) this.#shut |= how + 1;
       if (this.#connection === null || this.#connection.state === 'CLOSE') throw new Errno(E.NOTCONN);
       checked(this.#connection.shutdown(how === SHUT.RD ? 'read' : how === SHUT.WR ? 'write' : 'both'));
     }
@@ -240,6 +243,7 @@ export class InetStream extends InetSocket {
     let done = 0;
     for (;;) {
       const connection = this.#connection;
+      if (connection === null && this.#shut & READS) break;
       if (connection === null) throw new Errno(E.NOTCONN);
       if (count === 0) break;
       // No more room than can be used: programs offer large buffers for a few bytes.
@@ -268,7 +272,8 @@ export class InetStream extends InetSocket {
   override poll(): number {
     if (this.#listener !== null) return pollBits(this.#listener.readiness());
     if (this.#connection !== null) return pollBits(this.#connection.readiness());
-    return POLL.OUT | POLL.WRNORM | POLL.HUP;
+    const shut = this.#shut & READS ? POLL.IN | POLL.RDNORM | POLL.RDHUP : 0;
+    return POLL.OUT | POLL.WRNORM | POLL.HUP | shut;
   }
 
   override ownName(): string {
@@ -327,5 +332,7 @@ export class InetStream extends InetSocket {
     else Object.assign(this.tcp, change);
   }
 }
+
+const READS = 1;
 
 const NOTHING: Received = { bytes: new Uint8Array(0), length: 0, from: '', files: [], credentials: null };

@@ -19,7 +19,7 @@ import {
   credentialsOf,
   type Manner,
   type Message,
-  PLAINLY,
+  plainly,
   type Received,
   type SocketCredentials,
   type SocketName,
@@ -72,6 +72,13 @@ export class UnixConnection extends UnixSocket {
     return end.release();
   }
 
+  override get isListening(): boolean {
+    return this.#listening !== null;
+  }
+  override get isConnected(): boolean {
+    return this.#end !== null;
+  }
+
   // ── Coming together ──
 
   override listen(backlog: number, io: IoContext): void {
@@ -106,14 +113,13 @@ export class UnixConnection extends UnixSocket {
     }
   }
 
-  override accept(flags: number): Maybe<Accepted> {
+  override accept(flags: number, io: IoContext): Maybe<Accepted> {
     const listening = this.#listening;
     if (listening === null) throw new Errno(E.INVAL);
-    return eager(this.#accept(listening, flags));
+    return eager(this.#accept(listening, flags, this.manner(plainly(io), SO.RCVTIMEO)));
   }
 
-  *#accept(listening: Listening, flags: number): Blocking<Accepted> {
-    const manner = this.manner(PLAINLY, SO.RCVTIMEO);
+  *#accept(listening: Listening, flags: number, manner: Manner): Blocking<Accepted> {
     for (;;) {
       const end = listening.waiting.shift();
       if (end !== undefined) {
@@ -132,7 +138,7 @@ export class UnixConnection extends UnixSocket {
   override connect(name: SocketName | null, io: IoContext): Maybe<void> {
     if (name === null || name.at === null) throw new Errno(E.INVAL);
     this.#checkFree();
-    const { flags, deadline } = this.manner(PLAINLY, SO.SNDTIMEO);
+    const { flags, deadline } = this.manner(plainly(io), SO.SNDTIMEO);
     const caller = { type: this.socket.type, name: this.name, credentials: credentialsOf(io), flags, deadline };
     return after(this.domain.port(name.at).dial(caller, io), end => {
       try {

@@ -43,6 +43,10 @@ export class UnixDatagram extends UnixSocket {
     return released;
   }
 
+  override get isConnected(): boolean {
+    return this.#peer !== null;
+  }
+
   #associate(peer: SocketName | null): void {
     this.#peerRoom?.sleepers.delete(this.relay);
     this.#peer = peer;

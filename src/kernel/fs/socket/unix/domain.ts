@@ -48,7 +48,7 @@ export interface UnixPort {
 export class UnixDomain {
   readonly living = new Map<number, UnixPort>();
   /** Names that stand in no file tree are entries of this directory; the owner of the root keeps it. */
-  readonly #names: Inode;
+  #names: Inode;
   #next = 1;
   #nextName = 1;
 
@@ -69,6 +69,10 @@ export class UnixDomain {
   /** The directory that this kernel keeps. */
   get ownNames(): Inode {
     return this.#names;
+  }
+  /** Takes over the directory of a kernel that has kept the tree. */
+  keepNames(names: Inode): void {
+    this.#names = names;
   }
   /** The directory that counts. */
   get names(): Inode {

@@ -46,6 +46,14 @@ export abstract class UnixSocket extends LocalSocket implements UnixPort {
     return this.name;
   }
 
+  /** For /proc/net/unix. */
+  get isListening(): boolean {
+    return false;
+  }
+  get isConnected(): boolean {
+    return false;
+  }
+
   abstract dial(...args: Parameters<UnixPort['dial']>): ReturnType<UnixPort['dial']>;
   abstract deliver(...args: Parameters<UnixPort['deliver']>): ReturnType<UnixPort['deliver']>;
 }

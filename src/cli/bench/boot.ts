@@ -1,0 +1,69 @@
+/** Sixty-four kernels of one core, without a screen: from power-on to all prompts, and what they cost when nothing happens. */
+import { setTimeout } from 'node:timers/promises';
+import { type Scenario, scenarioOf } from '../../lab/scenario.ts';
+import type { Session } from '../../lab/session.ts';
+import { start } from '../session.ts';
+import { type Figure, kernelsOf, median } from './observe.ts';
+
+const PLAN = 'partitioned';
+const PROMPT = '/ #';
+const RUNS = 3;
+const IDLE_SECONDS = 5;
+/** What is looked at again before idleness is measured: the last of the boot, and the translator's and collector's work for it. */
+const SETTLE_SECONDS = 2;
+
+const scenario = (): Scenario => scenarioOf({ plan: PLAN, boot: kernelsOf(PLAN) });
+
+/** Resolves when every console has shown a prompt. */
+function prompts(session: Session, kernels: number): Promise<void> {
+  const waiting = new Set(Array.from({ length: kernels }, (_, kernel) => kernel));
+  const tails = new Map<number, string>();
+  return new Promise(resolve => {
+    session.listen({
+      output: (kernel, port, _time, bytes) => {
+        if (port !== 0) return;
+        const text = (tails.get(kernel) ?? '') + Buffer.from(bytes).toString('latin1');
+        tails.set(kernel, text.slice(-PROMPT.length));
+        if (text.includes(PROMPT)) waiting.delete(kernel);
+        if (waiting.size === 0) resolve();
+      },
+    });
+  });
+}
+
+export async function boot(): Promise<Figure[]> {
+  const kernels = kernelsOf(PLAN).length;
+  const figures: Figure[] = [];
+  for (const hosts of [1, 2]) {
+    const times: number[] = [];
+    for (let i = 0; i < RUNS; i++) {
+      const from = performance.now();
+      const session = await start(scenario(), { hosts });
+      await prompts(session, kernels);
+      times.push(performance.now() - from);
+      session.close();
+    }
+    const what = `from nothing to ${kernels} prompts, ${hosts === 1 ? 'one host' : `${hosts} hosts`}, no screen, wall`;
+    figures.push({ what, value: `${median(times).toFixed(0)} ms` });
+  }
+  return figures;
+}
+
+/** Share of one core that the idle machine takes at a virtual second per second, all threads of this process together. */
+export async function idle(): Promise<Figure[]> {
+  const kernels = kernelsOf(PLAN).length;
+  const session = await start(scenario(), { hosts: 2 });
+  await prompts(session, kernels);
+  session.setSpeed(session.topology.hertz);
+  await setTimeout(SETTLE_SECONDS * 1000);
+  const [from, virtual, used] = [performance.now(), session.status.now, process.cpuUsage()];
+  await setTimeout(IDLE_SECONDS * 1000);
+  const { user, system } = process.cpuUsage(used);
+  const wall = (performance.now() - from) * 1000;
+  const pace = (session.status.now - virtual) / session.topology.hertz / (wall / 1e6);
+  session.close();
+  return [
+    { what: `${kernels} idle kernels, of one core`, value: `${(((user + system) / wall) * 100).toFixed(2)} %` },
+    { what: '  virtual seconds a second meanwhile', value: pace.toFixed(2) },
+  ];
+}

@@ -1,0 +1,92 @@
+/** Debian's iproute2, unmodified: `ip` and `ss` show the truth about a kernel's network, and `ip` changes it, wherever they run. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const path = (name: string): string => new URL(name, import.meta.url).pathname;
+const LAB = path('../../cli/lab.mjs');
+const ARCHIVE = path('../../../node_modules/.cache/debian/iproute2.tar.gz');
+
+/** Packed once, and kept. False where there is no way to get it. */
+function isThere(): boolean {
+  if (existsSync(ARCHIVE)) return true;
+  mkdirSync(dirname(ARCHIVE), { recursive: true });
+  const { status, stderr } = spawnSync(process.execPath, [path('userland.mjs'), '-o', ARCHIVE, 'iproute2'], { encoding: 'utf8' });
+  if (status !== 0) process.stderr.write(stderr);
+  return status === 0;
+}
+
+const SCRIPT = `
+ip addr
+ip addr add 10.9.0.1/24 dev lo
+ip -br addr
+ip addr add 10.9.0.1/24 dev lo
+ip route add 10.20.0.0/16 dev lo metric 7
+ip route
+ip route get 10.9.0.1
+ip route del 10.20.0.0/16
+ip route
+ip addr del 10.9.0.1/24 dev lo
+ip link set lo mtu 1500
+ip link set lo down
+ip -br link
+ip link set lo up mtu 65536
+ip addr show dev lo
+ip link show nosuch
+ip neigh
+/usr/lib/tests/inet hold ss -Htuanp
+cat /proc/net/tcp | wc -l
+cat /sys/class/net/lo/operstate /proc/sys/net/core/somaxconn
+`;
+
+const LINK =
+  '<LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN group default qlen 1000\n    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00\n';
+const HOME = '    inet 127.0.0.1/8 scope host lo\n       valid_lft forever preferred_lft forever\n';
+
+/** What `inet hold` holds. */
+const SOCKETS = [
+  'udp   UNCONN 0      0      127.0.0.1:5000 0.0.0.0:*    users:(("inet",pid=N,fd=5))\n',
+  'tcp   LISTEN 0      5      127.0.0.1:4000 0.0.0.0:*    users:(("inet",pid=N,fd=3))\n',
+  'tcp   ESTAB  7      0      127.0.0.1:4001 127.0.0.1:4000 users:(("inet",pid=N,fd=4))\n',
+  'tcp   ESTAB  0      0      127.0.0.1:4000 127.0.0.1:4001 users:(("inet",pid=N,fd=6))\n',
+];
+
+describe.skipIf(!isThere())('iproute2 of Debian (skipped without apt)', () => {
+  const run = (script: string, ...options: string[]): string => {
+    const args = [LAB, 'exec', '--with', ARCHIVE, ...options, '--', 'sh', '-c', `exec 2>&1; ${script}`];
+    const { stdout } = spawnSync(process.execPath, args, { input: '', encoding: 'latin1', timeout: 170_000 });
+    // ss fills its lines up to a width that it takes for the terminal's, and tells pids.
+    return stdout.replace(/ +$/gm, '').replace(/pid=\d+/g, 'pid=N');
+  };
+
+  const expected = [
+    `1: lo: ${LINK}${HOME}`,
+    'lo               UNKNOWN        127.0.0.1/8 10.9.0.1/24\n',
+    'RTNETLINK answers: File exists\n',
+    '10.20.0.0/16 dev lo scope link metric 7\n',
+    'local 10.9.0.1 dev lo table local src 10.9.0.1 uid 0\n    cache <local>\n',
+    'lo               DOWN           00:00:00:00:00:00 <LOOPBACK>\n',
+    `1: lo: ${LINK}${HOME}`,
+    'Device "nosuch" does not exist.\n',
+    ...SOCKETS,
+    'unknown\n4096\n',
+  ];
+  /** Runs of blanks as one: the columns are as wide as what is in them. */
+  const narrow = (text: string): string => text.replace(/[ \t]+/g, ' ');
+
+  it('shows what there is, and what it has changed', () => {
+    const text = narrow(run(SCRIPT));
+    let at = 0;
+    for (const part of expected) {
+      const found = text.indexOf(narrow(part), at);
+      expect(found, `${part}\nis missing in\n${text.slice(at)}`).toBeGreaterThanOrEqual(0);
+      at = found + narrow(part).length;
+    }
+  }, 180_000);
+
+  it('does so from whichever of 8 kernels it is on, as its network is that of the kernel where it began', () => {
+    const moving = narrow(run('ip addr show dev lo; /usr/lib/tests/inet hold ss -Htuan', '--plan', 'clustered', '--migrate-every', '1ms'));
+    expect(moving).toBe(`${narrow(`1: lo: ${LINK}${HOME}`)}${narrow(SOCKETS.join(''))}`.replace(/ users:.*$/gm, ''));
+  }, 240_000);
+});

@@ -1,0 +1,9 @@
+/** The drivers, by kind of device: one line each. A kernel makes its own of each as it is put together. */
+import type { DeviceKind } from '../../machine/devices/devices.ts';
+import type { Kernel } from '../kernel.ts';
+import { NicDriver } from '../net/nic-driver.ts';
+import type { Driver } from './devices.ts';
+
+export const DRIVERS: Readonly<Partial<Record<DeviceKind, (kernel: Kernel) => Driver>>> = {
+  nic: kernel => new NicDriver(kernel),
+};

@@ -1,0 +1,51 @@
+/**
+ * What is told of each frame that comes to a kernel or leaves it: a record of the trace, and, where a run is captured, its bytes.
+ *
+ *     port 4 of the platform's outputs:   0 what (u8)   1 device (u8)   2 port (u16)   4 id (u32)   8 the frame
+ *
+ * Always holds: capturing changes nothing that happens, nor the trace.
+ */
+import type { Kernel } from '../kernel.ts';
+import { TraceKind } from '../trace.ts';
+import { ETHERNET_HEADER, ETHERTYPE, ethertype } from './ethernet.ts';
+import type { Packet } from '../../machine/devices/packet-ring.ts';
+
+/** What has happened to a frame. */
+export const FRAME = {
+  /** It has come out of a ring, or off the wire. */
+  In: 0,
+  /** It is in a ring, or on the wire. */
+  Out: 1,
+  /** There was no room for it. */
+  Full: 2,
+  /** The wire has lost it. */
+  Lost: 3,
+  /** There was nobody whom it could be given to. */
+  Nowhere: 4,
+} as const;
+export type FrameEvent = (typeof FRAME)[keyof typeof FRAME];
+
+/**
+ * Where: at the hub of the virtual switch (a port is the kernel behind it), at a network card, at the interface of a client of the
+ * switch.
+ */
+export const NET_DEVICE = { Switch: 0, Nic: 1, Port: 2 } as const;
+export type NetDeviceNumber = (typeof NET_DEVICE)[keyof typeof NET_DEVICE];
+
+export const CAPTURE_PORT = 4;
+export const CAPTURE_HEADER = 8;
+
+export function noteFrame(kernel: Kernel, what: FrameEvent, device: NetDeviceNumber, port: number, { frame, id }: Packet): void {
+  const type = frame.length < ETHERNET_HEADER ? 0 : ethertype(frame);
+  const protocol = type === ETHERTYPE.IPV4 ? (frame[ETHERNET_HEADER + 9] ?? 0) : 0;
+  kernel.trace(TraceKind.NetFrame, (what << 24) | (device << 16) | port, frame.length, id, (type << 16) | protocol);
+  if (kernel.parameters.network?.capture !== true) return;
+  const bytes = new Uint8Array(CAPTURE_HEADER + frame.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0, what);
+  view.setUint8(1, device);
+  view.setUint16(2, port, true);
+  view.setUint32(4, id, true);
+  bytes.set(frame, CAPTURE_HEADER);
+  kernel.platform.output(kernel.now, CAPTURE_PORT, bytes);
+}
