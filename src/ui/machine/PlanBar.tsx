@@ -4,7 +4,7 @@ import { kernelName } from '../kernels.ts';
 import { useLab } from '../store.ts';
 
 export function PlanBar() {
-  const { picked, plan, planError, partitionPicked, pick, scenario, setPlan, undoPlan, history, dropArchive } = useLab();
+  const { picked, plan, planError, partitionPicked, pick, scenario, setPlan, undoPlan, history, dropArchive, setClient } = useLab();
   const kernels = plan?.partitions ?? [];
   return (
     <div className="plan-bar">
@@ -44,6 +44,10 @@ export function PlanBar() {
               title="smp, clustered, partitioned, or cores@nodes;cores@nodes"
               onChange={event => setPlan(event.target.value)}
             />
+          </label>
+          <label title="A machine of its own at the other end of the network cable">
+            <input type="checkbox" checked={scenario.network?.client === true} onChange={event => setClient(event.target.checked)} /> client
+            machine
           </label>
           {(scenario.root ?? []).map(({ name, bytes }) => (
             <span key={name} className="root-part" data-missing={bytes === undefined}>
