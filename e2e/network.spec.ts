@@ -35,7 +35,7 @@ test('a ping is seen frame by frame; the switch is exchanged; the client machine
   await kernelVersion.click();
   await expect(kernelVersion).toHaveAttribute('aria-pressed', 'true', { timeout: 10_000 });
 
-  await page.getByLabel('Console of').selectOption({ label: 'client machine' });
+  await page.getByLabel('Console of').selectOption({ label: 'client' });
   await page.getByRole('tab', { name: 'Shell' }).click();
   await page.locator('.shell textarea').focus();
   await page.keyboard.type('ping -c 1 10.1.2.2\n', { delay: 5 });

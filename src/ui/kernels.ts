@@ -10,7 +10,7 @@ export const HUES = 8;
 export const kernelColor = (kernel: number): string => `var(--k${kernel % HUES})`;
 /** With more kernels than hues a stripe tells the groups apart; the number says the rest. */
 export const kernelGroup = (kernel: number): number => Math.floor(kernel / HUES);
-export const kernelName = (kernel: number): string => (kernel === CLIENT_KERNEL ? 'client machine' : `kernel ${kernel}`);
+export const kernelName = (kernel: number): string => (kernel === CLIENT_KERNEL ? 'client' : `kernel ${kernel}`);
 /** The kernels that have consoles: those of the plan, and that of the client machine. */
 export const consoleKernels = (plan: ResolvedPlan | null, session: Session | null): number[] => [
   ...(plan?.partitions ?? []).map(({ kernel }) => kernel),

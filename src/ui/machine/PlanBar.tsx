@@ -45,7 +45,7 @@ export function PlanBar() {
               onChange={event => setPlan(event.target.value)}
             />
           </label>
-          <label title="A machine of its own at the other end of the network cable">
+          <label className="plan-client" title="A machine of its own at the other end of the network cable">
             <input type="checkbox" checked={scenario.network?.client === true} onChange={event => setClient(event.target.checked)} /> client
             machine
           </label>

@@ -1,6 +1,6 @@
 /** The virtual switch and the cable: how they are set, and what passes each port. Choices here are orders, as they could be typed. */
 import { ipText } from '../../kernel/net/address.ts';
-import { addressOfKernel, CLIENT_ADDRESS, CLIENT_KERNEL, SERVER_ADDRESS } from '../../kernel/net/parameters.ts';
+import { addressOfKernel, CLIENT_ADDRESS, CLIENT_KERNEL } from '../../kernel/net/parameters.ts';
 import { SWITCH_VERSIONS } from '../../kernel/net/switch/settings.ts';
 import type { NetworkTable, PortTally } from '../../lab/trace/network.ts';
 import { KernelDot } from '../KernelDot.tsx';
@@ -116,8 +116,8 @@ export function Ports({ network }: { network: NetworkTable }) {
             <th scope="col" title="Of the last second of virtual time">
               frames/s
             </th>
-            <th scope="col" title="Of the last second of virtual time">
-              interrupts/s
+            <th scope="col" title="Interrupts, of the last second of virtual time">
+              irq/s
             </th>
             <th scope="col" title="Of the last second of virtual time; and how many packets a poll took">
               polls/s
@@ -128,9 +128,7 @@ export function Ports({ network }: { network: NetworkTable }) {
           {hasWire && (
             <tr>
               <td>wire</td>
-              <td className="mono">
-                {ipText(SERVER_ADDRESS)} – {ipText(CLIENT_ADDRESS)}
-              </td>
+              <td className="mono">to {ipText(CLIENT_ADDRESS)}</td>
               <td>{countText(wire.sent.total, wire.sentBytes)}</td>
               <td>{countText(wire.received.total, wire.receivedBytes)}</td>
               <td className={wire.dropped > 0 ? 'bad' : ''}>{wire.dropped}</td>
