@@ -42,7 +42,7 @@ describe('a frame', () => {
     });
     expect(dissect(echo)).toMatchObject({ protocol: 'ICMP', summary: '10.1.2.1 → 10.1.2.2 echo request id=42 seq=3' });
     const http = dissect(get());
-    expect(http.summary).toBe('10.1.2.1:40000 → 10.1.2.2:80 [PSH ACK] seq=1000 ack=2000 win=502 len=27 GET / HTTP/1.0');
+    expect(http.summary).toBe('10.1.2.1:40000 → 10.1.2.2:80 [PSH ACK] len=27 GET / HTTP/1.0 seq=1000 ack=2000 win=502');
     expect(http.ports).toEqual([40_000, 80]);
     expect(http.layers.map(({ name }) => name)).toEqual(['Ethernet', 'IPv4', 'TCP']);
   });

@@ -191,8 +191,9 @@ function tcp(header: Ipv4Header, packet: Uint8Array, route: string, layers: read
       ['data', `${payload.length} bytes${first === '' ? '' : `: ${first}`}`],
     ],
   };
-  const said = `[${set.join(' ')}] seq=${seq}${(flags & FLAG.ACK) === 0 ? '' : ` ack=${ack}`} win=${window} len=${payload.length}`;
-  const summary = `${ipText(header.source)}:${sourcePort} → ${ipText(header.target)}:${targetPort} ${said}${first === '' ? '' : ` ${first}`}`;
+  const data = `len=${payload.length}${first === '' ? '' : ` ${first}`}`;
+  const said = `[${set.join(' ')}] ${data} seq=${seq}${(flags & FLAG.ACK) === 0 ? '' : ` ack=${ack}`} win=${window}`;
+  const summary = `${ipText(header.source)}:${sourcePort} → ${ipText(header.target)}:${targetPort} ${said}`;
   return whole('TCP', summary, [...layers, layer], [sourcePort, targetPort]);
 }
 

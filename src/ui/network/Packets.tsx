@@ -60,7 +60,7 @@ export function Packets({ network }: { network: NetworkTable }) {
           {rows.length === SHOWN ? `the last ${SHOWN} of ${network.packetCount}` : `${rows.length} of ${network.packetCount}`} frames
         </span>
       </div>
-      <div className="message-list" ref={list}>
+      <div className="message-list packet-list" ref={list}>
         <table aria-label={`Packets, the last ${SHOWN}`}>
           <thead>
             <tr>
@@ -140,9 +140,9 @@ const Line = memo(
           )}
         </td>
         <td className="mono">{protocol}</td>
-        <td className="says">
+        <td className="says" title={summary}>
+          {fates.length > 0 && <span className="bad">{fates.join(', ')}: </span>}
           {damaged ? <span className="bad">{summary}</span> : summary}
-          {fates.length > 0 && <span className="bad"> {fates.join(', ')}</span>}
         </td>
       </tr>
     );

@@ -119,8 +119,11 @@ export function Ports({ network }: { network: NetworkTable }) {
             <th scope="col" title="Interrupts, of the last second of virtual time">
               irq/s
             </th>
-            <th scope="col" title="Of the last second of virtual time; and how many packets a poll took">
+            <th scope="col" title="Of the last second of virtual time">
               polls/s
+            </th>
+            <th scope="col" title="Packets that a poll took, since power-on">
+              a poll
             </th>
           </tr>
         </thead>
@@ -128,11 +131,12 @@ export function Ports({ network }: { network: NetworkTable }) {
           {hasWire && (
             <tr>
               <td>wire</td>
-              <td className="mono">to {ipText(CLIENT_ADDRESS)}</td>
+              <td className="mono">{ipText(CLIENT_ADDRESS)}</td>
               <td>{countText(wire.sent.total, wire.sentBytes)}</td>
               <td>{countText(wire.received.total, wire.receivedBytes)}</td>
               <td className={wire.dropped > 0 ? 'bad' : ''}>{wire.dropped}</td>
               <td>{rateOf(wire.sent.rate(now, hertz) + wire.received.rate(now, hertz))}</td>
+              <td />
               <td />
               <td />
             </tr>
@@ -159,10 +163,8 @@ function PortLine({ kernel, port, now, hertz }: { kernel: number; port: PortTall
       <td className={port.dropped > 0 ? 'bad' : ''}>{port.dropped}</td>
       <td>{rateOf(sent.rate(now, hertz) + received.rate(now, hertz))}</td>
       <td>{rateOf(interrupts.rate(now, hertz))}</td>
-      <td>
-        {rateOf(polls.rate(now, hertz))}
-        {polls.total > 0 && <span className="muted"> of {(polled / polls.total).toFixed(1)}</span>}
-      </td>
+      <td>{rateOf(polls.rate(now, hertz))}</td>
+      <td>{polls.total > 0 ? (polled / polls.total).toFixed(1) : '–'}</td>
     </tr>
   );
 }
