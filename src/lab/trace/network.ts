@@ -82,8 +82,8 @@ export class NetworkTable {
   /** Frames put on the wire by the machine and by the client machine; lost there, or dropped before it. */
   readonly wire = { sent: new Tally(), received: new Tally(), sentBytes: 0, receivedBytes: 0, dropped: 0 };
   readonly #packets: PacketRow[] = [];
-  /** By kernel: the frame that it is dealing with. */
-  readonly #current = new Map<number, { readonly id: number; readonly row: PacketRow }>();
+  /** Frames that came into the switch, by their id; the hub may deal with several by turns. */
+  readonly #inside = new Map<number, PacketRow>();
   /** Frames so far. */
   packetCount = 0;
 
@@ -159,11 +159,10 @@ export class NetworkTable {
     if (bytes.length < CAPTURE_HEADER) return;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const [what, device, port, id] = [view.getUint8(0), view.getUint8(1), view.getUint16(2, true), view.getUint32(4, true)];
-    const current = this.#current.get(kernel);
     if (device === NET_DEVICE.Switch && what !== FRAME.In) {
-      if (current === undefined || current.id !== id) return;
-      if (what === FRAME.Out) current.row.to.push(port);
-      else current.row.fates.push(what === FRAME.Full ? `no room to kernel ${port}` : 'nobody has that address');
+      const row = this.#inside.get(id);
+      if (what === FRAME.Out) row?.to.push(port);
+      else row?.fates.push(what === FRAME.Full ? `no room to kernel ${port}` : 'nobody has that address');
       return;
     }
     if (device === NET_DEVICE.Nic && what === FRAME.In) return;
@@ -181,7 +180,11 @@ export class NetworkTable {
       fates: fateOf(what, onWire),
       frame: bytes.slice(CAPTURE_HEADER),
     };
-    if (device === NET_DEVICE.Switch) this.#current.set(kernel, { id, row });
+    if (device === NET_DEVICE.Switch) {
+      this.#inside.set(id, row);
+      const [oldest] = this.#inside.keys();
+      if (this.#inside.size > KEPT && oldest !== undefined) this.#inside.delete(oldest);
+    }
     let at = this.#packets.length;
     while (at > 0 && (this.#packets[at - 1] as PacketRow).time > time) at--;
     this.#packets.splice(at, 0, row);
