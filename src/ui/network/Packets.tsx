@@ -52,7 +52,7 @@ export function Packets({ network }: { network: NetworkTable }) {
           onChange={event => setFilter(event.target.value)}
         />
         {held !== null && (
-          <button type="button" onClick={() => choose(null)}>
+          <button type="button" aria-label="Follow the packets" onClick={() => choose(null)}>
             Follow
           </button>
         )}
