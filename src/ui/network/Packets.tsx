@@ -65,7 +65,7 @@ export function Packets({ network }: { network: NetworkTable }) {
           <thead>
             <tr>
               <th>time</th>
-              <th>from → to</th>
+              <th className="route">from → to</th>
               <th>protocol</th>
               <th>says</th>
             </tr>
