@@ -4,10 +4,12 @@ import { fstatSync, writeSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { SWITCH_VERSIONS } from '../kernel/net/switch/settings.ts';
 import { type Scenario, scenarioOf } from '../lab/scenario.ts';
+import { withPrefix } from '../lab/plan-text.ts';
 import { resolvePlan } from '../lab/plan.ts';
 import { cyclesOf } from '../lab/time.ts';
 import { archiveOf, archivesNamed } from './archive.ts';
-import { engineKind, readOptions, wholeNumber } from './options.ts';
+import { diskFrom, saveDisk } from './disk.ts';
+import { engineKind, memoryRule, readOptions, wholeNumber } from './options.ts';
 import type { EngineKind } from '../world/protocol.ts';
 import { embeddedRoot, start } from './session.ts';
 import { machineNamed } from './topology.ts';
@@ -23,7 +25,7 @@ export async function exec(args: readonly string[]): Promise<number> {
     process.stderr.write(`exec: ${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
   }
-  const { scenario, hosts, root, fingerprint, engine, pcap } = prepared;
+  const { scenario, hosts, root, fingerprint, engine, disk, pcap } = prepared;
   const kernel = scenario.exec?.kernel ?? 0;
   const standardInput = new StandardInput();
   await standardInput.early();
@@ -39,6 +41,7 @@ export async function exec(args: readonly string[]): Promise<number> {
   const { exitStatus, failure } = session.status;
   if (failure !== null) process.stderr.write(`lab: kernel ${failure.kernels.join(', ')} failed: ${failure.message}\n`);
   if (fingerprint) process.stderr.write(`${await session.fingerprint()}\n`);
+  if (disk !== null) await saveDisk(session, disk);
   session.close();
   process.stdin.destroy();
   if (exitStatus === null) return 125;
@@ -122,22 +125,24 @@ async function prepare(args: readonly string[]): Promise<{
   root: Uint8Array;
   fingerprint: boolean;
   engine: EngineKind;
+  disk: string | null;
   pcap: string | undefined;
 }> {
   const dashes = args.indexOf('--');
   const { values, flags, rest } = readOptions(
     dashes < 0 ? args : args.slice(0, dashes),
-    ['machine', 'plan', 'kernel', 'root', 'with', 'migrate-every', 'hosts', 'seed', 'engine', 'switch', 'pcap'],
+    ['machine', 'plan', 'kernel', 'root', 'with', 'migrate-every', 'hosts', 'seed', 'engine', 'disk', 'memory', 'switch', 'pcap'],
     ['fingerprint', 'no-caches', 'client'],
   );
   const argv = [...rest, ...(dashes < 0 ? [] : args.slice(dashes + 1))].map(text => Buffer.from(text).toString('latin1'));
   if (argv.length === 0) throw new Error('no program: exec [OPTION…] -- PROGRAM [ARG…]');
   const { topology, xml } = machineNamed(values['machine'] ?? 'opteron-6274');
-  const plan = values['plan'] ?? 'smp';
-  const { partitions } = resolvePlan(plan, topology);
+  const plan = withPrefix(values['plan'] ?? 'smp', memoryRule(values['memory']));
+  const { partitions, mode } = resolvePlan(plan, topology);
   const kernel = wholeNumber(values['kernel'], 'kernel', 0, 0, partitions.length - 1);
   const migrateEvery = values['migrate-every'] === undefined ? 0 : cyclesOf(values['migrate-every'], topology.hertz);
   if (values['migrate-every'] !== undefined && migrateEvery <= 0) throw new Error('--migrate-every: the time must be more than nothing');
+  if (mode === 'federation' && migrateEvery > 0) throw new Error('--migrate-every: in a federation no process moves to another kernel');
   const version = SWITCH_VERSIONS.find(each => each === values['switch']);
   if (values['switch'] !== undefined && version === undefined)
     throw new Error(`--switch ${values['switch']}: ${SWITCH_VERSIONS.join(', ')}`);
@@ -146,6 +151,7 @@ async function prepare(args: readonly string[]): Promise<{
     root: values['root'] === undefined ? embeddedRoot() : await archiveOf(values['root']),
     fingerprint: flags.has('fingerprint'),
     engine: engineKind(values['engine']),
+    disk: values['disk'] ?? null,
     pcap: values['pcap'],
     scenario: scenarioOf({
       title: argv.join(' '),
@@ -153,6 +159,7 @@ async function prepare(args: readonly string[]): Promise<{
       plan,
       seed: wholeNumber(values['seed'], 'seed', 1),
       ...(flags.has('no-caches') ? { caches: false } : {}),
+      ...(values['disk'] === undefined ? {} : { disk: diskFrom(values['disk']) }),
       ...(flags.has('client') || version !== undefined
         ? { network: { client: flags.has('client'), ...(version === undefined ? {} : { switch: { version } }) } }
         : {}),

@@ -1,12 +1,15 @@
 /** `npm run -s lab -- VERB …`: the lab without a browser. */
 import { exec } from './exec.ts';
+import { plan } from './plan.ts';
 import { run } from './run.ts';
 import { topology } from './topology.ts';
 
 const USAGE = `usage: lab VERB …
   exec [--machine M] [--plan P] [--kernel K] [--root DIR] [--migrate-every TIME] [--hosts N] [--seed N] [--engine interpret|translate]
-       [--no-caches] [--client] [--switch user|kernel|rings] [--pcap FILE] [--fingerprint] -- PROGRAM [ARG…]
-  run FILE [--until TIME] [--hosts N] [--engine interpret|translate] [--trace FILE] [--pcap FILE] [--fingerprint]
+       [--memory flat|numa] [--disk FILE] [--no-caches] [--client] [--switch user|kernel|rings]
+       [--pcap FILE] [--fingerprint] -- PROGRAM [ARG…]
+  run FILE [--until TIME] [--hosts N] [--engine interpret|translate] [--trace FILE] [--disk FILE] [--pcap FILE] [--fingerprint]
+  plan [PLAN] [--machine M] [--memory flat|numa]
   topology FILE.xml|MACHINE [--of xml]
   bench [NAME]
 `;
@@ -22,6 +25,8 @@ async function dispatch(verb: string | undefined, rest: readonly string[]): Prom
       return await exec(rest);
     case 'run':
       return await run(rest);
+    case 'plan':
+      return plan(rest);
     case 'topology':
       return topology(rest);
     case 'bench':

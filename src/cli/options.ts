@@ -1,5 +1,6 @@
 /** Options of the verbs: names with or without a value, and what is left. */
 
+import type { MemoryRule } from '../lab/plan-text.ts';
 import type { EngineKind } from '../world/protocol.ts';
 
 export interface Options {
@@ -44,6 +45,13 @@ export function wholeNumber(text: string | undefined, name: string, fallback: nu
   if (!/^\d+$/.test(text) || Number(text) < least || Number(text) > most)
     throw new Error(`--${name} ${text}: not a whole number from ${least} to ${most}`);
   return Number(text);
+}
+
+/** The value of --memory. @throws Error */
+export function memoryRule(text: string | undefined): { readonly rule?: MemoryRule } {
+  if (text === undefined) return {};
+  if (text === 'flat' || text === 'numa') return { rule: text };
+  throw new Error(`--memory ${text}: flat or numa`);
 }
 
 /** The value of --engine. @throws Error */

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { type Recording, readFile, type Scenario } from '../lab/scenario.ts';
 import { machineOf } from '../lab/machine.ts';
 import { cyclesOf } from '../lab/time.ts';
+import { saveDisk } from './disk.ts';
 import { engineKind, readOptions, wholeNumber } from './options.ts';
 import type { EngineKind } from '../world/protocol.ts';
 import { start } from './session.ts';
@@ -16,11 +17,11 @@ export async function run(args: readonly string[]): Promise<number> {
   let engine: EngineKind;
   let options: ReturnType<typeof readOptions>;
   try {
-    options = readOptions(args, ['until', 'hosts', 'engine', 'trace', 'pcap'], ['fingerprint']);
+    options = readOptions(args, ['until', 'hosts', 'engine', 'trace', 'disk', 'pcap'], ['fingerprint']);
     const [file, ...more] = options.rest;
     if (file === undefined || more.length > 0)
       throw new Error(
-        'one file: run FILE [--until TIME] [--hosts N] [--engine interpret|translate] [--trace FILE] [--pcap FILE] [--fingerprint]',
+        'one file: run FILE [--until TIME] [--hosts N] [--engine interpret|translate] [--trace FILE] [--disk FILE] [--pcap FILE] [--fingerprint]',
       );
     source = withRoot(readFile(readFileSync(file, 'utf8')), dirname(file));
     hosts = wholeNumber(options.values['hosts'], 'hosts', 1, 1, 8);
@@ -55,6 +56,7 @@ export async function run(args: readonly string[]): Promise<number> {
   await session.finished(until);
   const fingerprint = await session.fingerprint();
   const { failure } = session.status;
+  if (options.values['disk'] !== undefined) await saveDisk(session, options.values['disk']);
   session.close();
   trace?.end();
   if (failure !== null) process.stderr.write(`run: kernel ${failure.kernels.join(', ')} failed: ${failure.message}\n`);

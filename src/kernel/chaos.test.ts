@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { makeExt2 } from './fs/ext2/mkfs.ts';
 import { inflate, KernelLab } from './testing.ts';
 import { TraceKind } from './trace.ts';
 
@@ -51,6 +52,14 @@ const happening = fc.oneof(
           arbitrary: fc.tuple(fc.integer({ min: 2, max: 2 * KERNELS - 1 }), fc.nat(KERNELS - 1)).map(([c, k]) => `mv-cpu ${c} ${k}`),
         },
         { weight: 2, arbitrary: fc.tuple(other, fc.nat(KERNELS - 1)).map(([from, to]) => `mv-mem 1M ${from} ${to}`) },
+        { weight: 1, arbitrary: other.map(k => `split ${k} --mem 8M`) },
+        { weight: 1, arbitrary: fc.tuple(other, fc.nat(KERNELS - 1)).map(([from, to]) => `merge ${from} ${to}`) },
+        {
+          weight: 2,
+          arbitrary: fc
+            .tuple(fc.constantFrom('disk0', 'nic0', 'nic0.1-2'), fc.nat(KERNELS - 1))
+            .map(([name, to]) => `mv-dev ${name} ${to}`),
+        },
         { weight: 2, arbitrary: fc.tuple(fc.nat(KERNELS - 1), other).map(([from, to]) => `fault ${from} lose ${to}`) },
         { weight: 2, arbitrary: fc.tuple(fc.nat(KERNELS - 1), other).map(([from, to]) => `fault ${from} corrupt ${to} 2`) },
         { weight: 1, arbitrary: other.map(k => `fault ${k} deaf 3`) },
@@ -80,9 +89,11 @@ function script({ programs }: Course): string {
 }
 
 function play(one: Course): KernelLab {
-  const lab = new KernelLab({ archive, cores: 2 * KERNELS, kernels: KERNELS, exec: ['sh', '-c', script(one)] });
+  const disk = new Uint8Array(1 << 20);
+  disk.set(makeExt2(disk.length, 1024));
+  const lab = new KernelLab({ archive, disk, cores: 2 * KERNELS, kernels: KERNELS, exec: ['sh', '-c', script(one)] });
   for (let kernel = 1; kernel < KERNELS; kernel++) lab.input(0, { kind: 'boot', kernel });
-  let time = lab.run(8 * MILLISECOND);
+  let time = lab.run(20 * MILLISECOND);
   for (const { after, what } of one.events) {
     time = lab.run(time + after * (MILLISECOND / 1000));
     if (what.kind === 'order') {

@@ -23,6 +23,7 @@ import { Messenger } from './message/messenger.ts';
 import { TRANSPORTS } from './message/settings.ts';
 import { messageLatency } from './message/latency.ts';
 import { windowBytes } from './message/window.ts';
+import type { DiskDriver } from './device/disk.ts';
 import { Devices } from './device/devices.ts';
 import { Control } from './partition/control.ts';
 import { Estate } from './partition/estate.ts';
@@ -58,7 +59,7 @@ import { deliverHere, Origins, traceEnd } from './task/origins.ts';
 import { type ProcessRecord, Records } from './task/record.ts';
 import { type Errand, type Process, Task } from './task/task.ts';
 import { KernelFiber } from './task/fiber.ts';
-import { TraceKind } from './trace.ts';
+import { toldPid, toldPids, TraceKind } from './trace.ts';
 import {
   type Blocking,
   type CoreId,
@@ -81,6 +82,22 @@ const ACCESSES: readonly Access[] = ['execute', 'read', 'write'];
 export const KernelState = { Off: 0, Booting: 1, Up: 2, Halted: 3, Panicked: 4 } as const;
 export type KernelState = (typeof KernelState)[keyof typeof KernelState];
 
+/** Messages by which several kernels are one system. */
+const NOT_FEDERATED: ReadonlySet<number> = new Set(
+  [
+    M.ORIGIN_REQUEST,
+    M.REMOTE_SENDSIG,
+    M.CLONE_REQUEST,
+    M.MIGRATE_REQUEST,
+    M.MIGRATE_THREAD,
+    M.THREAD_TRANSFER,
+    M.PAGE_REQUEST,
+    M.FUTEX_REQUEST,
+    M.LOAD_REQUEST,
+    M.FILE_REQUEST,
+  ].map(({ type }) => type),
+);
+
 export class Kernel {
   readonly id: KernelId;
   readonly parameters: BootParameters;
@@ -96,6 +113,8 @@ export class Kernel {
   readonly gate = new Gate();
   readonly control: Control;
   readonly devices: Devices;
+  /** Set by the driver of the disk as it is made. */
+  disk!: DiskDriver;
   readonly platform: Platform;
   readonly memory: PhysicalMemory;
   readonly processor: Processor;
@@ -143,6 +162,7 @@ export class Kernel {
   program: Pid = 0;
   forks = 0;
   interrupts = 0;
+  diskInterrupts = 0;
   /** Set when the run loop must look again: another core got work, an event was added, or the bound was lowered. */
   yieldRequested = false;
   /** Before this time nothing can come back from what this kernel sent during the present run. */
@@ -189,6 +209,7 @@ export class Kernel {
     this.scheduler = new Scheduler(this);
     this.records = new Records({
       kernel: this.id,
+      pidBase: this.pidBase,
       taken: this.heirs.taken(this.id).pids,
       deliver: (record, info) => this.deliver(record, info),
       sessionEnded: session => this.#sessionEnded(session),
@@ -208,6 +229,23 @@ export class Kernel {
     this.threads = new Threads(this);
     this.sharedMemory = new SharedMemory(this);
     this.calls = new CallTable(this);
+  }
+
+  /** Whether this is one of several independent systems: nothing is kept the same on all. */
+  get isFederated(): boolean {
+    return this.plan.mode === 'federation';
+  }
+  /** The kernel that keeps a process's record. In a federation every pid that is known here is this kernel's. */
+  originOf(pid: Pid): KernelId {
+    return this.isFederated ? this.id : this.heirs.ofPid(pid);
+  }
+  /** What all pids born here have in common. */
+  get pidBase(): Pid {
+    return this.isFederated ? 0 : this.id << 15;
+  }
+  /** Of /init. */
+  get firstPid(): Pid {
+    return this.pidBase | 1;
   }
 
   get partition(): Partition {
@@ -274,7 +312,12 @@ export class Kernel {
   // --- telling ---------------------------------------------------------------------------------------------------------------
 
   trace(kind: TraceKind, a: number, b: number, c: number, d: number, core: Core = this.core): void {
-    this.platform.trace(core.clock, kind, core.id, a >>> 0, b >>> 0, c >>> 0, d >>> 0);
+    const [x, y, z] = this.isFederated ? toldPids(this.id, kind, a, b, c) : [a, b, c];
+    this.platform.trace(core.clock, kind, core.id, x >>> 0, y >>> 0, z >>> 0, d >>> 0);
+  }
+  /** A pid as the trace has it: unlike that of any other process of the machine. */
+  toldPid(pid: Pid): number {
+    return this.isFederated ? toldPid(this.id, pid) : pid;
   }
   /** A record in whose core field something else stands. */
   traceAt(kind: TraceKind, core: number, a: number, b: number, c: number, d: number): void {
@@ -336,6 +379,7 @@ export class Kernel {
   }
   /** Whether a message is to be handled: one of a peer, or of who is about to become one. */
   accepts(from: KernelId, type: number): boolean {
+    if (this.isFederated && NOT_FEDERATED.has(type)) return false;
     return this.#peers.has(from) || type === M.CHECKIN.type;
   }
 
@@ -597,13 +641,27 @@ export class Kernel {
   recordEnded(record: ProcessRecord, status: number): void {
     if (!this.processes.has(record.pid) && record.location !== this.id) traceEnd(this, record, status);
     if (record.pid === this.program) {
-      this.platform.programEnded(this.now, status);
+      this.spawn(this.#programOver(status));
       return;
     }
     if (record.pid === this.records.first && this.parameters.exec?.kernel !== this.id && !this.lifecycle.isHalting) {
       this.log(0, `Kernel panic - not syncing: init is gone (status ${status})`);
       this.at(this.now, () => this.lifecycle.stop(KernelState.Panicked));
     }
+  }
+
+  /** What it has written on the disk stands there before the run ends. */
+  *#programOver(status: number): Blocking<void> {
+    const owner = this.devices.ownerOf('disk0');
+    try {
+      if (owner === this.id) yield* this.disk.finish();
+      else if (owner !== null && !this.isFederated)
+        yield* this.messages.call(owner, M.CONTROL_REQUEST, { order: 'finish disk0' }, M.CONTROL_RESPONSE);
+    } catch (error) {
+      if (!(error instanceof Errno)) throw error;
+      this.log(4, `disk0: what was written last is lost: ${error.message}`);
+    }
+    this.platform.programEnded(this.now, status);
   }
 
   #sessionEnded(session: Pid): void {

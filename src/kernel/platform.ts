@@ -4,6 +4,7 @@
  * Always holds: a kernel reaches everything that is not its own state through this, and nothing in here depends on wall time.
  */
 import type { Hart, Processor } from '../machine/hart/hart.ts';
+import type { Disk } from '../machine/devices/disk.ts';
 import type { PhysicalMemory } from '../machine/memory.ts';
 import type { StartRequest } from '../machine/start-cells.ts';
 import type { Nic } from '../machine/devices/nic.ts';
@@ -17,6 +18,8 @@ export interface Platform {
   readonly topology: Topology;
   /** Memory of each node. */
   readonly nodes: readonly NodeRange[];
+  /** The machine's disk; for the kernel that owns it. */
+  readonly disk: Disk;
   readonly processor: Processor;
   /** The machine's network card with its end of the cable; null: there is no cable. */
   readonly cable: Cable | null;

@@ -9,12 +9,13 @@ import { instructionCosts } from '../machine/costs.ts';
 import { Nic } from '../machine/devices/nic.ts';
 import { Processor } from '../machine/hart/hart.ts';
 import { machineDevices } from '../machine/devices/devices.ts';
+import { Disk, DISK_AREA_BYTES } from '../machine/devices/disk.ts';
 import { memoryMap } from '../machine/layout.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import type { Topology } from '../machine/topology/topology.ts';
 import { object } from '../machine/topology/tree.ts';
 import { StartCells } from '../machine/start-cells.ts';
-import type { BootParameters, ReplicaInput, ResolvedPlan } from './boot/parameters.ts';
+import type { BootParameters, ImageMode, ReplicaInput, ResolvedPlan } from './boot/parameters.ts';
 import { createReplica, KernelReplica } from './boot/start.ts';
 import type { Kernel } from './kernel.ts';
 import { latencyBounds } from './message/latency.ts';
@@ -33,6 +34,9 @@ export interface LabOptions {
   readonly archive: Uint8Array;
   readonly seed?: number;
   readonly messages?: MessageSettings;
+  /** What is on the disk; left out: the machine's disk is empty, without so much as a sector. */
+  readonly disk?: Uint8Array | null;
+  readonly mode?: ImageMode;
   /** A client machine of one core at the other end of the cable. */
   readonly client?: boolean;
   readonly network?: Partial<NetworkParameters>;
@@ -69,6 +73,7 @@ export class KernelLab {
   readonly replicas: Replica[] = [];
   readonly output: string[][];
   readonly plan: ResolvedPlan;
+  readonly disk: Disk;
   status: number | null = null;
   records = 0;
   readonly trace: (readonly number[])[] = [];
@@ -87,12 +92,14 @@ export class KernelLab {
     archive,
     seed = 1,
     messages = DEFAULT_MESSAGES,
+    disk = null,
+    mode = 'single',
     client = false,
     network = {},
   }: LabOptions) {
     const topology = flat(cores, kernels);
     const other = client ? flat(1, 1) : null;
-    const map = memoryMap(topology, (64 << 20) + kernels * (64 << 20) + (client ? 160 << 20 : 0), other);
+    const map = memoryMap(topology, (64 << 20) + DISK_AREA_BYTES + kernels * (64 << 20) + (client ? 160 << 20 : 0), other);
     const memory = PhysicalMemory.create(map.bytes);
     const processor = new Processor({
       memory: memory.wasm,
@@ -102,7 +109,7 @@ export class KernelLab {
       costs: instructionCosts(),
     });
     this.plan = {
-      mode: 'single',
+      mode,
       partitions: topology.nodes.map((node, kernel) => ({
         kernel,
         cores: node.cores,
@@ -111,6 +118,8 @@ export class KernelLab {
       })),
     };
     const cells = new StartCells(memory);
+    this.disk = new Disk(memory, map.disk);
+    if (disk !== null) this.disk.insert(disk, disk.length);
     this.#least = latencyBounds(topology).least;
     this.output = Array.from({ length: kernelsMax(cores) }, () => ['', '', '', '', '']);
     const program =
@@ -128,6 +137,7 @@ export class KernelLab {
         processor,
         rootArchive: archive,
         nodes,
+        disk: this.disk,
         cable:
           map.client === null
             ? null
@@ -172,7 +182,7 @@ export class KernelLab {
         balance: false,
         network: { ...DEFAULT_NETWORK, ...network },
         exec: program,
-        init: exec === undefined,
+        init: exec === undefined || mode === 'federation',
       };
       this.replicas.push(createReplica(kernel, kernel === 0 || isClient ? firmware : null, platform));
     }

@@ -176,7 +176,8 @@ it('whatever is accepted keeps what the file promises, and survives being writte
         expect(bytes % MEBIBYTE).toBe(0);
         expect(base + bytes).toBeLessThanOrEqual(ranges[i + 1]?.base ?? Number.POSITIVE_INFINITY);
       }
-      if (words !== 'flat:') expect(resolvePlan(planText(plan, opteron), opteron)).toEqual(plan);
+      if (words !== 'flat:' || wanted.every(({ nodes }) => nodes.length === 0))
+        expect(resolvePlan(planText(plan, opteron), opteron)).toEqual(plan);
     }),
     { numRuns: 300 },
   );

@@ -11,7 +11,7 @@ import { kernelsMax } from '../kernel/partition/map.ts';
 import { deviceTexts, machineDevices } from '../machine/devices/devices.ts';
 import { type MemoryMap, memoryMap } from '../machine/layout.ts';
 import type { Topology } from '../machine/topology/topology.ts';
-import { type MemoryRule, PlanError, readPlan, type WantedKernel } from './plan-text.ts';
+import { PlanError, readPlan, type WantedKernel, withPrefix } from './plan-text.ts';
 
 export const KERNELS_MAX = 64;
 const MEBIBYTE = 1 << 20;
@@ -40,19 +40,37 @@ export function resolvePlan(text: string, topology: Topology, memoryLimit?: numb
   return { mode, partitions };
 }
 
-/** Memory of the nodes that each names, or else of its cores' nodes; a node's in equal parts to all who have it. The nearest first. */
+/**
+ * Memory of the nodes that each names, or else of its cores' nodes. A node's goes to all who have it: in equal parts where somebody has named it, else
+ * by the cores that each has there.
+ */
 function byNodes(kernels: readonly WantedKernel[], map: MemoryMap, topology: Topology): MemoryRange[][] {
   const nodesOf = kernels.map(({ cores, nodes }) => nodes ?? [...new Set(cores.map(core => homeOf(core, topology)))]);
   const memory = kernels.map((): MemoryRange[] => []);
   for (const { node, base, bytes } of map.nodes) {
     const users = nodesOf.flatMap((nodes, kernel) => (nodes.includes(node) ? [kernel] : []));
-    const share = Math.floor(bytes / users.length / MEBIBYTE) * MEBIBYTE;
-    for (const [i, kernel] of users.entries()) memory[kernel]?.push({ node, base: base + i * share, bytes: share });
+    const byHand = users.some(kernel => kernels[kernel]?.nodes !== null);
+    const weights = users.map(kernel =>
+      byHand ? 1 : (kernels[kernel]?.cores.filter(core => homeOf(core, topology) === node).length ?? 0),
+    );
+    const all = weights.reduce((sum, weight) => sum + weight, 0);
+    let at = base;
+    for (const [i, kernel] of users.entries()) {
+      const share = Math.floor((bytes * (weights[i] as number)) / all / MEBIBYTE) * MEBIBYTE;
+      memory[kernel]?.push({ node, base: at, bytes: share });
+      at += share;
+    }
   }
+  const between = (from: number, to: number): number => topology.distances[from]?.[to] ?? 0;
+  const homes = kernels.map(({ cores }) => homeOf(cores[0] ?? 0, topology));
+  const toAll = ({ node }: MemoryRange): number => homes.reduce((sum, home) => sum + between(home, node), 0);
   return memory.map((ranges, kernel) => {
-    const home = homeOf(kernels[kernel]?.cores[0] ?? 0, topology);
-    const distance = ({ node }: MemoryRange): number => topology.distances[home]?.[node] ?? 0;
-    return ranges.sort((a, b) => distance(a) - distance(b) || a.node - b.node);
+    const home = homes[kernel] as number;
+    ranges.sort((a, b) => between(home, a.node) - between(home, b.node) || a.node - b.node);
+    // The first piece has the window: of the nodes with cores of this kernel's that one which is nearest to all kernels.
+    const own = ranges.filter(({ node }) => kernels[kernel]?.cores.some(core => homeOf(core, topology) === node));
+    const [first] = own.sort((a, b) => toAll(a) - toAll(b));
+    return first === undefined ? ranges : [first, ...ranges.filter(range => range !== first)];
   });
 }
 
@@ -114,9 +132,18 @@ export function kernelsText(kernels: readonly KernelWords[], topology: Topology)
     .join(';');
 }
 
-/** A plan as text that `resolvePlan` reads. */
-export function planText({ mode, partitions }: ResolvedPlan, topology: Topology, rule: MemoryRule = 'numa'): string {
-  const nodesOf = ({ memory }: Partition): number[] | null => (rule === 'flat' ? null : [...new Set(memory.map(({ node }) => node))]);
-  const kernels = partitions.map(each => ({ cores: each.cores, nodes: nodesOf(each), devices: each.devices }));
-  return `${mode === 'federation' ? 'federation:' : ''}${rule === 'flat' ? 'flat:' : ''}${kernelsText(kernels, topology)}`;
+/** A plan as text that `resolvePlan` reads: by a rule where one gives the same memory, else with its nodes. */
+export function planText(plan: ResolvedPlan, topology: Topology): string {
+  const kernels = plan.partitions.map(({ cores, devices }) => ({ cores, nodes: null, devices }));
+  const byRule = withPrefix(kernelsText(kernels, topology), { mode: plan.mode });
+  for (const rule of ['numa', 'flat'] as const) {
+    const text = withPrefix(byRule, { rule });
+    if (JSON.stringify(resolvePlan(text, topology)) === JSON.stringify(plan)) return text;
+  }
+  const named = plan.partitions.map(({ cores, memory, devices }) => ({
+    cores,
+    nodes: [...new Set(memory.map(({ node }) => node))],
+    devices,
+  }));
+  return withPrefix(kernelsText(named, topology), { mode: plan.mode });
 }

@@ -24,6 +24,8 @@ export interface Scenario {
   readonly caches?: boolean;
   /** How messages between kernels go, where it differs from what is usual (kernel/message/settings.ts). */
   readonly messages?: Partial<MessageSettings>;
+  /** What is on the disk: its bytes, an empty file system of so many MiB, or (null) that there is none. Left out: an empty one of 16 MiB. */
+  readonly disk?: { readonly image: Uint8Array } | { readonly mebibytes: number } | null;
   /** The virtual switch, the cable, and whether there is a client machine. */
   readonly network?: NetworkScenario;
   /** A program in place of init on one kernel. */
@@ -115,6 +117,11 @@ const scenarioSchema = v.object({
   boot: v.pipe(v.array(kernel), v.maxLength(128)),
   exec: v.nullable(v.object({ kernel, argv: v.pipe(v.array(text), v.minLength(1)), env: v.array(text), migrateEvery: time })),
   caches: v.exactOptional(v.boolean()),
+  disk: v.exactOptional(
+    v.nullable(
+      v.union([v.object({ image: bytes }), v.object({ mebibytes: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(64)) })]),
+    ),
+  ),
   messages: v.exactOptional(
     v.object({
       transport: v.exactOptional(v.picklist(['memory', 'queue'])),

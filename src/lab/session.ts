@@ -62,6 +62,8 @@ export interface Session {
   step(kind: StepKind): void;
   /** Everything so far: scenario and inputs with their times, and the fingerprint where the run stands still. */
   recording(): Recording;
+  /** What is on the disk. Only meaningful while paused or idle, as the fingerprint is. */
+  diskImage(): Promise<Uint8Array>;
   /** 64 bits as 16 hexadecimal digits: a hash over all kernels' trace records so far. Only meaningful while paused or idle. */
   fingerprint(): Promise<string>;
   /** Resolves when the run can't go on: the exec program ended, the recording is over, or `until` is reached. */

@@ -19,6 +19,7 @@ import { HOSTS_MAX } from '../machine/layout.ts';
 import type { EngineKind } from '../world/protocol.ts';
 import { NEVER } from '../world/words.ts';
 import { type HostPort, World } from '../world/world.ts';
+import { diskOf } from './disk.ts';
 import { machineOf } from './machine.ts';
 import { clientOf, networkParameters } from './network.ts';
 import { resolvePlan } from './plan.ts';
@@ -97,6 +98,7 @@ export async function startSession(source: Scenario | Recording, options: Sessio
           topology,
           kernels,
           rootArchive: scenario.root === undefined ? options.rootArchive : await laidOver(options.rootArchive, scenario.root),
+          disk: diskOf(scenario),
           memoryLimit,
           engine: options.engine ?? 'translate',
           caches: scenario.caches ?? true,
@@ -287,6 +289,11 @@ class RunningSession implements Session {
       fingerprint: this.#world?.fingerprint ?? '',
       ...(memoryLimit !== undefined && memoryLimit < 2 ** 32 ? { memoryLimit } : {}),
     };
+  }
+
+  async diskImage(): Promise<Uint8Array> {
+    while (!this.#resting && this.#failure === null && !this.#closed) await this.#options.pause(1);
+    return (await this.#world?.diskImage()) ?? new Uint8Array(0);
   }
 
   async fingerprint(): Promise<string> {

@@ -89,7 +89,7 @@ export class Caches {
       }
       if (cost < 0) {
         const distance = distances[this.#nodeOf(physical)] ?? 10;
-        cost = distance * MEMORY_COSTS.memoryPerDistance.value;
+        cost = ofDistance(distance);
         this.#memory.set(distance, (this.#memory.get(distance) ?? 0) + 1);
       }
       return cost * SAMPLED_ONE_IN;
@@ -108,6 +108,11 @@ export class Caches {
     return this.#nodes.find(({ base, bytes }) => physical >= base && physical < base + bytes)?.node ?? 0;
   }
 }
+
+const ofDistance = (distance: number): number => distance * MEMORY_COSTS.memoryPerDistance.value;
+
+/** Cycles of a load that no cache has, from a core of one node to memory of another (positions in topology.nodes). */
+export const memoryMiss = (topology: Topology, from: number, to: number): number => ofDistance(topology.distances[from]?.[to] ?? 10);
 
 /** In the order of their logical indices; caches of instructions are none of these. */
 function cachesOf(root: TopologyObject, level: number): TopologyObject[] {

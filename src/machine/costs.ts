@@ -60,6 +60,17 @@ export const MEMORY_COSTS = {
   ),
 } as const;
 
+const DRIVE = 'data sheets of 7200/min SATA disks of 2011 (1 TB class), at 2.2 GHz';
+
+/** What a disk's mechanics cost. */
+export const DISK_COSTS = {
+  command: cost(220_000, 'from the register write until the drive begins (0.1 ms)', 'order of magnitude of SATA command overhead'),
+  revolution: cost(18_333_333, 'one turn at 7200 a minute (8.33 ms)', DRIVE),
+  trackSeek: cost(1_760_000, 'to the next track (0.8 ms)', DRIVE),
+  fullSeek: cost(35_200_000, 'across all tracks (16 ms): 8.5 ms on the average', DRIVE),
+  busPerSector: cost(3755, 'one sector over a SATA link of 300 MB/s', 'SATA 3 Gbit/s, 8b/10b'),
+} as const;
+
 /** What the kernel's own work costs. */
 export const KERNEL_COSTS = {
   syscall: cost(180, 'trap into the kernel and back (a null system call)'),
@@ -111,6 +122,11 @@ export const KERNEL_COSTS = {
     'order of magnitude; 200–500 µs a SIPI is mandated',
   ),
   bootPerFrame: cost(12, 'initializing one frame descriptor'),
+  diskRequest: cost(
+    6600,
+    'block layer and driver: from a request to the register write (3 µs)',
+    'order of magnitude of the Linux 3 block layer',
+  ),
   lookup: cost(150, 'finding a name in a directory that is in memory'),
   transfer: cost(200, 'fixed part of one read or write of an open file'),
   copyLine: cost(12, 'moving 64 bytes between a file and a buffer'),

@@ -5,12 +5,14 @@
  *     then         one state block for each core (hart/)
  *     then         for each of up to HOSTS_MAX hosts its cache of decoded instructions
  *     then         for each of them where its translated code is entered
+ *     then         the disk: its registers and its sectors
  *     then         the nodes' memory, one range after the other
  *     then         where there is a client machine: its memory, and the cable to it (devices/nic.ts)
  *
  * Always holds: the map follows from the topologies alone and not from the number of hosts, so frame numbers are the same in every run;
  * no frame below `lowLimit` belongs to a node.
  */
+import { DISK_AREA_BYTES } from './devices/disk.ts';
 import { CABLE_BYTES } from './devices/nic.ts';
 import { HART_STATE_BYTES } from './hart/hart.ts';
 import { WASM_PAGE } from './memory.ts';
@@ -42,6 +44,8 @@ export interface MemoryMap {
   /** First byte that a node owns. */
   readonly lowLimit: number;
   readonly nodes: readonly NodeRange[];
+  /** Address of the disk's registers. */
+  readonly disk: number;
   /** Of the client machine: its one node, and where the cable is; null: there is none. */
   readonly client: { readonly node: NodeRange; readonly cable: number } | null;
   /** Address of the state block of the core at this position in topology.cores; the client machine's follow those of the machine. */
@@ -63,7 +67,8 @@ export function memoryMap(topology: Topology, limit = MEMORY_MAX, client: Topolo
   const caches = harts + (topology.cores.length + (client?.cores.length ?? 0)) * HART_STATE_BYTES;
   const alignedCaches = Math.ceil(caches / WASM_PAGE) * WASM_PAGE;
   const translations = alignedCaches + HOSTS_MAX * DECODE_CACHE_BYTES;
-  const lowLimit = Math.ceil((translations + HOSTS_MAX * TRANSLATION_BYTES) / MEBIBYTE) * MEBIBYTE;
+  const disk = translations + HOSTS_MAX * TRANSLATION_BYTES;
+  const lowLimit = Math.ceil((disk + DISK_AREA_BYTES) / MEBIBYTE) * MEBIBYTE;
   const count = topology.nodes.length;
   const cableBytes = Math.ceil(CABLE_BYTES / MEBIBYTE) * MEBIBYTE;
   const apart = client === null ? 0 : CLIENT_BYTES + cableBytes;
@@ -74,6 +79,7 @@ export function memoryMap(topology: Topology, limit = MEMORY_MAX, client: Topolo
   return {
     bytes: end + apart,
     lowLimit,
+    disk,
     client: client === null ? null : { node: { node: 0, base: end, bytes: CLIENT_BYTES }, cable: end + CLIENT_BYTES },
     nodes: topology.nodes.map((_, node) => ({ node, base: lowLimit + node * perNode, bytes: perNode })),
     hartState: position => harts + position * HART_STATE_BYTES,

@@ -1,6 +1,7 @@
 /** The top row: what is run, and time. */
 import { Circle, FolderOpen, HelpCircle, Moon, Pause, Play, Power, Presentation, Share2, StepForward, Sun, SunMoon } from 'lucide-react';
 import { type ReactNode, useRef } from 'react';
+import { prefixOf, withPrefix } from '../lab/plan-text.ts';
 import type { StepKind } from '../lab/session.ts';
 import { PRESETS } from '../machine/topology/presets.ts';
 import { action } from './actions.ts';
@@ -101,7 +102,8 @@ function Pickers() {
   const file = useRef<HTMLInputElement>(null);
   const running = session !== null;
   const preset = 'preset' in scenario.machine ? scenario.machine.preset : 'file';
-  const named = PLANS.some(({ value }) => value === scenario.plan.trim());
+  const name = prefixOf(scenario.plan).body.trim();
+  const named = PLANS.some(({ value }) => value === name);
   const why = running ? 'Power off to change it' : undefined;
   return (
     <>
@@ -122,11 +124,13 @@ function Pickers() {
       </select>
       <select
         aria-label="Plan"
-        value={named ? scenario.plan.trim() : 'own'}
+        value={named ? name : 'own'}
         disabled={running}
         title={why}
         onChange={event =>
-          event.target.value === 'own' ? document.querySelector<HTMLInputElement>('.plan-text input')?.focus() : setPlan(event.target.value)
+          event.target.value === 'own'
+            ? document.querySelector<HTMLInputElement>('.plan-text input')?.focus()
+            : setPlan(withPrefix(scenario.plan, { body: event.target.value }))
         }
       >
         {PLANS.map(({ value, label }) => (

@@ -89,6 +89,8 @@ interface State {
 
   setMachine(machine: Scenario['machine']): void;
   setPlan(text: string): void;
+  /** The same as a step that can be undone. */
+  changePlan(text: string): void;
   /** Whether there is a client machine at the other end of the network cable. */
   setClient(client: boolean): void;
   pick(cores: readonly number[], add: boolean): void;
@@ -157,6 +159,11 @@ export const useLab = create<State>((set, get) => ({
       set({ notice: { text: messageOf(error), bad: true } });
     }
   },
+  changePlan: plan => {
+    const { scenario, history } = get();
+    get().setPlan(plan);
+    set({ history: [...history, scenario.plan].slice(-100) });
+  },
   setPlan: plan => set({ ...planned({ ...get().scenario, plan }), picked: new Set(), kernel: 0 }),
   setClient: client => set(planned({ ...get().scenario, network: { ...get().scenario.network, client } })),
   pick: (cores, add) => {
@@ -168,7 +175,7 @@ export const useLab = create<State>((set, get) => ({
     set({ picked });
   },
   partitionPicked: kernel => {
-    const { plan, topology, picked, scenario, history } = get();
+    const { plan, topology, picked, scenario } = get();
     if (picked.size === 0) return;
     const joined = plan?.partitions[kernel ?? -1];
     const own = { cores: [...new Set([...(joined?.cores ?? []), ...picked])].sort((a, b) => a - b), devices: joined?.devices ?? [] };
@@ -180,8 +187,7 @@ export const useLab = create<State>((set, get) => ({
     const { rule } = prefixOf(scenario.plan);
     const nodes = (cores: readonly number[]): number[] => [...new Set(cores.map(core => coreOf(topology, core).node))];
     const kernels = all.map(each => ({ ...each, nodes: rule === 'flat' ? null : nodes(each.cores) }));
-    get().setPlan(withPrefix(scenario.plan, { body: kernelsText(kernels, topology) }));
-    set({ history: [...history, scenario.plan].slice(-100) });
+    get().changePlan(withPrefix(scenario.plan, { body: kernelsText(kernels, topology) }));
   },
   undoPlan: () => {
     const { history, session } = get();

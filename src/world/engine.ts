@@ -32,6 +32,7 @@ import { Caches } from '../machine/caches.ts';
 import { instructionCosts } from '../machine/costs.ts';
 import { Nic } from '../machine/devices/nic.ts';
 import { Processor } from '../machine/hart/hart.ts';
+import { Disk } from '../machine/devices/disk.ts';
 import { DECODE_CACHE_BYTES, memoryMap, type NodeRange, TRANSLATION_BYTES } from '../machine/layout.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import type { Topology } from '../machine/topology/topology.ts';
@@ -95,6 +96,7 @@ export class Host {
   readonly #words: HostWords;
   readonly #snapshot: bigint[] = [];
   readonly #sharesMemory: boolean;
+  readonly disk: Disk;
   /** The earliest of what was to come when this host's word was last raised. */
   #least: Cycles = 0;
   /** How far a kernel of this host has been run. */
@@ -121,6 +123,9 @@ export class Host {
     const map = memoryMap(topology, options.memoryLimit, client?.topology ?? null);
     const memory = init.memory === null ? PhysicalMemory.create(map.bytes) : new PhysicalMemory(init.memory);
     this.#sharesMemory = init.memory !== null;
+    const disk = new Disk(memory, map.disk);
+    this.disk = disk;
+    if (init.memory === null && options.disk !== null) disk.insert(options.disk.image, options.disk.bytes);
     this.#words = new HostWords(memory, hosts);
     const processor = new Processor({
       memory: memory.wasm,
@@ -154,6 +159,7 @@ export class Host {
         memory,
         topology: machine.topology,
         nodes: machine.nodes,
+        disk,
         processor,
         rootArchive: machine.rootArchive,
         cable:
@@ -480,6 +486,9 @@ export function serveHost(environment: HostEnvironment, make?: ReplicaFactory): 
           return;
         case 'cut':
           host?.cut();
+          return;
+        case 'disk':
+          if (host !== null) environment.post({ kind: 'disk', image: host.disk.image() });
           return;
       }
     } catch (error) {

@@ -52,6 +52,7 @@ async function talkingWorld(
       topology: TOPOLOGY,
       kernels,
       rootArchive: archive,
+      disk: null,
       memoryLimit: MEMORY,
       engine: 'translate',
       caches: true,

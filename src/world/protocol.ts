@@ -11,6 +11,8 @@ export interface WorldOptions {
   /** Boot parameters of every kernel, index = kernel. */
   readonly kernels: readonly BootParameters[];
   readonly rootArchive: Uint8Array;
+  /** What is on the disk at power-on: the beginning of it, beyond which all is zero, and the bytes that it has in all. Null: it has none. */
+  readonly disk: DiskImage | null;
   /** The machine at the other end of the cable, with one kernel, CLIENT_KERNEL (kernel/net/parameters.ts); left out or null: there is no cable. */
   readonly client?: ClientMachine | null;
   /** Bytes that the memory may have in all. */
@@ -19,6 +21,11 @@ export interface WorldOptions {
   readonly engine: EngineKind;
   /** Whether caches and the distance of memory cost anything. */
   readonly caches: boolean;
+}
+
+export interface DiskImage {
+  readonly image: Uint8Array;
+  readonly bytes: number;
 }
 
 export interface ClientMachine {
@@ -45,12 +52,15 @@ export type ToHost =
   | { readonly kind: 'inputs'; readonly inputs: readonly HostInput[] }
   /** Run up to `limit` (exclusive; a multiple of CELL). */
   | { readonly kind: 'advance'; readonly limit: number }
+  /** Say what is on the disk. Only for a host that shares no memory with the face. */
+  | { readonly kind: 'disk' }
   /** End the stretch soon. Only for a host that shares no memory with the face; others find a word. */
   | { readonly kind: 'cut' };
 
 export type FromHost =
   | { readonly kind: 'ready'; readonly host: number }
   | { readonly kind: 'taken'; readonly host: number }
+  | { readonly kind: 'disk'; readonly image: Uint8Array }
   /** Whole trace records of this host's kernels, in order for each kernel. */
   | { readonly kind: 'trace'; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'output'; readonly kernel: number; readonly port: number; readonly time: number; readonly bytes: Uint8Array }

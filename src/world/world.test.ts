@@ -54,7 +54,7 @@ async function world(plan: string, hosts: number, { seed = 1, life = 0 } = {}): 
   const ports = Array.from({ length: hosts }, () => (hosts === 1 ? localHost(turn, makeChatter) : chatterThread()));
   return {
     world: await World.start(
-      { topology: TOPOLOGY, kernels, rootArchive: new Uint8Array(0), memoryLimit: MEMORY, engine: 'translate', caches: false },
+      { topology: TOPOLOGY, kernels, rootArchive: new Uint8Array(0), disk: null, memoryLimit: MEMORY, engine: 'translate', caches: false },
       ports,
       hosts > 1,
       listener,

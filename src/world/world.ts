@@ -5,6 +5,7 @@
  * handed over, and the fingerprint says what happened up to there.
  */
 import { memoryMap } from '../machine/layout.ts';
+import { Disk } from '../machine/devices/disk.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import { type FromHost, type HostInput, hostOf, type ToHost, type WorldOptions } from './protocol.ts';
 import { HostWords, NEVER } from './words.ts';
@@ -37,6 +38,9 @@ export class World {
   readonly #hashes = new Map<number, readonly [number, number]>();
   /** Where memory is shared: the words in it. */
   readonly #words: HostWords | null;
+  readonly #disk: Disk | null;
+  /** Who waits for what is on it, where it is the host's. */
+  readonly #images: ((image: Uint8Array) => void)[] = [];
   /** Outputs not handed over yet. `key`: the time, or that of what the same kernel put out before if that is later. */
   readonly #outputs: { readonly key: number; readonly output: Extract<FromHost, { kind: 'output' }> }[] = [];
   readonly #lastOutput = new Map<number, number>();
@@ -53,7 +57,8 @@ export class World {
   /** Virtual time that all kernels have reached. */
   now = 0;
 
-  private constructor(ports: readonly HostPort[], words: HostWords | null, listener: WorldListener) {
+  private constructor(ports: readonly HostPort[], words: HostWords | null, disk: Disk | null, listener: WorldListener) {
+    this.#disk = disk;
     this.#ports = ports;
     this.#words = words;
     this.#listener = listener;
@@ -66,8 +71,12 @@ export class World {
    */
   static async start(options: WorldOptions, ports: readonly HostPort[], shared: boolean, listener: WorldListener): Promise<World> {
     if (!shared && ports.length !== 1) throw new Error(`${ports.length} hosts without shared memory`);
-    const memory = shared ? PhysicalMemory.create(memoryMap(options.topology, options.memoryLimit, options.client?.topology).bytes) : null;
-    const world = new World(ports, memory === null ? null : new HostWords(memory, ports.length), listener);
+    const map = memoryMap(options.topology, options.memoryLimit, options.client?.topology);
+    const memory = shared ? PhysicalMemory.create(map.bytes) : null;
+    const disk = memory === null ? null : new Disk(memory, map.disk);
+    if (options.disk !== null) disk?.insert(options.disk.image, options.disk.bytes);
+    const toHosts = memory === null ? options : { ...options, disk: null };
+    const world = new World(ports, memory === null ? null : new HostWords(memory, ports.length), disk, listener);
     await Promise.all(
       ports.map(
         (port, host) =>
@@ -87,11 +96,20 @@ export class World {
                 );
               } else world.#take(message);
             });
-            port.post({ kind: 'init', host, hosts: ports.length, memory: memory?.wasm ?? null, options });
+            port.post({ kind: 'init', host, hosts: ports.length, memory: memory?.wasm ?? null, options: toHosts });
           }),
       ),
     );
     return world;
+  }
+
+  /** What is on the disk now, between stretches. */
+  diskImage(): Promise<Uint8Array> {
+    if (this.#disk !== null) return Promise.resolve(this.#disk.image());
+    return new Promise(resolve => {
+      this.#images.push(resolve);
+      this.#ports[0]?.post({ kind: 'disk' });
+    });
   }
 
   /**
@@ -168,6 +186,9 @@ export class World {
       }
       case 'reached':
         this.#reached(message);
+        return;
+      case 'disk':
+        this.#images.shift()?.(message.image);
         return;
       default:
         return;

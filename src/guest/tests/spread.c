@@ -111,9 +111,11 @@ static int worker(void *argument)
 	char back[PAGE];
 	syscall(SYS_pipe2, ends, 0);
 	memset(back, 'a' + number, sizeof back);
-	syscall(SYS_write, ends[1], back, sizeof back);
+	for (long done = 0; done < PAGE;)
+		done += syscall(SYS_write, ends[1], back + done, sizeof back - done);
 	memset(back, 0, sizeof back);
-	syscall(SYS_read, ends[0], back, sizeof back);
+	for (long done = 0; done < PAGE;)
+		done += syscall(SYS_read, ends[0], back + done, sizeof back - done);
 	syscall(SYS_close, ends[0]);
 	syscall(SYS_close, ends[1]);
 	int right = 0;

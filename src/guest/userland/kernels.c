@@ -174,6 +174,20 @@ int mv_mem_main(int argc, char **argv)
 	return order("mv-mem", argc, argv);
 }
 
+int split_main(int argc, char **argv)
+{
+	if (argc < 2)
+		return usage("KERNEL [--cpus CORES] [--mem SIZE]");
+	return order("split", argc, argv);
+}
+
+int merge_main(int argc, char **argv)
+{
+	if (argc != 3)
+		return usage("KERNEL INTO");
+	return order("merge", argc, argv);
+}
+
 int mv_dev_main(int argc, char **argv)
 {
 	if (argc != 3)

@@ -39,6 +39,8 @@ export const IOCTL = {
   FIOASYNC: 0x5452,
   FIOQSIZE: 0x5460,
   KDGKBTYPE: 0x4b33,
+  BLKSSZGET: 0x1268,
+  BLKGETSIZE64: 0x80081272,
   SIOCADDRT: 0x890b,
   SIOCDELRT: 0x890c,
   SIOCGIFNAME: 0x8910,
@@ -113,6 +115,8 @@ const SHAPES: readonly (readonly [keyof typeof IOCTL, IoctlShape['direction'], n
   ['FIOASYNC', 'in', 4],
   ['FIOQSIZE', 'out', 8],
   ['KDGKBTYPE', 'out', 1],
+  ['BLKSSZGET', 'out', 4],
+  ['BLKGETSIZE64', 'out', 8],
   // With the device's name, to which there is a pointer within, behind it. SIOCGIFCONF, which is all pointer, has a call of its own.
   ['SIOCADDRT', 'in', 120],
   ['SIOCDELRT', 'in', 120],

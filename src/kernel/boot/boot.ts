@@ -68,7 +68,7 @@ export function* boot(kernel: Kernel): Blocking<void> {
   kernel.lifecycle.checkIn(present);
   if (present.length > 0)
     kernel.log(6, `popcorn: checked in with ${present.length} kernel${present.length > 1 ? 's' : ''}: ${rangesText(present)}`);
-  if (kernel.plan.mode === 'federation' || kernel.heirs.tree === kernel.id) {
+  if (kernel.isFederated || kernel.heirs.tree === kernel.id) {
     kernel.files.mountRoot(kernel.files.archiveRoot(kernel.platform.rootArchive));
     kernel.log(6, `rootfs: ${kernel.platform.rootArchive.length >>> 10} KiB archive mounted as /`);
   } else {
@@ -78,7 +78,7 @@ export function* boot(kernel: Kernel): Blocking<void> {
   yield* kernel.files.mountStandard();
   kernel.vnet.start();
   yield* kernel.devices.start();
-  kernel.hostname = kernel.plan.mode === 'federation' ? `popcorn${kernel.id}` : 'popcorn';
+  kernel.hostname = kernel.isFederated ? `popcorn${kernel.id}` : 'popcorn';
   kernel.setState(KernelState.Up, by);
   kernel.lifecycle.startHeartbeat();
   kernel.balancer.isOn = kernel.parameters.balance;

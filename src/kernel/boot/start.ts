@@ -136,10 +136,10 @@ export class KernelReplica implements Replica {
         kernel.spawn(this.#drop(kernel, `files of ${input.name}`, kernel.files.dropFiles(input.archive)));
         return;
       case 'migrate':
-        kernel.spawn(this.#migrate(kernel, input.pid, input.to));
+        kernel.spawn(this.#migrate(kernel, pidHere(kernel, input.pid), input.to));
         return;
       case 'debug':
-        debug(kernel, input.pid, input.order);
+        debug(kernel, pidHere(kernel, input.pid), input.order);
         return;
       case 'order':
         kernel.spawn(this.#order(kernel, input.text));
@@ -161,7 +161,10 @@ export class KernelReplica implements Replica {
       yield* kernel.migration.request(pid, to);
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
-      kernel.log(4, `popcorn: process ${pid} can't move to kernel ${to}: errno ${error.errno}`);
+      kernel.log(
+        4,
+        `popcorn: process ${pid} can't move to kernel ${to}: ${error instanceof Refusal ? error.reason : `errno ${error.errno}`}`,
+      );
     }
   }
 
@@ -174,6 +177,9 @@ export class KernelReplica implements Replica {
     }
   }
 }
+
+/** The page has pids from the trace. */
+const pidHere = (kernel: Kernel, pid: number): number => (kernel.isFederated ? pid & 0x7fff : pid);
 
 function nextTime(kernel: Kernel): Cycles {
   return Math.min(kernel.events.next(), kernel.scheduler.earliest()?.clock ?? Number.POSITIVE_INFINITY);

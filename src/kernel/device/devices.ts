@@ -12,7 +12,7 @@
 import { machineDevices, type MachineDevice } from '../../machine/devices/devices.ts';
 import { Errno } from '../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
-import { type Blocking, type KernelId, sleep, WaitQueue } from '../types.ts';
+import { type Blocking, type KernelId, type Maybe, settle, sleep, WaitQueue } from '../types.ts';
 import { DRIVERS } from './drivers.ts';
 
 export interface Driver {
@@ -23,8 +23,8 @@ export interface Driver {
    * @throws Refusal why it can't go now; nothing has changed then
    */
   detach(device: MachineDevice): Blocking<void>;
-  /** Whose it is has changed, here or elsewhere: comes before `attach`, and when the owner dies. Null: nobody's. Does not sleep. */
-  ownerChanged?(device: MachineDevice, owner: KernelId | null): void;
+  /** Whose it is has changed, here or elsewhere: comes before `attach`, and when the owner dies. Null: nobody's. */
+  ownerChanged?(device: MachineDevice, owner: KernelId | null): Maybe<void>;
 }
 
 export class Devices {
@@ -37,6 +37,8 @@ export class Devices {
   readonly #attached = new Set<string>();
   #isStarted = false;
   #isBusy = false;
+  /** Changes that are being seen to. */
+  #settling = 0;
   readonly #free = new WaitQueue();
 
   constructor(kernel: Kernel) {
@@ -63,24 +65,43 @@ export class Devices {
     yield* this.#settle();
   }
 
+  /** Returns when all that have come are in use. */
+  *settled(): Blocking<void> {
+    while (this.#settling > 0) yield* sleep([this.#free], { interruptible: false });
+  }
+
   /** Shares have changed, or kernels have come or gone. */
   changed(): void {
     if (this.#isStarted) this.#kernel.detach(this.#settle());
   }
 
   *#settle(): Blocking<void> {
+    this.#settling++;
+    try {
+      yield* this.#follow();
+    } finally {
+      this.#settling--;
+      this.#free.wakeAll();
+    }
+  }
+
+  *#follow(): Blocking<void> {
     const { id } = this.#kernel;
-    const coming: MachineDevice[] = [];
+    const changed: { readonly device: MachineDevice; readonly owner: KernelId | null }[] = [];
     for (const device of this.all) {
       const owner = this.ownerOf(device.name);
       const before = this.#owners.get(device.name) ?? null;
       if (owner === before) continue;
       this.#owners.set(device.name, owner);
       if (owner === id || before === id) this.#kernel.traceDevice(this.all.indexOf(device), owner === id);
-      this.#drivers.get(device.kind)?.ownerChanged?.(device, owner);
-      if (owner === id) coming.push(device);
+      changed.push({ device, owner });
     }
-    for (const device of coming) yield* this.attach(device.name);
+    for (const { device, owner } of changed) {
+      // Overtaken by another change, which is seen to by itself.
+      if (this.#owners.get(device.name) !== owner) continue;
+      yield* settle(this.#driverOf(device)?.ownerChanged?.(device, owner));
+      if (owner === id) yield* this.attach(device.name);
+    }
   }
 
   /** Takes an own device into use. What goes wrong stands in the log. */

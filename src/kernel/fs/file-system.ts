@@ -117,6 +117,7 @@ export class FileSystems {
     for (const { name, major, minor, mode } of [...MEMORY_DEVICES, ...TTY_DEVICES]) {
       fs.root.make(name, { ...node, mode: S.IFCHR | mode, rdev: makeDevice(major, minor) });
     }
+    fs.root.make('vda', { ...node, mode: S.IFBLK | 0o660, rdev: makeDevice(254, 0) });
     const net = fs.root.make('net', { ...node, mode: S.IFDIR | 0o755 }) as TmpDirectory;
     for (const { name, major, minor, mode } of NET_DEVICES)
       net.make(name, { ...node, mode: S.IFCHR | mode, rdev: makeDevice(major, minor) });

@@ -72,6 +72,8 @@ export interface OpenFile {
   /** fallocate: FALLOC.* */
   allocate(mode: number, offset: number, length: number): Maybe<void>;
   status(): Maybe<FileSystemStatus>;
+  /** What has been written is on the disk, where there is one. */
+  sync(): Maybe<void>;
   /** The frame of the page, with a reference for the caller. Throws EFAULT beyond the end (SIGBUS), ENODEV if it can't be mapped. */
   mapPage(index: number, forWrite: boolean): Maybe<Pfn>;
   /** Who is to be asked about pages that shared mappings on other kernels show; null: nobody. */
@@ -185,6 +187,7 @@ export abstract class BaseFile implements OpenFile {
   status(): Maybe<FileSystemStatus> {
     throw new Errno(E.NOSYS);
   }
+  sync(): Maybe<void> {}
   mapPage(_index: number, _forWrite: boolean): Maybe<Pfn> {
     throw new Errno(E.NODEV);
   }

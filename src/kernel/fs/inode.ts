@@ -81,6 +81,8 @@ export interface FileSystem {
   readonly device: number;
   readonly root: Inode;
   status(): Maybe<FileSystemStatus>;
+  /** What has been written is on the disk afterwards; left out: there is none. */
+  flush?(): Maybe<void>;
 }
 
 export interface Inode {

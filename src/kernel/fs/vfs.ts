@@ -63,8 +63,11 @@ export class Dentry {
       if (
         before === inode ||
         (before.ino === inode.ino && before.device === inode.device && before.owner === inode.owner && before.kind === inode.kind)
-      )
+      ) {
+        // On a disk a number may be another file's by now.
+        known.inode = inode;
         return known;
+      }
     }
     const made = new Dentry(this, name, inode);
     if (this.inode.volatile && !known?.covered) return made;

@@ -11,6 +11,9 @@
  * The lent frame is touched by one side at a time: by the owner between request and response, else by the asker.
  */
 import { E, Errno } from '../abi/errno.ts';
+import { DISK_NUMBER } from '../device/disk.ts';
+import { ROOT_INO } from '../fs/ext2/layout.ts';
+import { after } from '../fs/maybe.ts';
 import { SEEK } from '../abi/fcntl.ts';
 import { fromBytes, joined, setU32, u32At } from '../fs/bytes.ts';
 import { isEpoll } from '../fs/epoll.ts';
@@ -66,6 +69,8 @@ export interface FileRef {
 const ROOT_HANDLE = 0;
 /** And its directory of abstract socket names this one. */
 const NAMES_HANDLE = 1;
+/** And the root of the file system on the disk, where it is its owner, this one. */
+const DISK_HANDLE = 2;
 const HEAD = 4;
 const ENTRIES_MAX = 32;
 /** As many as fit in a frame with all that is to be remembered of them. */
@@ -165,6 +170,8 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
   ['allocate', (_f, o, [mode, offset, length]) => plain(file(o).allocate(mode as number, offset as number, length as number))],
   ['fileLock', (_f, o, [request]) => plain(file(o).lock(request as unknown as LockRequest))],
   ['fileStatus', (_f, o) => plain(file(o).status())],
+  ['fileSync', (_f, o) => plain(file(o).sync())],
+  ['flushDisk', f => plain(f.flushDisk())],
   [
     'share',
     function* (f, o, _args, _bytes, from) {
@@ -305,7 +312,7 @@ export class RemoteFiles {
     this.#kernel = kernel;
     this.delegations = new Delegations(kernel);
     this.cache = new RemoteCache(kernel);
-    this.#next = firstHandle(kernel.id) + Math.max(NAMES_HANDLE, kernel.heirs.taken(kernel.id).handles) + 1;
+    this.#next = firstHandle(kernel.id) + Math.max(DISK_HANDLE, kernel.heirs.taken(kernel.id).handles) + 1;
   }
 
   get vfs(): Vfs {
@@ -322,6 +329,7 @@ export class RemoteFiles {
   object(handle: number): Inode | Exported {
     if (handle === ROOT_HANDLE) return this.#kernel.vfs.root.inode;
     if (handle === NAMES_HANDLE) return this.#kernel.vfs.unix.ownNames;
+    if (handle === DISK_HANDLE) return this.#kernel.disk.root;
     const found = this.#objects.get(handle);
     // Of what another kernel has left not all could be handed over.
     if (found === undefined) throw new Errno(isGivenOutBy(this.#kernel.id, handle) ? E.STALE : E.HOSTDOWN);
@@ -623,6 +631,7 @@ export class RemoteFiles {
   /** Who keeps an object that is named in a reference. */
   keeper({ owner, handle }: { readonly owner: KernelId; readonly handle: number }): KernelId {
     const { heirs } = this.#kernel;
+    if (handle === DISK_HANDLE) return owner;
     return handle <= NAMES_HANDLE ? heirs.heirOf(owner) : heirs.ofHandle(handle);
   }
   /** Whether a kernel answers: it is this one, or up. */
@@ -807,6 +816,16 @@ export class RemoteFiles {
   }
   ownInode(inode: Inode): Inode {
     return inode instanceof RemoteInode && inode.owner === this.#kernel.id ? (this.object(inode.ref.handle) as Inode) : inode;
+  }
+
+  /** The file system on the disk that another kernel owns. Nothing is asked yet. */
+  disk(owner: KernelId): FileSystem {
+    const root = new RemoteInode(this.#kernel, { owner, handle: DISK_HANDLE, kind: 'directory', device: DISK_NUMBER, ino: ROOT_INO });
+    const flush = (): Maybe<void> => after(this.ask(owner, 'flushDisk', DISK_HANDLE, []), () => {});
+    return { type: 'popcornfs', device: DISK_NUMBER, root, status: () => root.status(), flush };
+  }
+  flushDisk(): Maybe<void> {
+    return this.#kernel.disk.flush();
   }
 
   /** The tree of another kernel. */

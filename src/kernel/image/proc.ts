@@ -87,7 +87,7 @@ export class ProcTables implements ProcSource {
   #table(name: TableName, pid: Pid): Maybe<unknown> {
     const kernel = this.#kernel;
     if (pid === 0 || kernel.processes.has(pid)) return TABLES[name](this, pid);
-    const origin = kernel.heirs.ofPid(pid);
+    const origin = kernel.originOf(pid);
     const record = kernel.records.all.get(pid);
     const where = origin === kernel.id ? record?.location : origin;
     if (where === undefined || (origin !== kernel.id && !kernel.isPeer(origin))) throw new Errno(E.SRCH);
@@ -102,8 +102,10 @@ export class ProcTables implements ProcSource {
   }
 
   /** A table of every other kernel that is up, asked for by one message; of one that goes meanwhile there is none. Ascending by kernel. */
-  *#askAll(name: TableName): Blocking<unknown[]> {
-    const { messages } = this.#kernel;
+  *#askAll(name: TableName, partitions = false): Blocking<unknown[]> {
+    const { messages, isFederated } = this.#kernel;
+    // Of other systems a federation's kernel is told only what concerns the partitions.
+    if (isFederated && !partitions) return [];
     const answers = yield* messages.mcastCall(ALL, M.REMOTE_PROC_REQUEST, { what: NAMES.indexOf(name), pid: 0 }, M.REMOTE_PROC_RESPONSE);
     return [...answers.values()].flatMap(answer => (answer instanceof Errno ? [] : [tableIn(answer)]));
   }
@@ -365,7 +367,7 @@ export class ProcTables implements ProcSource {
   }
   exists(pid: Pid): Maybe<boolean> {
     const kernel = this.#kernel;
-    if (kernel.heirs.ofPid(pid) === kernel.id) return kernel.records.all.has(pid);
+    if (kernel.originOf(pid) === kernel.id) return kernel.records.all.has(pid);
     if (kernel.processes.has(pid)) return true;
     return after(this.process(pid), found => found !== null);
   }
@@ -481,6 +483,9 @@ export class ProcTables implements ProcSource {
         description: 'kernel messages',
         counts: this.#kernel.cores.map((_, i) => (i === 0 ? this.#kernel.messages.receivedCount : 0)),
       },
+      ...(this.#kernel.devices.isAttached('disk0')
+        ? [{ name: '24', description: 'virtio0', counts: this.#kernel.cores.map((_, i) => (i === 0 ? this.#kernel.diskInterrupts : 0)) }]
+        : []),
     ];
   }
   setHostname(name: string): void {
@@ -544,11 +549,11 @@ export class ProcTables implements ProcSource {
   }
   *#kernelsText(): Blocking<string> {
     const kernel = this.#kernel;
-    const parts = new Map([this.localPart(), ...((yield* this.#askAll('part')) as Part[])].map(part => [part.kernel, part]));
+    const parts = new Map([this.localPart(), ...((yield* this.#askAll('part', true)) as Part[])].map(part => [part.kernel, part]));
     const rows = kernel.map.partitions.map(({ kernel: id, cores, memory, devices }) => {
       const part = parts.get(id);
       const bytes = memory.reduce((sum, range) => sum + range.bytes, 0);
-      const numbers = rangesText([...cores].sort((a, b) => a - b));
+      const numbers = rangesText([...cores].sort((a, b) => a - b)) || '-';
       return `${String(id).padStart(6)}  ${part === undefined ? 'off' : 'up '}  ${numbers.padEnd(12)} ${`${bytes >>> 20}M`.padStart(6)}  ${`${part?.tasks ?? '-'}`.padEnd(5)}  ${deviceTexts(devices).join(',') || '-'}\n`;
     });
     return `kernel  state cores       memory  tasks  devices\n${rows.join('')}`;

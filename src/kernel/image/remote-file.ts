@@ -321,6 +321,9 @@ export class RemoteFile extends BaseFile {
     return this.ask('fileStatus', []);
   }
 
+  override sync(): Maybe<void> {
+    if (this.kind === 'file') return this.ask('fileSync', []);
+  }
   override get sharedPages(): SharedPages | null {
     return this.#member;
   }

@@ -23,6 +23,7 @@ import { FileTable } from '../fs/file-table.ts';
 import type { OpenFile } from '../fs/file.ts';
 import { type Kernel, latin1, REGISTERS_SET } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
+import { Refusal } from '../partition/refusal.ts';
 import { AddressSpace } from '../mm/address-space.ts';
 import { AnonymousObject } from '../mm/anonymous-object.ts';
 import { backingFile, fileBacking } from '../mm/file-backing.ts';
@@ -122,13 +123,14 @@ export class Migration {
    */
   *request(pid: Pid, to: KernelId): Blocking<void> {
     const kernel = this.#kernel;
+    if (kernel.isFederated) throw new Refusal(E.OPNOTSUPP, 'in a federation no process moves to another kernel');
     if (to !== kernel.id && !kernel.isPeer(to)) throw new Errno(E.INVAL);
     const process = kernel.processes.get(pid) ?? kernel.taskHere(pid)?.process;
     if (process !== undefined) {
       this.ask(process, to, []);
       return;
     }
-    const origin = kernel.heirs.ofPid(pid);
+    const origin = kernel.originOf(pid);
     const record = kernel.records.all.get(pid);
     const where = origin === kernel.id ? record?.location : origin;
     if (where === undefined || where === kernel.id || record?.state === 'zombie' || !kernel.isPeer(where)) throw new Errno(E.SRCH);
@@ -162,7 +164,7 @@ export class Migration {
     const kernel = this.#kernel;
     kernel.at(kernel.now + process.migrateEvery, () => {
       if (kernel.processes.get(process.pid) !== process || process.exitStatus !== null) return;
-      const up = [kernel.id, ...kernel.peers()].sort((a, b) => a - b);
+      const up = [kernel.id, ...(kernel.isFederated ? [] : kernel.peers())].sort((a, b) => a - b);
       const next = up[(up.indexOf(kernel.id) + 1) % up.length] as KernelId;
       const hasRun = [...process.threads].some(task => task.usedUser + task.usedSystem > task.usedBefore);
       const patience = Math.min(PATIENCE_MAX, ...[...process.threads].map(task => 2 ** task.restarts));

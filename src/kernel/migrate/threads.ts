@@ -17,6 +17,7 @@ import { SI, SIG } from '../abi/signal.ts';
 import { ExitKind, type Hart } from '../../machine/hart/hart.ts';
 import { type Kernel, REGISTERS_SET } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
+import { Refusal } from '../partition/refusal.ts';
 import type { Access, AddressSpace } from '../mm/address-space.ts';
 import { pageOf, USER_END } from '../mm/page-table.ts';
 import { StopReason } from '../sched/scheduler.ts';
@@ -61,10 +62,11 @@ export class Threads {
   /** Asks that one thread compute on another kernel, wherever its process is. @throws Errno ESRCH, EINVAL no such kernel is up, EBUSY */
   *request(pid: Pid, tid: Pid, to: KernelId): Blocking<void> {
     const kernel = this.#kernel;
+    if (kernel.isFederated) throw new Refusal(E.OPNOTSUPP, 'in a federation no thread moves to another kernel');
     const process = kernel.processes.get(pid);
     if (process === undefined) {
       const record = kernel.records.all.get(pid);
-      const origin = kernel.heirs.ofPid(pid);
+      const origin = kernel.originOf(pid);
       const where = origin === kernel.id ? record?.location : origin;
       if (where === undefined || where === kernel.id || record?.state === 'zombie' || !kernel.isPeer(where)) throw new Errno(E.SRCH);
       yield* kernel.messages.call(where, M.MIGRATE_THREAD, { pid, tid, to }, M.MIGRATE_RESPONSE);
@@ -78,7 +80,7 @@ export class Threads {
   /** A thread of a process here is to compute there. @throws Errno EINVAL no such kernel is up, EBUSY it can't leave */
   place(task: Task, to: KernelId, wanted: readonly CoreId[]): void {
     const kernel = this.#kernel;
-    if (to !== kernel.id && !kernel.isPeer(to)) throw new Errno(E.INVAL);
+    if (to !== kernel.id && (kernel.isFederated || !kernel.isPeer(to))) throw new Errno(E.INVAL);
     // Memory that vfork has lent is not spread, and a debugger looks at one kernel.
     if (task.process.mm.users > 1 || task.watch !== null || kernel.migration.isMoving(task.process)) throw new Errno(E.BUSY);
     task.place = to === kernel.id ? -1 : to;

@@ -10,6 +10,8 @@
  *     online CORE, offline CORE                     a core is taken into use, or out of use
  *     mv-mem SIZE FROM K                            memory goes to another kernel
  *     mv-dev DEVICES K                              devices go to another kernel
+ *     split K [--cpus 4-7] [--mem 64M]              cores and memory of a kernel become one of their own; left out: half of them
+ *     merge A B                                     kernel A's programs and all that it has go to B, and A ends
  *     balance on|off                                processes move from busy kernels to idle ones
  *     switch …, link …                              see net/orders.ts
  *     fault K KIND …                                see faults.ts
@@ -30,6 +32,7 @@ import { inject } from './faults.ts';
 import { cut } from './map.ts';
 import { moveCores, moveDevices, moveMemory, setOnline } from './move.ts';
 import { Refusal } from './refusal.ts';
+import { absorb, merge, split } from './split.ts';
 
 type Words = readonly string[];
 interface Verb {
@@ -96,11 +99,42 @@ const VERBS: Readonly<Record<string, Verb>> = {
     where: (kernel, [, from = '']) => upOr(kernel, kernelNumber(from)),
     run: (kernel, [size = '', from = '', to = '']) => moveMemory(kernel, bytesOf(size), kernelNumber(from), kernelNumber(to)),
   },
+  split: {
+    where: named,
+    run: (kernel, [, ...words]) => splitBy(kernel, words),
+  },
+  merge: {
+    where: named,
+    run: (kernel, [, to = '']) => merge(kernel, kernelNumber(to)),
+  },
+  // Between kernels: one is about to end whose share is to be this one's.
+  absorb: {
+    where: kernel => kernel.id,
+    run: (kernel, [gone = '']) => absorb(kernel, kernelNumber(gone)),
+  },
+  // Between kernels: devices are in use that have come; the run ends; whether one uses the disk's files in ways that its owner can't see.
+  settled: {
+    where: kernel => kernel.id,
+    run: kernel => kernel.devices.settled(),
+  },
+  finish: {
+    where: kernel => kernel.id,
+    run: kernel => kernel.disk.finish(),
+  },
+  idle: {
+    where: kernel => kernel.id,
+    run: function* (kernel) {
+      kernel.disk.refuseIfUsed();
+    },
+  },
   'mv-dev': {
     where: (kernel, [names = '']) => upOr(kernel, kernel.map.ownerOfDevice(devicesOf(kernel, names)[0] as string)),
     run: (kernel, [names = '', to = '']) => moveDevices(kernel, devicesOf(kernel, names), kernelNumber(to)),
   },
 };
+
+/** Not for people. */
+const INNER: readonly string[] = ['idle', 'settled', 'finish', 'absorb'];
 
 export class Control {
   readonly #kernel: Kernel;
@@ -158,16 +192,35 @@ function* carryOut(kernel: Kernel, text: string): Blocking<void> {
 function parsed(text: string): { verb: Verb; words: Words } {
   const [name = '', ...words] = text.trim().split(/\s+/);
   const verb = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
-  if (verb === undefined) throw new Refusal(E.INVAL, `there is no order ${name}; there are ${Object.keys(VERBS).join(', ')}`);
+  if (verb === undefined)
+    throw new Refusal(
+      E.INVAL,
+      `there is no order ${name}; there are ${Object.keys(VERBS)
+        .filter(verb => !INNER.includes(verb))
+        .join(', ')}`,
+    );
   return { verb, words };
 }
 
 /** On every kernel that is up; one that boots later does as the one that boots it. */
 function* balance(kernel: Kernel, [word = '', scope = 'all']: Words): Blocking<void> {
   if (word !== 'on' && word !== 'off') throw new Refusal(E.INVAL, `balance ${word}: on or off`);
+  if (kernel.isFederated) throw new Refusal(E.OPNOTSUPP, 'in a federation no process moves to another kernel');
   kernel.balancer.isOn = word === 'on';
   if (scope === 'here') return;
   yield* kernel.messages.mcastCall(ALL, M.CONTROL_REQUEST, { order: `balance ${word} here` }, M.CONTROL_RESPONSE);
+}
+
+function* splitBy(kernel: Kernel, words: Words): Blocking<KernelId> {
+  let cores: CoreId[] = [];
+  let bytes = 0;
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as string;
+    if (word === '--cpus') cores = coresOf(kernel, words[++i] ?? '');
+    else if (word === '--mem') bytes = bytesOf(words[++i] ?? '');
+    else throw new Refusal(E.INVAL, `${word} is neither --cpus nor --mem`);
+  }
+  return yield* split(kernel, cores, bytes);
 }
 
 // --- boot ------------------------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ export const ASK = {
   Boot: 1,
   /** `kernel` is no more. */
   Gone: 2,
-  /** `kernel` gets what the asker has given up. */
+  /** `kernel` (or, if that is ANY, nobody) gets what the asker has given up. */
   Give: 3,
   /** `kernel` gets what has been nobody's, or a kernel's that is off. */
   Take: 4,
@@ -152,9 +152,9 @@ export class Ledger {
 
   *#give(change: Change, asker: KernelId): Blocking<void> {
     const from = this.#kernel.map.of(asker);
-    if (from === undefined || !this.isOn(change.kernel)) throw new Errno(E.HOSTDOWN);
+    if (from === undefined || (change.kernel !== ANY && !this.isOn(change.kernel))) throw new Errno(E.HOSTDOWN);
     yield* this.#tell([MachineMap.without(from, change)]);
-    yield* this.#add(change);
+    if (change.kernel !== ANY) yield* this.#add(change);
   }
 
   *#take(change: Change): Blocking<void> {
@@ -178,11 +178,12 @@ export class Ledger {
     // Whoever kept the ledger before may have begun to tell of it: nothing is lost by telling again.
     lifecycle.fence(gone);
     yield* lifecycle.forget(gone);
+    const everyone = this.#everyone(gone);
+    const tell = (settled: number): Blocking<void> => this.#inform(everyone, [], gone, settled);
+    // Not one after the other: who notes one end may be waiting for another kernel whose end is to be told yet.
+    yield* tell(0);
     yield* this.#alone(
       function* (this: Ledger): Blocking<void> {
-        const everyone = this.#everyone(gone);
-        const tell = (settled: number): Blocking<void> => this.#inform(everyone, [], gone, settled);
-        yield* tell(0);
         lifecycle.settle(gone);
         yield* tell(1);
         lifecycle.reopen(gone);

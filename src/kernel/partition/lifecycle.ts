@@ -39,6 +39,8 @@ export class Lifecycle {
   /** Kernels started by this one that have not checked in yet. */
   readonly #starting = new Map<KernelId, () => void>();
   readonly #arrived = new WaitQueue();
+  /** Who has answered when this kernel checked in. */
+  readonly #answered = new Set<KernelId>();
   #beat = 0;
   #watched: KernelId | null = null;
   #heard: Cycles = 0;
@@ -67,6 +69,7 @@ export class Lifecycle {
     });
     messages.on(M.FRAMES_NOTED, answer => messages.answered(answer.request, answer));
     messages.on(M.CHECKIN_ANSWER, ({ tree, heirs }, { from }) => {
+      this.#answered.add(from);
       kernel.addPeer(from);
       // There may have been an heir since this kernel's parameters were written.
       if (kernel.state === KernelState.Booting) kernel.heirs.learn(tree, heirs);
@@ -123,6 +126,23 @@ export class Lifecycle {
     const kernel = this.#kernel;
     kernel.messages.mcastTo(present, M.CHECKIN, { cores: kernel.cores.length, frames: kernel.frames.own.total });
     for (const other of present) kernel.addPeer(other);
+    if (present.length > 0) kernel.spawn(this.#lookForMissing(present));
+  }
+
+  /** Who was there when this kernel was started may have ended before it checked in: nobody else will tell of that. */
+  *#lookForMissing(present: readonly KernelId[]): Blocking<void> {
+    const kernel = this.#kernel;
+    yield* sleep([], { deadline: kernel.now + this.#cycles(SILENCE_MILLISECONDS), interruptible: false });
+    for (const other of present) {
+      if (this.#answered.has(other) || !kernel.isPeer(other)) continue;
+      kernel.log(4, `popcorn: kernel ${other} has not answered`);
+      yield* this.#report(other);
+      // The others have settled it already.
+      if (!kernel.isPeer(other)) continue;
+      yield* this.forget(other);
+      this.settle(other);
+      this.reopen(other);
+    }
   }
 
   /** Waits until every kernel that this one started has checked in; a kernel that does not come is not waited for longer than a second. */
@@ -288,7 +308,13 @@ export class Lifecycle {
       const frames = kernel.frames.held(pfn => kernel.map.ownerOfFrame(pfn) === owner);
       for (let at = 0; at < frames.length; at += FRAMES_MAX) {
         const piece = frames.slice(at, at + FRAMES_MAX);
-        yield* kernel.messages.call(owner, M.FRAMES_HELD, { gone, frames: piece }, M.FRAMES_NOTED);
+        try {
+          yield* kernel.messages.call(owner, M.FRAMES_HELD, { gone, frames: piece }, M.FRAMES_NOTED);
+        } catch (error) {
+          // It has ended too: nobody keeps its books any more.
+          if (!(error instanceof Errno) || kernel.isPeer(owner)) throw error;
+          break;
+        }
       }
     }
   }

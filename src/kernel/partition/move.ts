@@ -9,6 +9,7 @@ import { deviceTexts } from '../../machine/devices/devices.ts';
 import { E, Errno } from '../abi/errno.ts';
 import { type MemoryRange, rangesText } from '../boot/parameters.ts';
 import type { Kernel } from '../kernel.ts';
+import { M } from '../message/catalog.ts';
 import type { AddressSpace } from '../mm/address-space.ts';
 import type { Core } from '../sched/core.ts';
 import { StopReason } from '../sched/scheduler.ts';
@@ -129,6 +130,7 @@ export function* moveDevices(kernel: Kernel, names: readonly string[], to: Kerne
   check(kernel, to);
   if (names.every(name => isFree(kernel, kernel.map.ownerOfDevice(name)))) {
     yield* take(kernel, to, { ...NO_SHARE, devices: names });
+    yield* settled(kernel, to);
     return;
   }
   refuseOwn(kernel, to);
@@ -147,6 +149,13 @@ export function* moveDevices(kernel: Kernel, names: readonly string[], to: Kerne
     throw refusedBy(error, to);
   }
   kernel.log(6, `popcorn: ${deviceTexts(names).join(', ')} ${names.length > 1 ? 'are' : 'is'} kernel ${to}'s now`);
+  yield* settled(kernel, to);
+}
+
+/** The new owner uses them. */
+function* settled(kernel: Kernel, to: KernelId): Blocking<void> {
+  if (to === kernel.id) yield* kernel.devices.settled();
+  else yield* kernel.messages.call(to, M.CONTROL_REQUEST, { order: 'settled' }, M.CONTROL_RESPONSE);
 }
 
 // --- memory ----------------------------------------------------------------------------------------------------------------------
@@ -188,7 +197,7 @@ interface Mapping {
 }
 
 /** Frees a block: pages of programs that lie there are moved. The block is then nobody's. @throws Refusal */
-function vacate(kernel: Kernel, bytes: number): MemoryRange {
+export function vacate(kernel: Kernel, bytes: number): MemoryRange {
   const own = kernel.frames.own;
   const block = own.leastUsed(bytes);
   if (block === null) throw new Refusal(E.INVAL, `kernel ${kernel.id} has no ${bytes >>> 20}M of memory in one piece`);

@@ -110,6 +110,42 @@ describe('devices', () => {
   });
 });
 
+describe('kernels split and merge', () => {
+  it('a part becomes a kernel of its own, which boots', () => {
+    const lab = run(
+      `(primes 4000 | tail -1) & split 0 --cpus 1 --mem 16M; sleep 0.05; sed 1d /proc/popcorn/kernels | cut -c1-33; taskset -c 1 cat /proc/self/kernel; wait
+       split 0 --cpus 2; split 0 --mem 4000M; split 1; sleep 0.05; sed 1d /proc/popcorn/kernels | grep -c up`,
+    );
+    expect(lab.stdout).toMatch(/^ {5}0 {2}up {3}0 +6\dM \n {5}1 {2}up {3}2-3 +7\dM \n {5}2 {2}up {3}1 +16M \n2\n/m);
+    expect(lab.stdout).toContain('550 primes up to 4000\n');
+    expect(lab.stdout).toMatch(/\n4\n$/);
+    expect(lab.stderr.split('\n')).toEqual(["split: core 2 is not kernel 0's", "split: kernel 0 has one core, which can't be split", '']);
+    expect(lab.log(2)).toContain('checked in with 2 kernels');
+  });
+
+  it('a kernel goes into another one: its programs live on there, what it had is the other’s', () => {
+    const lab = run(
+      `mv-dev nic0 1; (taskset -c 2 sh -c 'primes 60000 | tail -1') & sleep 0.001; merge 1 0; sleep 0.2
+       sed 1d /proc/popcorn/kernels | sed 's/ *$//'; cut -d' ' -f1 /proc/popcorn/plan; wait; cat /sys/devices/system/cpu/online`,
+    );
+    expect(lab.stderr).toBe('');
+    expect(lab.stdout).toMatch(/^ {5}0 {2}up {3}0-3 +15\dM .*disk0,nic0.1-3,nic0\n {5}1 {2}off/m);
+    expect(lab.stdout).toContain('6057 primes up to 60000\n');
+    expect(lab.stdout).toMatch(/\n0-3\n$/);
+    expect(
+      lab.trace.filter(([, at, kind, , , , step]) => at === 0 && kind === TraceKind.Migrate && step === MigrateStep.Running),
+    ).not.toEqual([]);
+    expect(lab.log(0)).toContain('kernel 1 has been merged into this one');
+  });
+
+  it('cores are taken out of use by any kernel', () => {
+    const lab = run(
+      `taskset -c 2 sh -c 'echo 0 > /sys/devices/system/cpu/cpu1/online; cat /sys/devices/system/cpu/online'; echo 0 > /sys/devices/system/cpu/cpu3/online; cat /sys/devices/system/cpu/online; nproc`,
+    );
+    expect(lab.stdout).toMatch(/^0,2-3\n0,2\n/);
+  });
+});
+
 describe('what is free', () => {
   it('goes to a kernel that is there: cores, and memory that has been given away and comes back', () => {
     const lab = run(

@@ -302,13 +302,24 @@ export function fallocate(ctx: SyscallContext, fd: number, mode: number, offset:
   return after(writable(ctx, fd).allocate(int(mode), offset, size), () => 0);
 }
 
-/** Everything is in memory: nothing to do but look at the descriptor. */
-export function fsync(ctx: SyscallContext, fd: number): number {
+export function fsync(ctx: SyscallContext, fd: number): Maybe<number> {
+  return after(fileOf(ctx, fd).sync(), () => 0);
+}
+
+/** What will be read is read when it is. */
+export function readahead(ctx: SyscallContext, fd: number): number {
   fileOf(ctx, fd);
   return 0;
 }
 
-export const sync = (): number => 0;
+/** All files are written that lie on a disk. */
+export function sync(ctx: SyscallContext): Maybe<number> {
+  return eager(syncSteps(ctx));
+}
+function* syncSteps(ctx: SyscallContext): Blocking<number> {
+  for (const { fileSystem } of [...ctx.vfs.mounts]) yield* settle(fileSystem.flush?.());
+  return 0;
+}
 
 export function fadvise64(ctx: SyscallContext, fd: number, _offset: number, _length: number, advice: number): number {
   if (fileOf(ctx, fd).kind === 'pipe') throw new Errno(E.SPIPE);

@@ -97,7 +97,7 @@ export const FILE_CALLS: Readonly<Record<number, CallRow>> = {
   88: full('utimensat', attributes.utimensat),
   166: full('umask', names.umask),
   ...SOCKET_CALLS,
-  213: full('readahead', io.fsync),
+  213: full('readahead', io.readahead),
   223: full('fadvise64', io.fadvise64),
   267: full('syncfs', io.fsync),
   276: partial('renameat2', names.renameat2, 'No RENAME_WHITEOUT.'),

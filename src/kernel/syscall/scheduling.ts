@@ -32,6 +32,7 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
     const here = wanted.filter(id => kernel.cores.some(core => core.id === id));
     const task = kernel.taskHere(int(pid) === 0 ? ctx.task.tid : int(pid));
     if (task === undefined) {
+      if (kernel.isFederated) throw new Errno(E.SRCH);
       const target = kernel.map.partitions.find(partition => partition.cores.includes(wanted[0] as number));
       if (target === undefined) throw new Errno(E.INVAL);
       return moveElsewhere(int(pid), target.kernel);
@@ -54,7 +55,7 @@ export function schedulingCalls(kernel: Kernel): Readonly<Record<number, CallRow
     const target = kernel.map.partitions.find(
       partition => partition.cores.some(id => wanted.includes(id)) && kernel.isPeer(partition.kernel),
     );
-    if (target === undefined) throw new Errno(E.INVAL);
+    if (target === undefined || kernel.isFederated) throw new Errno(E.INVAL);
     const cores = wanted.filter(id => target.cores.includes(id));
     // One of several threads moves alone, the only one takes its process along.
     if (task.process.threads.size > 1 || task.place >= 0) kernel.threads.place(task, target.kernel, cores);

@@ -320,5 +320,5 @@ function buildStack(
 /** Marks a start in the trace. */
 export function traceName(kernel: Kernel, pid: number, name: string): void {
   const word = (i: number): number => [0, 1, 2, 3].reduce((value, j) => value | ((name.charCodeAt(4 * i + j) || 0) << (8 * j)), 0) >>> 0;
-  kernel.traceAt(TraceKind.TaskName, pid, word(0), word(1), word(2), word(3));
+  kernel.traceAt(TraceKind.TaskName, kernel.toldPid(pid), word(0), word(1), word(2), word(3));
 }

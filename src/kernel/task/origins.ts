@@ -112,7 +112,7 @@ export class Origins {
   /** Performs an operation on the record of `pid` at its origin. @throws Errno ESRCH, EHOSTDOWN, and the operation's own */
   ask(pid: Pid, name: OperationName, ...args: number[]): Maybe<readonly number[]> {
     const kernel = this.#kernel;
-    const origin = kernel.heirs.ofPid(pid);
+    const origin = kernel.originOf(pid);
     if (origin === kernel.id) return this.perform(pid, name, args);
     if (!kernel.isPeer(origin)) throw new Errno(E.SRCH);
     return kernel.image.askOrigin(pid, NAMES.indexOf(name), args);
@@ -231,9 +231,8 @@ export function* killThread(kernel: Kernel, sender: Process, group: Pid, tid: Pi
 
 /** Any process whose record is where the group's is: the group's number is a pid of its origin. */
 function firstOfGroup(kernel: Kernel, sender: Process, group: Pid): Pid {
-  const { heirs } = kernel;
-  if (heirs.ofPid(group) === heirs.ofPid(sender.pid)) return sender.pid;
-  if (heirs.ofPid(group) !== kernel.id) return group;
+  if (kernel.originOf(group) === kernel.originOf(sender.pid)) return sender.pid;
+  if (kernel.originOf(group) !== kernel.id) return group;
   return kernel.records.members(group)[0]?.pid ?? group;
 }
 

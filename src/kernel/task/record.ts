@@ -53,6 +53,8 @@ export type RecordState = Omit<ProcessRecord, 'parent' | 'children' | 'childChan
 
 /** What the records need from their kernel. */
 export interface RecordServices {
+  /** What all pids of this origin have in common: its number, above the local one. */
+  readonly pidBase: Pid;
   readonly kernel: KernelId;
   /** Local numbers up to this one are another kernel's to keep (partition/heirs.ts). */
   readonly taken: number;
@@ -91,7 +93,7 @@ export class Records {
 
   /** An unused pid of this origin: local numbers go round, as in Linux. */
   allocatePid(): Pid {
-    const base = this.#services.kernel << 15;
+    const base = this.#services.pidBase;
     for (let tries = 0; tries < 32767; tries++) {
       this.#next = this.#next >= 32767 ? Math.max(300, this.#services.taken + 1) : this.#next + 1;
       this.#highest = Math.max(this.#highest, this.#next);

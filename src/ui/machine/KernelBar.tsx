@@ -2,6 +2,7 @@
 import { Power } from 'lucide-react';
 import { useState } from 'react';
 import { sizeText } from '../../machine/topology/text.ts';
+import { deviceTexts } from '../../machine/devices/devices.ts';
 import { rangesText } from '../../kernel/boot/parameters.ts';
 import { kernelName, kernelStyle, STATE, STATE_NAMES } from '../kernels.ts';
 import { useLab } from '../store.ts';
@@ -32,6 +33,7 @@ function KernelLine() {
         {share === undefined
           ? ''
           : ` · cores ${rangesText(share.cores)} · ${sizeText(share.memory.reduce((sum, { bytes }) => sum + bytes, 0))}`}
+        {(share?.devices.length ?? 0) > 0 ? ` · ${deviceTexts(share?.devices ?? []).join(', ')}` : ''}
         {state === STATE.Up && row !== undefined ? ` · ${row.faults} faults` : ''}
         {missing > 0 ? ` · ${missing} calls missing` : ''}
       </span>
@@ -95,11 +97,14 @@ function Order() {
   );
 }
 const EXAMPLES = [
-  'boot --cpus 8-15 --mem 64M@1',
+  'boot --cpus 8-15 --mem 64M@1 --dev nic0.1',
   'halt 1',
   'panic 1',
   'mv-cpu 5 1',
   'mv-mem 16M 0 1',
+  'mv-dev disk0 1',
+  'split 0',
+  'merge 1 0',
   'offline 5',
   'online 5',
   'balance on',

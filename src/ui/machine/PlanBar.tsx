@@ -2,6 +2,7 @@
 import { Undo2 } from 'lucide-react';
 import { kernelName } from '../kernels.ts';
 import { useLab } from '../store.ts';
+import { PlanChoices } from './PlanChoices.tsx';
 
 export function PlanBar() {
   const { picked, plan, planError, partitionPicked, pick, scenario, setPlan, undoPlan, history, dropArchive, setClient } = useLab();
@@ -41,10 +42,11 @@ export function PlanBar() {
               spellCheck={false}
               aria-invalid={planError !== null}
               aria-describedby="plan-error"
-              title="smp, clustered, partitioned, or cores@nodes;cores@nodes"
+              title="smp, clustered, partitioned, or cores@nodes+devices;cores@nodes"
               onChange={event => setPlan(event.target.value)}
             />
           </label>
+          <PlanChoices />
           <label className="plan-client" title="A machine of its own at the other end of the network cable">
             <input type="checkbox" checked={scenario.network?.client === true} onChange={event => setClient(event.target.checked)} /> client
             machine

@@ -7,6 +7,7 @@ import { MigrateStep } from '../../kernel/trace.ts';
 import { kernelName, kernelStyle, STATE } from '../kernels.ts';
 import { useLab } from '../store.ts';
 import { CoreCell } from './CoreCell.tsx';
+import { DeviceBadges } from './DeviceBadges.tsx';
 import { type Chip, KernelGroup } from './KernelGroup.tsx';
 import { type Box, type MachineLayout, middle } from './layout.ts';
 import { ahead, kernelAt, type KernelPlace, ownersOf } from './owners.ts';
@@ -163,6 +164,7 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
           </text>
         </g>
       ))}
+      <DeviceBadges layout={layout} />
       {layout.nodes.map(node => {
         const id = topology.nodes[node.node]?.id ?? node.node;
         const whole = places.some(place => place.nodes.includes(node));

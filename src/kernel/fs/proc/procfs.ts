@@ -51,13 +51,16 @@ function systemFiles(services: FsServices, vfs: Vfs): Record<string, GeneratedNo
     version: show(versionText),
     vmstat: show(vmstatText),
     cmdline: show(s => `${s.commandLine}\n`),
-    filesystems: textFile(() => [...vfs.types.keys()].map(name => `nodev\t${name}\n`).join('')),
+    filesystems: textFile(() => `${[...vfs.types.keys()].map(name => `nodev\t${name}\n`).join('')}\text2\n`),
     devices: textFile(
       () =>
         `Character devices:\n${vfs.devices
           .list()
           .map(([major, name]) => `${String(major).padStart(3)} ${name}\n`)
-          .join('')}\nBlock devices:\n`,
+          .join('')}\nBlock devices:\n${vfs.devices
+          .listBlock()
+          .map(([major, name]) => `${String(major).padStart(3)} ${name}\n`)
+          .join('')}`,
     ),
     interrupts: textFile(() => after(proc.system(), s => after(proc.interrupts(), list => interruptsText(s, list)))),
     partitions: textFile(() => 'major minor  #blocks  name\n\n'),
