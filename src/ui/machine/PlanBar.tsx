@@ -5,7 +5,7 @@ import { useLab } from '../store.ts';
 import { PlanChoices } from './PlanChoices.tsx';
 
 export function PlanBar() {
-  const { picked, plan, planError, partitionPicked, pick, scenario, setPlan, undoPlan, history, dropArchive, setClient } = useLab();
+  const { picked, plan, planError, partitionPicked, pick, scenario, setPlan, undoPlan, history, dropArchive } = useLab();
   const kernels = plan?.partitions ?? [];
   return (
     <div className="plan-bar">
@@ -47,10 +47,6 @@ export function PlanBar() {
             />
           </label>
           <PlanChoices />
-          <label className="plan-client" title="A machine of its own at the other end of the network cable">
-            <input type="checkbox" checked={scenario.network?.client === true} onChange={event => setClient(event.target.checked)} /> client
-            machine
-          </label>
           {(scenario.root ?? []).map(({ name, bytes }) => (
             <span key={name} className="root-part" data-missing={bytes === undefined}>
               {name}
