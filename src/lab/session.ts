@@ -33,7 +33,9 @@ export interface SessionStatus {
 }
 
 export interface SessionListener {
-  /** Bytes from a device: port 0 console, 1 stdout and 2 stderr of exec, 3 the kernel's log (text lines). */
+  /**
+   * Bytes from a device: port 0 console, 1 stdout and 2 stderr of exec, 3 the kernel's log (text lines), 4 what the
+   * debugger is told, 5 frames of the network. */
   output?(kernel: number, port: number, time: number, bytes: Uint8Array): void;
   status?(status: SessionStatus): void;
   /** Whole trace records as they come, in order for each kernel. */

@@ -8,6 +8,7 @@
 import type { BootParameters, ReplicaInput, ResolvedPlan } from '../kernel/boot/parameters.ts';
 import { KERNEL_COSTS } from '../kernel/costs.ts';
 import { DEFAULT_MESSAGES } from '../kernel/message/settings.ts';
+import { CAPTURE_PORT } from '../kernel/net/frame-trace.ts';
 import { CLIENT_KERNEL } from '../kernel/net/parameters.ts';
 import { kernelsMax } from '../kernel/partition/map.ts';
 import { CELL } from '../kernel/sched/scheduler.ts';
@@ -185,6 +186,7 @@ class RunningSession implements Session {
       for (const listener of this.#listeners) listener.records?.(bytes);
     },
     output: (kernel: number, port: number, time: number, bytes: Uint8Array): void => {
+      if (port === CAPTURE_PORT && this.#options.keepTrace !== false) this.trace.network.addCapture(kernel, time, bytes);
       for (const listener of this.#listeners) listener.output?.(kernel, port, time, bytes);
     },
     ended: (_kernel: number, _time: number, status: number, end: number): void => {

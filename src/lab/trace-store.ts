@@ -8,6 +8,7 @@
 import { CLIENT_KERNEL } from '../kernel/net/parameters.ts';
 import type { MemoryRange } from '../kernel/boot/parameters.ts';
 import { MigrateStep, TRACE_RECORD_BYTES, TraceKind } from '../kernel/trace.ts';
+import { NetworkTable } from './trace/network.ts';
 import { SharedPageTable } from './trace/pages.ts';
 import { lowerBound, MarkTable, MESSAGE_BYTES, MessageTable, NumberList, SpanTable } from './trace/tables.ts';
 
@@ -104,6 +105,8 @@ export class TraceStore {
   readonly memoryMoves: { readonly kernel: number; readonly time: number; readonly range: MemoryRange; readonly comes: boolean }[] = [];
   /** Pages that several kernels use, and threads away from their process. */
   readonly shared = new SharedPageTable();
+  /** The switch, the cable, and frames. */
+  readonly network = new NetworkTable();
   /** Changes with any of the owners above. */
   sharesVersion = 0;
   /** Messages that were ever sent, and those handled. */
@@ -214,6 +217,8 @@ export class TraceStore {
       case TraceKind.Memory:
         row.memory = { free: a, all: b };
         return;
+      default:
+        this.network.take(kind, kernel, time, a, b, c, d);
     }
   }
 

@@ -98,7 +98,7 @@ export function TopBar() {
 }
 
 function Pickers() {
-  const { session, scenario, plan, setMachine, setPlan, openFile } = useLab();
+  const { session, scenario, plan, setMachine, setPlan, setClient, openFile } = useLab();
   const file = useRef<HTMLInputElement>(null);
   const running = session !== null;
   const preset = 'preset' in scenario.machine ? scenario.machine.preset : 'file';
@@ -140,6 +140,12 @@ function Pickers() {
         ))}
         <option value="own">own partitions{named ? '…' : ` (${plan?.partitions.length ?? 0})`}</option>
       </select>
+      {!running && (
+        <label className="client-choice" title="A machine of its own at the other end of the network cable">
+          <input type="checkbox" checked={scenario.network?.client === true} onChange={event => setClient(event.target.checked)} />
+          client machine
+        </label>
+      )}
       <input
         id="open-file"
         ref={file}

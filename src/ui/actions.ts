@@ -180,6 +180,7 @@ export const ACTIONS: readonly Action[] = [
     run: () => lab().select({ tab: lab().tab === 'wall' ? 'shell' : 'wall' }),
   },
   { id: 'messages', name: 'Messages', group: 'Views', keys: ['e'], shown: 'E', run: () => lab().select({ tab: 'messages' }) },
+  { id: 'network', name: 'Network', group: 'Views', keys: ['w'], shown: 'W', run: () => lab().select({ tab: 'network' }) },
   {
     id: 'heartbeats',
     name: 'Show heartbeats',

@@ -14,6 +14,7 @@ import { Debugger } from '../lab/debugger.ts';
 import type { Session, SessionStatus, StepKind } from '../lab/session.ts';
 import { fromFragment, toFragment } from '../lab/link.ts';
 import { M } from '../kernel/message/catalog.ts';
+import { clientMachine } from '../machine/topology/presets.ts';
 import { coreOf, type Topology } from '../machine/topology/topology.ts';
 import { Consoles } from './console/consoles.ts';
 import { archiveKind } from '../lab/archive/kinds.ts';
@@ -23,7 +24,7 @@ import { kernelName } from './kernels.ts';
 import { atIntervals } from './news.ts';
 import { startInBrowser } from './engine.ts';
 
-export type ConsoleTab = 'shell' | 'log' | 'messages' | 'processor' | 'wall';
+export type ConsoleTab = 'shell' | 'log' | 'messages' | 'network' | 'processor' | 'wall';
 export type Theme = 'system' | 'light' | 'dark';
 
 export interface Notice {
@@ -90,6 +91,8 @@ interface State {
   setPlan(text: string): void;
   /** The same as a step that can be undone. */
   changePlan(text: string): void;
+  /** Whether there is a client machine at the other end of the network cable. */
+  setClient(client: boolean): void;
   pick(cores: readonly number[], add: boolean): void;
   /** The picked cores become a kernel of their own, or part of one that is there; what is left of others stays theirs. */
   partitionPicked(kernel?: number): void;
@@ -162,6 +165,7 @@ export const useLab = create<State>((set, get) => ({
     set({ history: [...history, scenario.plan].slice(-100) });
   },
   setPlan: plan => set({ ...planned({ ...get().scenario, plan }), picked: new Set(), kernel: 0 }),
+  setClient: client => set(planned({ ...get().scenario, network: { ...get().scenario.network, client } })),
   pick: (cores, add) => {
     const picked = new Set(add ? get().picked : []);
     for (const core of cores) {
@@ -426,8 +430,9 @@ function sharesOf(session: Session, { sharesVersion }: State): Partial<State> {
 
 function planned(scenario: Scenario): Pick<State, 'scenario' | 'topology' | 'plan' | 'planError'> {
   const topology = machineOf(scenario);
+  const client = scenario.network?.client === true ? clientMachine(topology.hertz) : null;
   try {
-    return { scenario, topology, plan: resolvePlan(scenario.plan, topology), planError: null };
+    return { scenario, topology, plan: resolvePlan(scenario.plan, topology, undefined, client), planError: null };
   } catch (error) {
     if (!(error instanceof PlanError)) throw error;
     return { scenario, topology, plan: null, planError: error.message };

@@ -97,6 +97,8 @@ export class Host {
   readonly #snapshot: bigint[] = [];
   readonly #sharesMemory: boolean;
   readonly disk: Disk;
+  /** The limit that the last round went by. */
+  #limit: Cycles = 0;
   /** The earliest of what was to come when this host's word was last raised. */
   #least: Cycles = 0;
   /** How far a kernel of this host has been run. */
@@ -269,6 +271,8 @@ export class Host {
         this.#words.setAsleep(this.#host, false);
         idle = 0;
       } else if (this.#hosts === 1) {
+        // The face may have begun a stretch since the round looked: then there is another round.
+        if (this.#words.limit !== this.#limit) continue;
         throw new Error(`kernel ${this.#pick()?.kernel ?? '?'} stands still at ${this.#least}, before the limit ${this.#words.limit}`);
       } else if (idle++ > SPINS) {
         // Other hosts have work before the limit. No message from the face can come meanwhile that matters: inputs come to a world at rest.
@@ -308,6 +312,7 @@ export class Host {
     // Somebody sent us something since we looked: what is in the slots must be seen before time moves on.
     if (this.#snapshot[this.#host] !== own) return true;
     const { limit } = words;
+    this.#limit = limit;
     let outer = limit;
     for (let host = 0; host < this.#hosts; host++)
       if (host !== this.#host) outer = Math.min(outer, HostWords.time(this.#snapshot[host] as bigint) + this.#latency.least);

@@ -1,7 +1,7 @@
 /**
  * What is told of each frame that comes to a kernel or leaves it: a record of the trace, and, where a run is captured, its bytes.
  *
- *     port 4 of the platform's outputs:   0 what (u8)   1 device (u8)   2 port (u16)   4 id (u32)   8 the frame
+ *     port 5 of the platform's outputs:   0 what (u8)   1 device (u8)   2 port (u16)   4 id (u32)   8 the frame
  *
  * Always holds: capturing changes nothing that happens, nor the trace.
  */
@@ -32,7 +32,7 @@ export type FrameEvent = (typeof FRAME)[keyof typeof FRAME];
 export const NET_DEVICE = { Switch: 0, Nic: 1, Port: 2 } as const;
 export type NetDeviceNumber = (typeof NET_DEVICE)[keyof typeof NET_DEVICE];
 
-export const CAPTURE_PORT = 4;
+export const CAPTURE_PORT = 5;
 export const CAPTURE_HEADER = 8;
 
 export function noteFrame(kernel: Kernel, what: FrameEvent, device: NetDeviceNumber, port: number, { frame, id }: Packet): void {

@@ -1,8 +1,9 @@
 /** The right side: what a user of one kernel sees: its shell, its log, its messages; and the wall of all consoles. */
 import { useEffect, useRef } from 'react';
 import { rangesText } from '../../kernel/boot/parameters.ts';
-import { kernelName, kernelStyle, STATE_NAMES } from '../kernels.ts';
+import { consoleKernels, kernelName, kernelStyle, STATE_NAMES } from '../kernels.ts';
 import { type ConsoleTab, consoles, useLab } from '../store.ts';
+import { Network } from '../network/Network.tsx';
 import { Processor } from '../processor/Processor.tsx';
 import { Messages } from './Messages.tsx';
 import { Shell } from './Shell.tsx';
@@ -13,6 +14,7 @@ const TABS: readonly { readonly id: ConsoleTab; readonly label: string }[] = [
   { id: 'shell', label: 'Shell' },
   { id: 'log', label: 'Log' },
   { id: 'messages', label: 'Messages' },
+  { id: 'network', label: 'Network' },
   { id: 'processor', label: 'Processor' },
   { id: 'wall', label: 'All consoles' },
 ];
@@ -20,22 +22,24 @@ const TABS: readonly { readonly id: ConsoleTab; readonly label: string }[] = [
 export function ConsolePanel() {
   const { tab, kernel, session, plan, select } = useLab();
   const state = useLab(s => s.session?.trace.kernels.get(kernel)?.state ?? 0);
-  const partitions = plan?.partitions ?? [];
-  const cores = partitions.find(each => each.kernel === kernel)?.cores ?? [];
+  const kernels = consoleKernels(plan, session);
+  const cores = plan?.partitions.find(each => each.kernel === kernel)?.cores ?? [];
   return (
     <section className="panel consoles" aria-label="Consoles" data-pane="consoles">
       <header className="panel-head">
         <div className="kernel-pick" style={kernelStyle(kernel)}>
           <select aria-label="Console of" value={kernel} onChange={event => select({ kernel: Number(event.target.value) })}>
-            {partitions.length === 0 && <option value={kernel}>no kernel</option>}
-            {partitions.map(({ kernel: each }) => (
+            {kernels.length === 0 && <option value={kernel}>no kernel</option>}
+            {kernels.map(each => (
               <option key={each} value={each}>
                 {kernelName(each)}
               </option>
             ))}
           </select>
         </div>
-        <span className="muted">{cores.length === 0 ? '' : `${STATE_NAMES[state]} · cpus ${rangesText(cores)}`}</span>
+        <span className="muted">
+          {cores.length > 0 ? `${STATE_NAMES[state]} · cpus ${rangesText(cores)}` : kernel === session?.client ? STATE_NAMES[state] : ''}
+        </span>
         <div
           role="tablist"
           aria-label="What to show of the kernel"
@@ -77,6 +81,8 @@ export function ConsolePanel() {
           <Shell key={kernel} kernel={kernel} focus />
         ) : tab === 'processor' ? (
           <Processor />
+        ) : tab === 'network' ? (
+          <Network session={session} />
         ) : tab === 'log' ? (
           <LogView kernel={kernel} />
         ) : (

@@ -1,17 +1,17 @@
 /** All consoles at once: the last lines of each as text; the chosen one is a live terminal. */
 import { memo } from 'react';
-import { kernelName, kernelStyle, STATE_NAMES } from '../kernels.ts';
+import { consoleKernels, kernelName, kernelStyle, STATE_NAMES } from '../kernels.ts';
 import { consoles, useLab } from '../store.ts';
 import { Shell } from './Shell.tsx';
 
 export function Wall() {
   useLab(s => s.tick);
   const { plan, session, kernel: chosen, select } = useLab();
-  const kernels = plan?.partitions ?? [];
+  const kernels = consoleKernels(plan, session);
   const lines = kernels.length > 16 ? 4 : kernels.length > 4 ? 6 : 12;
   return (
     <div className="wall" data-many={kernels.length > 16}>
-      {kernels.map(({ kernel }) => {
+      {kernels.map(kernel => {
         const state = session?.trace.kernels.get(kernel)?.state ?? 0;
         return kernel === chosen ? (
           <div key={kernel} className="wall-live" style={kernelStyle(kernel)}>

@@ -29,19 +29,21 @@ function KernelLine() {
         {kernelName(kernel)}
       </span>
       <span className="muted facts">
-        {STATE_NAMES[state]} · cores {rangesText(share?.cores ?? [])} ·{' '}
-        {sizeText((share?.memory ?? []).reduce((sum, { bytes }) => sum + bytes, 0))}
+        {STATE_NAMES[state]}
+        {share === undefined
+          ? ''
+          : ` · cores ${rangesText(share.cores)} · ${sizeText(share.memory.reduce((sum, { bytes }) => sum + bytes, 0))}`}
         {(share?.devices.length ?? 0) > 0 ? ` · ${deviceTexts(share?.devices ?? []).join(', ')}` : ''}
         {state === STATE.Up && row !== undefined ? ` · ${row.faults} faults` : ''}
         {missing > 0 ? ` · ${missing} calls missing` : ''}
       </span>
-      {state !== STATE.Up && state !== STATE.Booting && (
+      {kernel !== session.client && state !== STATE.Up && state !== STATE.Booting && (
         <button type="button" className="primary" onClick={() => void boot(kernel)}>
           <Power size={16} aria-hidden />
           Boot {kernelName(kernel)}
         </button>
       )}
-      {state === STATE.Up && (
+      {kernel !== session.client && state === STATE.Up && (
         <button type="button" onClick={() => order(`halt ${kernel}`)} title={`Ends ${kernelName(kernel)} in order`}>
           Halt
         </button>
@@ -106,6 +108,8 @@ const EXAMPLES = [
   'offline 5',
   'online 5',
   'balance on',
+  'switch kernel',
+  'link loss 1% delay 50us',
   'fault 0 lose 1',
   'fault 0 corrupt 1',
   'fault 1 deaf 20',
