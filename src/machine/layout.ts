@@ -7,12 +7,12 @@
  *     then         for each of them where its translated code is entered
  *     then         the disk: its registers and its sectors
  *     then         the nodes' memory, one range after the other
- *     then         where there is a client machine: its memory, and the cable to it (devices/nic.ts)
+ *     then         where there is a client machine: its memory, the cable to it (devices/nic.ts), its own drive with no disk in it
  *
  * Always holds: the map follows from the topologies alone and not from the number of hosts, so frame numbers are the same in every run;
  * no frame below `lowLimit` belongs to a node.
  */
-import { DISK_AREA_BYTES } from './devices/disk.ts';
+import { DISK_AREA_BYTES, DISK_REGISTER_BYTES } from './devices/disk.ts';
 import { CABLE_BYTES } from './devices/nic.ts';
 import { HART_STATE_BYTES } from './hart/hart.ts';
 import { WASM_PAGE } from './memory.ts';
@@ -46,8 +46,8 @@ export interface MemoryMap {
   readonly nodes: readonly NodeRange[];
   /** Address of the disk's registers. */
   readonly disk: number;
-  /** Of the client machine: its one node, and where the cable is; null: there is none. */
-  readonly client: { readonly node: NodeRange; readonly cable: number } | null;
+  /** Of the client machine: its one node, where the cable is, and the registers of its drive; null: there is none. */
+  readonly client: { readonly node: NodeRange; readonly cable: number; readonly disk: number } | null;
   /** Address of the state block of the core at this position in topology.cores; the client machine's follow those of the machine. */
   readonly hartState: (position: number) => number;
   readonly decodeCache: (host: number) => number;
@@ -70,17 +70,18 @@ export function memoryMap(topology: Topology, limit = MEMORY_MAX, client: Topolo
   const disk = translations + HOSTS_MAX * TRANSLATION_BYTES;
   const lowLimit = Math.ceil((disk + DISK_AREA_BYTES) / MEBIBYTE) * MEBIBYTE;
   const count = topology.nodes.length;
-  const cableBytes = Math.ceil(CABLE_BYTES / MEBIBYTE) * MEBIBYTE;
+  const cableBytes = Math.ceil((CABLE_BYTES + DISK_REGISTER_BYTES) / MEBIBYTE) * MEBIBYTE;
   const apart = client === null ? 0 : CLIENT_BYTES + cableBytes;
   const share = Math.min(NODE_BYTES_MAX, MACHINE_BYTES / count, (limit - lowLimit - apart) / count);
   const perNode = Math.floor(share / MEBIBYTE) * MEBIBYTE;
   if (perNode <= 0) throw new RangeError(`${limit} bytes of memory are too few for ${count} nodes`);
   const end = lowLimit + count * perNode;
+  const cable = end + CLIENT_BYTES;
   return {
     bytes: end + apart,
     lowLimit,
     disk,
-    client: client === null ? null : { node: { node: 0, base: end, bytes: CLIENT_BYTES }, cable: end + CLIENT_BYTES },
+    client: client === null ? null : { node: { node: 0, base: end, bytes: CLIENT_BYTES }, cable, disk: cable + CABLE_BYTES },
     nodes: topology.nodes.map((_, node) => ({ node, base: lowLimit + node * perNode, bytes: perNode })),
     hartState: position => harts + position * HART_STATE_BYTES,
     decodeCache: host => alignedCaches + host * DECODE_CACHE_BYTES,

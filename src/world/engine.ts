@@ -66,6 +66,7 @@ interface Machine {
   readonly topology: Topology;
   readonly nodes: readonly NodeRange[];
   readonly rootArchive: Uint8Array;
+  readonly disk: Disk;
   /** Where the states of its harts begin. */
   readonly firstHart: number;
   readonly parameters: readonly BootParameters[];
@@ -138,7 +139,7 @@ export class Host {
       caches: options.caches,
       ...(options.engine === 'translate' ? { translate: { base: map.translation(host), bytes: TRANSLATION_BYTES } } : {}),
     });
-    const server: Machine = { topology, nodes: map.nodes, rootArchive: options.rootArchive, firstHart: 0, parameters: kernels };
+    const server: Machine = { topology, nodes: map.nodes, rootArchive: options.rootArchive, disk, firstHart: 0, parameters: kernels };
     const other: Machine | null =
       client === null || map.client === null
         ? null
@@ -146,6 +147,7 @@ export class Host {
             topology: client.topology,
             nodes: [map.client.node],
             rootArchive: client.rootArchive ?? options.rootArchive,
+            disk: new Disk(memory, map.client.disk),
             firstHart: topology.cores.length,
             parameters: [client.kernel],
           };
@@ -161,7 +163,7 @@ export class Host {
         memory,
         topology: machine.topology,
         nodes: machine.nodes,
-        disk,
+        disk: machine.disk,
         processor,
         rootArchive: machine.rootArchive,
         cable:

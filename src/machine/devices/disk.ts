@@ -17,8 +17,10 @@ import type { PhysicalMemory } from '../memory.ts';
 export const SECTOR_BYTES = 512;
 /** The most that a disk holds. */
 export const DISK_BYTES = 64 << 20;
+/** What a drive without a disk takes. */
+export const DISK_REGISTER_BYTES = 4096;
 /** What the machine's memory gives it. */
-export const DISK_AREA_BYTES = 4096 + DISK_BYTES;
+export const DISK_AREA_BYTES = DISK_REGISTER_BYTES + DISK_BYTES;
 /** 1 MiB: at 7200 turns a minute this is 126 MB/s. */
 const TRACK_SECTORS = 2048;
 const TRACKS = DISK_BYTES / SECTOR_BYTES / TRACK_SECTORS;
@@ -46,11 +48,11 @@ export class Disk {
   insert(image: Uint8Array, bytes: number): void {
     if (bytes > DISK_BYTES || image.length > bytes) throw new RangeError(`a disk has ${DISK_BYTES >>> 20} MiB at most`);
     this.#memory.view.setUint32(this.#base + 16, Math.floor(bytes / SECTOR_BYTES), true);
-    this.#memory.u8.set(image.subarray(0, this.sectors * SECTOR_BYTES), this.#base + 4096);
+    this.#memory.u8.set(image.subarray(0, this.sectors * SECTOR_BYTES), this.#base + DISK_REGISTER_BYTES);
   }
   /** A copy of what is on it. */
   image(): Uint8Array {
-    return this.#memory.u8.slice(this.#base + 4096, this.#base + 4096 + this.sectors * SECTOR_BYTES);
+    return this.#memory.u8.slice(this.#base + DISK_REGISTER_BYTES, this.#base + DISK_REGISTER_BYTES + this.sectors * SECTOR_BYTES);
   }
 
   /** Gives it a request at time `now` (cycles), after all others. @returns when it is done */
@@ -78,7 +80,7 @@ export class Disk {
   /** Moves the bytes of a request that is done. */
   finish(sector: number, pieces: readonly Piece[], write: boolean): void {
     const { u8 } = this.#memory;
-    let at = this.#base + 4096 + sector * SECTOR_BYTES;
+    let at = this.#base + DISK_REGISTER_BYTES + sector * SECTOR_BYTES;
     for (const { address, bytes } of pieces) {
       if (write) u8.copyWithin(at, address, address + bytes);
       else u8.copyWithin(address, at, at + bytes);
