@@ -141,7 +141,8 @@ describe('a virtual function that changes kernels', () => {
     expect(echoes(lab, 1, addressOfFunction(2))).toHaveLength(3);
     order(lab, 'panic 2');
     expect(echoes(lab, CLIENT_KERNEL, addressOfFunction(2))).toEqual([]);
-    pass(lab, 500);
+    // Who is silent for that long is declared dead.
+    pass(lab, 1000);
     order(lab, 'mv-dev nic0.2 1');
     expect(echoes(lab, CLIENT_KERNEL, addressOfFunction(2))).toHaveLength(3);
     expect(echoes(lab, CLIENT_KERNEL, addressOfFunction(1))).toHaveLength(3);

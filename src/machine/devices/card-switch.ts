@@ -131,7 +131,7 @@ export class CardSwitch {
   }
 
   /**
-   * Takes a frame of `port`; there must be room. Frames of a port do not overtake each other. Returns when the last target has it.
+   * Takes a frame of `port`; there must be room. Frames of a port do not overtake each other. Returns when the first target has it.
    * @param targets each with the time at which it is to have it, a lookahead from now at least
    */
   put(port: number, { frame, id }: Packet, targets: readonly Target[]): Cycles {
@@ -148,17 +148,19 @@ export class CardSwitch {
     Atomics.store(i32, at >>> 2, (sequence + 1) | 0);
     view.setUint32(registers, sequence + 1, true);
     view.setFloat64(registers + 8, last, true);
+    let first = last;
     for (const { port: to, arrival } of targets) {
       const lane = this.#lane(port, to);
       const entry = Atomics.load(i32, lane >>> 2);
       const entryAt = this.#entry(port, lane, entry);
       view.setUint32(entryAt + 4, sequence, true);
       view.setFloat64(entryAt + 8, Math.max(arrival, before), true);
+      first = Math.min(first, Math.max(arrival, before));
       Atomics.store(i32, entryAt >>> 2, (entry + 1) | 0);
       Atomics.store(i32, lane >>> 2, entry + 1);
       Atomics.or(i32, this.#bell(to, port >>> 5), 1 << (port & 31));
     }
-    return last;
+    return first;
   }
 
   // --- out -----------------------------------------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ export interface Sent {
   readonly functions: readonly number[];
   /** On the wire; null: it did not go there. From the machine `sent` says only that it is on its way there. */
   readonly wire: Fate | null;
-  /** When the last of all has it. */
+  /** When the first of all has it. */
   readonly arrival: Cycles;
   /** The card had no room: nobody gets it. */
   readonly full: boolean;
