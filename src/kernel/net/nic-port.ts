@@ -21,11 +21,12 @@ import { FRAME, type FrameEvent, NET_DEVICE, type NetDeviceNumber, noteFrame } f
 import type { NetInterface } from './interface.ts';
 import type { Placement } from './network.ts';
 import { MTU, padded } from './parameters.ts';
-import type { MacAddress, NetDevice } from './platform.ts';
+import type { DeviceDriver, MacAddress, NetDevice } from './platform.ts';
 import { Napi } from './switch/napi.ts';
+import { SWITCH_LIMITS } from './switch/settings.ts';
 
 /** Descriptors for frames that come in, and packets in a poll (Linux: igb's and NAPI's defaults). */
-export const RECEIVE_SLOTS = 256;
+const RECEIVE_SLOTS = 256;
 const BUDGET = 64;
 /** Microseconds between two interrupts at least (ethtool -C rx-usecs). */
 const COALESCE = 20;
@@ -37,6 +38,9 @@ const NIC_KEYS = 256;
 const WIRE_KEYS = 384;
 
 const TOLD: Readonly<Record<Fate, FrameEvent>> = { sent: FRAME.Out, lost: FRAME.Lost, full: FRAME.Full, down: FRAME.Nowhere };
+
+/** `rxPackets` as ethtool's readers have it: `rx_packets`. */
+const snake = (name: string): string => name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
 
 export class NicPort {
   readonly napi: Napi;
@@ -65,7 +69,8 @@ export class NicPort {
     this.#kernel = kernel;
     this.nic = nic;
     this.#controlled = controlled;
-    this.device = { name, mac, mtu: MTU, transmit: frame => this.#transmit(frame) };
+    const bus = nic.isClient || nic.port === 0 ? 'nic0' : `nic0.${nic.port}`;
+    this.device = { name, mac, mtu: MTU, transmit: frame => this.#transmit(frame), driver: this.#driver(bus) };
     const self = this;
     this.napi = new Napi(kernel, {
       number: NET_DEVICE.Nic,
@@ -227,6 +232,29 @@ export class NicPort {
     const { nic } = this;
     if (nic.isFar(from)) noteFrame(this.#kernel, what, NET_DEVICE.Nic, nic.isClient ? 0 : 1, packet);
     else noteFrame(this.#kernel, what, NET_DEVICE.Card, nic.port, packet);
+  }
+
+  #driver(bus: string): DeviceDriver {
+    const { nic } = this;
+    // A virtual function does not see the cable: it has the card's switch before it.
+    const seesCable = bus === 'nic0';
+    const { hasCable } = this.#kernel.platform.card;
+    return {
+      driver: seesCable ? 'popcorn_nic' : 'popcorn_nicvf',
+      bus,
+      statistics: () => Object.fromEntries(Object.entries(this.statistics).map(([name, count]) => [snake(name), count])),
+      hasLink: () => (seesCable ? hasCable && nic.link.up : true),
+      speed: () => (seesCable && hasCable ? Math.round(nic.link.rate / 1e6) : null),
+      rings: () => ({ receive: RECEIVE_SLOTS, receiveMost: RECEIVE_SLOTS, send: nic.slots, sendMost: nic.slots }),
+      coalesce: {
+        get: () => this.coalesce,
+        set: microseconds => {
+          const isPossible = microseconds <= SWITCH_LIMITS.coalesce[1];
+          if (isPossible) this.coalesce = microseconds;
+          return isPossible;
+        },
+      },
+    };
   }
 
   /** What it counts, as /proc/popcorn/link and ethtool -S show it. */

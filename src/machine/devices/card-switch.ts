@@ -25,7 +25,7 @@ type Cycles = number;
 
 /** Frames of one port under way: of a function within the card, of the wire on the cable too. */
 const FUNCTION_SLOTS = 32;
-export const WIRE_SLOTS = 1024;
+const WIRE_SLOTS = 1024;
 
 const REGISTER_BYTES = 256;
 const BELLS_AT = 16;
@@ -36,7 +36,8 @@ const BUFFER_BYTES = BUFFER_HEADER + FRAME_MAX;
 const LANE_HEADER = 16;
 const ENTRY_BYTES = 16;
 
-const slotsOf = (from: number, functions: number): number => (from === functions ? WIRE_SLOTS : FUNCTION_SLOTS);
+/** Frames of a port of a card with so many functions that may be under way. */
+export const slotsOf = (from: number, functions: number): number => (from === functions ? WIRE_SLOTS : FUNCTION_SLOTS);
 /** Twice as many entries as buffers: who starts to look at a lane finds no entry being written anew among those that still matter. */
 const laneBytes = (from: number, functions: number): number => LANE_HEADER + 2 * slotsOf(from, functions) * ENTRY_BYTES;
 

@@ -17,7 +17,7 @@
  * one does to another is noticed at a stamped time, not before the least latency of a message. The lost frames follow from the seed.
  */
 import type { PhysicalMemory } from '../memory.ts';
-import { type CardSwitch, cardSwitchBytes, type Coming, type Target } from './card-switch.ts';
+import { type CardSwitch, cardSwitchBytes, type Coming, slotsOf, type Target } from './card-switch.ts';
 import type { Packet } from './packet-ring.ts';
 
 const REGISTER_BYTES = 256;
@@ -101,6 +101,10 @@ export class Nic {
 
   get isClient(): boolean {
     return this.port === this.#card.wire;
+  }
+  /** Frames that its card takes before others have had them. */
+  get slots(): number {
+    return slotsOf(this.port, this.#card.wire);
   }
   /** The end of the cable that it is at. */
   get end(): 0 | 1 {
