@@ -26,10 +26,11 @@ export const FRAME = {
 export type FrameEvent = (typeof FRAME)[keyof typeof FRAME];
 
 /**
- * Where: at the hub of the virtual switch (a port is the kernel behind it), at a network card, at the interface of a client of the
- * switch.
+ * Where: at the hub of the virtual switch (a port is the kernel behind it); on the wire (a port is the end whence it comes: 0 the machine, 1 the
+ * client machine); at the interface of a client of the switch; in the network card (a port is the function: 0 nic0, k nic0.k). What becomes of a
+ * frame on the wire the client machine tells, whose card puts the frames of both in their order.
  */
-export const NET_DEVICE = { Switch: 0, Nic: 1, Port: 2 } as const;
+export const NET_DEVICE = { Switch: 0, Nic: 1, Port: 2, Card: 3 } as const;
 export type NetDeviceNumber = (typeof NET_DEVICE)[keyof typeof NET_DEVICE];
 
 export const CAPTURE_PORT = 5;

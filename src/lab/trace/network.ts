@@ -15,6 +15,8 @@ const KEPT = 1000;
 const STEP = 2 ** 25;
 const STEPS = 128;
 const NO_HUB = 255;
+/** Whence frames on the wire come that are the client machine's (kernel/net/frame-trace.ts). */
+const CLIENT_END = 1;
 
 /** A count, and how quickly it grew of late. */
 export class Tally {
@@ -58,13 +60,14 @@ export class PortTally {
   polled = 0;
 }
 
-/** A frame that came into the switch or was put on the wire. */
+/** A frame that came into the switch, was put on the wire, or stayed within the network card, between functions of that. */
 export interface PacketRow {
   /** Names it for good; later ones have higher numbers. */
   readonly number: number;
   /** Cycles. */
   readonly time: number;
   readonly onWire: boolean;
+  readonly inCard: boolean;
   readonly from: number;
   /** Kernels that it was given to; what else became of it. */
   readonly to: number[];
@@ -82,7 +85,7 @@ export class NetworkTable {
   /** Frames put on the wire by the machine and by the client machine; lost there, or dropped before it. */
   readonly wire = { sent: new Tally(), received: new Tally(), sentBytes: 0, receivedBytes: 0, dropped: 0 };
   readonly #packets: PacketRow[] = [];
-  /** Frames that came into the switch, by their id; the hub may deal with several by turns. */
+  /** Frames that came into the switch or the card, by their id; the hub may deal with several by turns. */
   readonly #inside = new Map<number, PacketRow>();
   /** Frames so far. */
   packetCount = 0;
@@ -91,7 +94,7 @@ export class NetworkTable {
   take(kind: number, kernel: number, time: number, a: number, b: number, c: number, d: number): void {
     switch (kind) {
       case TraceKind.NetFrame:
-        return this.#frame(kernel, time, a >>> 24, (a >>> 16) & 0xff, a & 0xffff, b);
+        return this.#frame(time, a >>> 24, (a >>> 16) & 0xff, a & 0xffff, b);
       case TraceKind.NetInterrupt:
         if (a === NET_DEVICE.Switch) this.#port(kernel).interrupts.add(time, 1);
         return;
@@ -125,12 +128,12 @@ export class NetworkTable {
     return port;
   }
 
-  #frame(kernel: number, time: number, what: number, device: number, port: number, bytes: number): void {
+  #frame(time: number, what: number, device: number, port: number, bytes: number): void {
     const isDropped = what === FRAME.Full || what === FRAME.Lost || what === FRAME.Nowhere;
     if (device === NET_DEVICE.Nic) {
       const { wire } = this;
       if (isDropped) wire.dropped++;
-      else if (what === FRAME.Out && kernel === CLIENT_KERNEL) {
+      else if (what === FRAME.Out && port === CLIENT_END) {
         wire.received.add(time, 1);
         wire.receivedBytes += bytes;
       } else if (what === FRAME.Out) {
@@ -139,6 +142,7 @@ export class NetworkTable {
       }
       return;
     }
+    if (device === NET_DEVICE.Card) return;
     const row = this.#port(port);
     if (isDropped) row.dropped++;
     // The hub counts for all: what a client puts into its ring comes out there.
@@ -165,22 +169,29 @@ export class NetworkTable {
       else row?.fates.push(what === FRAME.Full ? `no room to kernel ${port}` : 'nobody has that address');
       return;
     }
-    if (device === NET_DEVICE.Nic && what === FRAME.In) return;
     const onWire = device === NET_DEVICE.Nic;
+    const inCard = device === NET_DEVICE.Card;
+    const sender = onWire && port === CLIENT_END ? CLIENT_KERNEL : id >>> 24;
+    // Of what the card carries, its switch and the wire, those who get it say so; but the client machine's card is the end of the wire.
+    if ((onWire || inCard) && what === FRAME.In && kernel !== sender) {
+      const row = this.#inside.get(id);
+      if (row !== undefined && !row.to.includes(kernel)) row.to.push(kernel);
+      return;
+    }
+    if (inCard && what === FRAME.Out) return;
     // A client's frame comes to the hub, where it is told of; here only when it doesn't get there.
     if (device === NET_DEVICE.Port && (what === FRAME.In || what === FRAME.Out)) return;
-    const from = onWire ? kernel : port;
-    const other = kernel === CLIENT_KERNEL ? (this.switch?.hub ?? null) : CLIENT_KERNEL;
     const row: PacketRow = {
       number: this.packetCount++,
       time,
       onWire,
-      from,
-      to: onWire && what === FRAME.Out && other !== null ? [other] : [],
-      fates: fateOf(what, onWire),
+      inCard,
+      from: onWire || inCard ? sender : port,
+      to: onWire && what === FRAME.Out && sender !== CLIENT_KERNEL ? [CLIENT_KERNEL] : [],
+      fates: fateOf(what, onWire, inCard),
       frame: bytes.slice(CAPTURE_HEADER),
     };
-    if (device === NET_DEVICE.Switch) {
+    if (device !== NET_DEVICE.Port) {
       this.#inside.set(id, row);
       const [oldest] = this.#inside.keys();
       if (this.#inside.size > KEPT && oldest !== undefined) this.#inside.delete(oldest);
@@ -197,9 +208,10 @@ export class NetworkTable {
   }
 }
 
-function fateOf(what: number, onWire: boolean): string[] {
+function fateOf(what: number, onWire: boolean, inCard: boolean): string[] {
   if (what === FRAME.Lost) return ['lost on the wire'];
-  if (what === FRAME.Full) return [onWire ? 'no room in the card’s queue' : 'no room in the ring to the hub'];
+  if (what === FRAME.Full)
+    return [onWire ? 'no room in the card’s queue' : inCard ? 'no room in the card' : 'no room in the ring to the hub'];
   if (what === FRAME.Nowhere) return [onWire ? 'the link is down' : 'there is no hub'];
   return [];
 }
