@@ -35,10 +35,18 @@ export type NetDeviceNumber = (typeof NET_DEVICE)[keyof typeof NET_DEVICE];
 export const CAPTURE_PORT = 5;
 export const CAPTURE_HEADER = 8;
 
-export function noteFrame(kernel: Kernel, what: FrameEvent, device: NetDeviceNumber, port: number, { frame, id }: Packet): void {
+/** @param fill packets in the ring that it comes from or goes to, with this one; 0: it passes none */
+export function noteFrame(
+  kernel: Kernel,
+  what: FrameEvent,
+  device: NetDeviceNumber,
+  port: number,
+  { frame, id }: Packet,
+  fill: number,
+): void {
   const type = frame.length < ETHERNET_HEADER ? 0 : ethertype(frame);
   const protocol = type === ETHERTYPE.IPV4 ? (frame[ETHERNET_HEADER + 9] ?? 0) : 0;
-  kernel.trace(TraceKind.NetFrame, (what << 24) | (device << 16) | port, frame.length, id, (type << 16) | protocol);
+  kernel.trace(TraceKind.NetFrame, (what << 24) | (device << 16) | port, (fill << 16) | frame.length, id, (type << 16) | protocol);
   if (kernel.parameters.network?.capture !== true) return;
   const bytes = new Uint8Array(CAPTURE_HEADER + frame.length);
   const view = new DataView(bytes.buffer);

@@ -155,7 +155,7 @@ export class NicDriver implements Driver {
     const packet: Packet = { frame: padded(bytes), id: ((kernel.id << 24) | 0x800000 | (this.#frames++ & 0x7fffff)) >>> 0 };
     const { fate, arrival } = nic.transmit(packet, kernel.now + kernel.cost('nicDma'), kernel.visible);
     const note = { sent: FRAME.Out, lost: FRAME.Lost, full: FRAME.Full, down: FRAME.Nowhere } as const;
-    noteFrame(kernel, note[fate], NET_DEVICE.Nic, nic.end, packet);
+    noteFrame(kernel, note[fate], NET_DEVICE.Nic, nic.end, packet, 0);
     const { counters } = this;
     if (fate === 'down') counters.txDown++;
     else if (fate === 'full') counters.txFull++;
@@ -200,7 +200,7 @@ export class NicDriver implements Driver {
       this.napi.notify();
     } else {
       this.counters.rxMissed++;
-      noteFrame(kernel, FRAME.Full, NET_DEVICE.Nic, nic.end, packet);
+      noteFrame(kernel, FRAME.Full, NET_DEVICE.Nic, nic.end, packet, RECEIVE_SLOTS);
     }
   }
 
@@ -210,7 +210,7 @@ export class NicDriver implements Driver {
     if (packet === undefined) return false;
     kernel.charge(kernel.cost('nicDescriptor'));
     this.counters.rxPackets++;
-    noteFrame(kernel, FRAME.In, NET_DEVICE.Nic, this.#nic?.end ?? 0, packet);
+    noteFrame(kernel, FRAME.In, NET_DEVICE.Nic, this.#nic?.end ?? 0, packet, this.#queue.length + 1);
     kernel.net.receive(this.#device, packet.frame);
     return true;
   }

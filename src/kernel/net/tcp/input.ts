@@ -68,6 +68,7 @@ export function establish(c: TcpConnection, ack: number): void {
   c.enter(c.finQueued ? 'FIN_WAIT1' : 'ESTABLISHED');
   fitSegments(c);
   c.congestion = new NewReno(c.mss, c.initialSequence);
+  c.tellPath();
   armKeep(c);
 }
 
@@ -177,9 +178,11 @@ function takeWindow(c: TcpConnection, s: Segment, window: number, acked: number)
   if (!newer) return;
   c.windowSeq = s.seq;
   c.windowAck = s.ack;
-  if (c.sendWindow === 0 && window > 0) c.roundTrip.backoff = 0;
+  const turns = (c.sendWindow === 0) !== (window === 0);
+  if (turns && window > 0) c.roundTrip.backoff = 0;
   c.sendWindow = window;
   c.sendWindowMax = Math.max(c.sendWindowMax, window);
+  if (turns) c.tellPath();
 }
 
 function takeDuplicate(c: TcpConnection): void {
@@ -187,6 +190,7 @@ function takeDuplicate(c: TcpConnection): void {
   if (!c.congestion.duplicate(c.flight, c.sendUna, c.sendMax)) return;
   TcpExt.TCPRenoRecovery++;
   TcpExt.TCPFastRetrans++;
+  c.tellPath();
   resendFirst(c);
   restartResend(c, 'loss');
 }
@@ -203,9 +207,10 @@ function advance(c: TcpConnection, s: Segment, acked: number): void {
   if (before(c.sendNext, s.ack)) c.sendNext = s.ack;
   c.retries = 0;
   c.softError = 0;
-  measure(c, s);
+  const measured = measure(c, s);
   const now = congestion.acknowledged(acked, s.ack, distance(c.sendMax, s.ack));
   if (now === 'open' && limited) congestion.grow(acked);
+  if (measured || now === 'recovered') c.tellPath();
   if (now === 'partial') {
     c.context.counters.TcpExt.TCPFastRetrans++;
     resendFirst(c);
@@ -218,16 +223,17 @@ function advance(c: TcpConnection, s: Segment, acked: number): void {
   }
 }
 
-/** One round trip, of a segment that was sent once; or told by the timestamp, if some were sent again. */
-function measure(c: TcpConnection, s: Segment): void {
+/** One round trip, of a segment that was sent once; or told by the timestamp, if some were sent again. False: it tells nothing. */
+function measure(c: TcpConnection, s: Segment): boolean {
   const { timed, context } = c;
   if (timed && !before(s.ack, timed.end)) c.roundTrip.sample(context.now - timed.at);
   else if (c.ambiguous && c.timestamps && s.timestamp) {
     const ms = distance(c.layer.timestampNow(), s.timestamp.echo);
     if (ms >= 0 && ms <= TCP.rtoMaxMs) c.roundTrip.sample(context.cycles(ms));
-  } else return;
+  } else return false;
   c.timed = null;
   c.ambiguous = false;
+  return true;
 }
 
 // What does it bring?
