@@ -164,6 +164,15 @@ export class TraceStore {
         return this.#bytes(kernel, bytes.subarray(at + 16, at + 32));
       case TraceKind.MessageReceive:
         return this.#receive(a >>> 16, kernel, b, time);
+      case TraceKind.NetFrame:
+      case TraceKind.NetInterrupt:
+      case TraceKind.NetPoll:
+      case TraceKind.NetSwitch:
+      case TraceKind.NetLink:
+      case TraceKind.TcpState:
+      case TraceKind.TcpPath:
+      case TraceKind.TcpResend:
+        return this.network.take(kind, kernel, time, core, a, b, c, d);
     }
     (this.#marks[kernel] ??= new MarkTable(KEPT.marks)).add(time, kind, a, b, c, d);
     const row = this.#kernel(kernel);
@@ -171,6 +180,7 @@ export class TraceStore {
       case TraceKind.KernelState:
         Object.assign(row, { state: a, by: b, cores: c, frames: d, since: time });
         if (a > 2) this.shared.kernelGone(kernel);
+        if (a !== 2) this.network.connections.kernelGone(kernel, time);
         return;
       case TraceKind.PageState:
         return this.shared.changed(kernel, time, core, a, b, c, d);
@@ -216,9 +226,6 @@ export class TraceStore {
       }
       case TraceKind.Memory:
         row.memory = { free: a, all: b };
-        return;
-      default:
-        this.network.take(kind, kernel, time, a, b, c, d);
     }
   }
 

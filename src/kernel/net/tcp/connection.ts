@@ -146,6 +146,7 @@ export class TcpConnection extends NetSocket implements Endpoint {
 
   readonly statistics = { retransmissions: 0, bytesSent: 0, bytesAcked: 0, bytesReceived: 0, segmentsOut: 0, segmentsIn: 0 };
   #changed = false;
+  #told = { congestion: 0, peer: 0 };
 
   constructor(
     readonly layer: TcpLayer,
@@ -315,11 +316,19 @@ export class TcpConnection extends NetSocket implements Endpoint {
 
   tellPath(): void {
     const { roundTrip, congestion, sendWindow: peerWindow, flight, number } = this;
+    this.#told = { congestion: congestion.window, peer: peerWindow };
     this.context.platform.tell?.({
       ...{ kind: 'path', number, peerWindow, flight },
       roundTrip: roundTrip.smoothed,
       congestionWindow: congestion.window,
     });
+  }
+
+  /** Whether a window is another than what was told last, by so much that it can be seen. */
+  get pathChanged(): boolean {
+    const { congestion, peer } = this.#told;
+    const differ = (a: number, b: number): boolean => Math.abs(a - b) > Math.max(a, b) / 8;
+    return differ(congestion, this.congestion.window) || differ(peer, this.sendWindow);
   }
 
   receive(segment: Segment): void {

@@ -164,7 +164,8 @@ function takeAck(c: TcpConnection, s: Segment): boolean {
   const duplicate = acked === 0 && window === c.sendWindow && span(s) === 0 && c.sendMax !== c.sendUna;
   takeWindow(c, s, window, acked);
   if (duplicate) takeDuplicate(c);
-  if (acked > 0) advance(c, s, acked);
+  const measured = acked > 0 && advance(c, s, acked);
+  if (measured || c.pathChanged) c.tellPath();
   if (c.finAcked && c.state === 'FIN_WAIT1') {
     c.enter('FIN_WAIT2');
     if (c.orphan) awaitFin(c);
@@ -178,11 +179,9 @@ function takeWindow(c: TcpConnection, s: Segment, window: number, acked: number)
   if (!newer) return;
   c.windowSeq = s.seq;
   c.windowAck = s.ack;
-  const turns = (c.sendWindow === 0) !== (window === 0);
-  if (turns && window > 0) c.roundTrip.backoff = 0;
+  if (c.sendWindow === 0 && window > 0) c.roundTrip.backoff = 0;
   c.sendWindow = window;
   c.sendWindowMax = Math.max(c.sendWindowMax, window);
-  if (turns) c.tellPath();
 }
 
 function takeDuplicate(c: TcpConnection): void {
@@ -190,13 +189,12 @@ function takeDuplicate(c: TcpConnection): void {
   if (!c.congestion.duplicate(c.flight, c.sendUna, c.sendMax)) return;
   TcpExt.TCPRenoRecovery++;
   TcpExt.TCPFastRetrans++;
-  c.tellPath();
   resendFirst(c);
   restartResend(c, 'loss');
 }
 
-/** `acked` more sequence numbers are with the peer. */
-function advance(c: TcpConnection, s: Segment, acked: number): void {
+/** `acked` more sequence numbers are with the peer. True: that told the round trip. */
+function advance(c: TcpConnection, s: Segment, acked: number): boolean {
   const { congestion } = c;
   const limited = c.congested || (congestion.window < congestion.threshold && c.flight * 2 >= congestion.window);
   const bytes = Math.min(acked, c.out.length);
@@ -210,7 +208,6 @@ function advance(c: TcpConnection, s: Segment, acked: number): void {
   const measured = measure(c, s);
   const now = congestion.acknowledged(acked, s.ack, distance(c.sendMax, s.ack));
   if (now === 'open' && limited) congestion.grow(acked);
-  if (measured || now === 'recovered') c.tellPath();
   if (now === 'partial') {
     c.context.counters.TcpExt.TCPFastRetrans++;
     resendFirst(c);
@@ -221,6 +218,7 @@ function advance(c: TcpConnection, s: Segment, acked: number): void {
     c.wantsRoom = false;
     c.touch();
   }
+  return measured;
 }
 
 /** One round trip, of a segment that was sent once; or told by the timestamp, if some were sent again. False: it tells nothing. */

@@ -30,9 +30,9 @@ function unacknowledged(c: TcpConnection): void {
   TcpExt.TCPTimeouts++;
   if (c.congestion.recovering) TcpExt.TCPRenoFailures++;
   c.congestion.timeout(c.flight, c.sendMax, c.retries === 1);
+  c.tellPath();
   c.roundTrip.double();
   c.sendNext = c.sendUna;
-  c.tellPath();
   TcpExt.TCPSlowStartRetrans++;
   resendFirst(c);
   restartResend(c, 'loss');
