@@ -168,8 +168,9 @@ describe('a tally', () => {
       gauge.set(1e6 + i * 100, i % 10);
     }
     for (let level = 0; level < LEVELS.length; level++) {
-      expect(tally.last(1.02e6, level).reduce((all, each) => all + each)).toBe(100);
-      expect(Math.max(...gauge.last(1.02e6, level))).toBe(9);
+      const now = 1.02e6 + (LEVELS[level] as number);
+      expect(tally.last(now, level).reduce((all, each) => all + each)).toBe(100);
+      expect(Math.max(...gauge.last(now, level))).toBe(9);
     }
     expect(tally.last(1.02e6, 0).filter(each => each > 0)).toHaveLength(2);
     expect(tally.last(1.02e6 + STEPS * LEVELS[0] + 1e6, 0).every(each => each === 0)).toBe(true);

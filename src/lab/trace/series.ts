@@ -5,8 +5,9 @@
  * Always holds: what is taken in counts in every length alike; what is older than a length remembers is left out there.
  */
 
-/** Steps that a chart shows. */
+/** Steps that a chart shows; one more is under way. */
 export const STEPS = 128;
+const KEPT = STEPS + 1;
 /** Cycles in a step, by level. At 2.2 GHz a chart of each shows 477 µs, 3.8 ms, 31 ms, 244 ms, 2 s and 16 s. */
 export const LEVELS = [2 ** 13, 2 ** 16, 2 ** 19, 2 ** 22, 2 ** 25, 2 ** 28] as const;
 /** The level of rates and of charts at first: about two seconds. */
@@ -14,15 +15,15 @@ export const LEVEL_USUAL = 4;
 
 /** Values by step; how two of one step become one is what counts and heights differ in. */
 class Steps {
-  readonly #values = LEVELS.map(() => new Float64Array(STEPS));
-  readonly #steps = LEVELS.map(() => new Float64Array(STEPS).fill(-1));
+  readonly #values = LEVELS.map(() => new Float64Array(KEPT));
+  readonly #steps = LEVELS.map(() => new Float64Array(KEPT).fill(-1));
 
   protected take(time: number, value: number, join: (old: number, value: number) => number): void {
     for (let level = 0; level < LEVELS.length; level++) {
       const values = this.#values[level] as Float64Array;
       const steps = this.#steps[level] as Float64Array;
       const step = Math.floor(time / (LEVELS[level] as number));
-      const at = step % STEPS;
+      const at = step % KEPT;
       if ((steps[at] as number) < step) {
         steps[at] = step;
         values[at] = value;
@@ -32,14 +33,14 @@ class Steps {
 
   /** The value of a step, 0 where there was nothing. */
   protected at(level: number, step: number): number {
-    const at = step % STEPS;
+    const at = step % KEPT;
     return step >= 0 && this.#steps[level]?.[at] === step ? (this.#values[level]?.[at] as number) : 0;
   }
 
-  /** The last STEPS values before and at `now`, oldest first. */
+  /** The last STEPS values that are over at `now`, oldest first. */
   last(now: number, level: number): Float64Array {
-    const newest = Math.floor(now / (LEVELS[level] as number));
-    return Float64Array.from({ length: STEPS }, (_, i) => this.at(level, newest - STEPS + 1 + i));
+    const underWay = Math.floor(now / (LEVELS[level] as number));
+    return Float64Array.from({ length: STEPS }, (_, i) => this.at(level, underWay - STEPS + i));
   }
 }
 

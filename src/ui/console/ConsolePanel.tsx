@@ -4,6 +4,7 @@ import { rangesText } from '../../kernel/boot/parameters.ts';
 import { consoleKernels, kernelName, kernelStyle, STATE_NAMES } from '../kernels.ts';
 import { type ConsoleTab, consoles, useLab } from '../store.ts';
 import { Network } from '../network/Network.tsx';
+import { Tabs } from '../Tabs.tsx';
 import { Processor } from '../processor/Processor.tsx';
 import { Messages } from './Messages.tsx';
 import { Shell } from './Shell.tsx';
@@ -40,37 +41,7 @@ export function ConsolePanel() {
         <span className="muted">
           {cores.length > 0 ? `${STATE_NAMES[state]} · cpus ${rangesText(cores)}` : kernel === session?.client ? STATE_NAMES[state] : ''}
         </span>
-        <div
-          role="tablist"
-          aria-label="What to show of the kernel"
-          className="tabs"
-          onKeyDown={event => {
-            const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-            if (by === undefined) return;
-            const next = TABS[(TABS.findIndex(({ id }) => id === tab) + by + TABS.length) % TABS.length];
-            if (next) {
-              select({ tab: next.id });
-              event.currentTarget.querySelector<HTMLElement>(`[data-tab="${next.id}"]`)?.focus();
-            }
-            event.preventDefault();
-            event.stopPropagation();
-          }}
-        >
-          {TABS.map(({ id, label }) => (
-            <button
-              key={id}
-              role="tab"
-              type="button"
-              data-tab={id}
-              aria-selected={tab === id}
-              aria-controls="console-view"
-              tabIndex={tab === id ? 0 : -1}
-              onClick={() => select({ tab: id })}
-            >
-              {label}
-            </button>
-          ))}
-        </div>
+        <Tabs label="What to show of the kernel" tabs={TABS} chosen={tab} controls="console-view" choose={id => select({ tab: id })} />
       </header>
       <div className="console-view" id="console-view" role="tabpanel" aria-label={TABS.find(({ id }) => id === tab)?.label}>
         {session === null ? (
