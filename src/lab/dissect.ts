@@ -114,6 +114,12 @@ function ipv4(bytes: Uint8Array, ethernet: Layer): Dissection {
 }
 
 const NAMES: Readonly<Record<number, string>> = { [PROTOCOL.ICMP]: 'ICMP', [PROTOCOL.TCP]: 'TCP', [PROTOCOL.UDP]: 'UDP' };
+/** Of what a record of the trace says of a frame: ethertype << 16 | protocol of IP. */
+export function protocolName(said: number): string {
+  const type = said >>> 16;
+  if (type === ETHERTYPE.ARP) return 'ARP';
+  return type === ETHERTYPE.IPV4 ? (NAMES[said & 0xff] ?? 'IPv4') : 'Ethernet';
+}
 const IPV4_FAULTS = {
   header: 'the header makes no sense',
   truncated: 'the packet is longer than the frame',

@@ -1,7 +1,8 @@
 /** A row of tabs; arrows go along it. */
 interface Props<T extends string> {
   readonly label: string;
-  readonly tabs: readonly { readonly id: T; readonly label: string }[];
+  /** `short`: what stands on it, where its name is too long. */
+  readonly tabs: readonly { readonly id: T; readonly label: string; readonly short?: string }[];
   readonly chosen: T;
   /** Id of the element that shows what is chosen. */
   readonly controls: string;
@@ -26,18 +27,20 @@ export function Tabs<T extends string>({ label, tabs, chosen, controls, choose }
         event.stopPropagation();
       }}
     >
-      {tabs.map(({ id, label: name }) => (
+      {tabs.map(({ id, label: name, short }) => (
         <button
           key={id}
           role="tab"
           type="button"
           data-tab={id}
+          aria-label={short === undefined ? undefined : name}
+          title={short === undefined ? undefined : name}
           aria-selected={chosen === id}
           aria-controls={controls}
           tabIndex={chosen === id ? 0 : -1}
           onClick={() => choose(id)}
         >
-          {name}
+          {short ?? name}
         </button>
       ))}
     </div>

@@ -146,7 +146,7 @@ export class NetworkTable {
       const isOurs = kernel !== CLIENT_KERNEL;
       (isOurs ? wire.sent : wire.received).add(time, 1);
       (isOurs ? wire.sentBytes : wire.receivedBytes).add(time, bytes);
-      if (isOurs) this.#pass({ time, from: kernel, to: null, protocol });
+      this.#pass({ time, from: kernel, to: null, protocol });
       return;
     }
     const row = this.#port(port);

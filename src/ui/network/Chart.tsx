@@ -27,6 +27,8 @@ interface Props {
   readonly kernel: number;
   /** Moments at which something happened, 0 … 1. */
   readonly marks?: readonly number[];
+  /** What they are, where the key is to say so. */
+  readonly marksName?: string;
 }
 
 /** Of the picture; it is stretched to its place. */
@@ -50,15 +52,13 @@ function placesOf(lines: readonly ChartLine[], at: ArrayLike<number> | undefined
   return at === undefined ? i => i / Math.max(1, count) : i => (i < count ? (at[i] as number) : 1);
 }
 
-export function Chart({ title, lines, at, most, show, ends, kernel, marks = [] }: Props) {
+export function Chart({ title, lines, at, most, show, ends, kernel, marks = [], marksName }: Props) {
   const cursor = useNetwork(s => s.cursor);
   const choose = useNetwork(s => s.choose);
   const place = placesOf(lines, at);
   const greatest = lines.reduce((high, { values }) => Math.max(high, largest(values)), 0);
-  const [, top = 1] = scaleLinear()
-    .domain([0, most ?? (greatest || 1)])
-    .nice(most === undefined ? 3 : undefined)
-    .domain();
+  const whole = scaleLinear().domain([0, most ?? (greatest || 1)]);
+  const [, top = 1] = (most === undefined ? whole.nice(3) : whole).domain();
   const isScaled = most !== undefined || greatest > 0;
   const below = lines.some(({ down }) => down === true);
   const y = scaleLinear()
@@ -76,9 +76,9 @@ export function Chart({ title, lines, at, most, show, ends, kernel, marks = [] }
             {line.name} <span className="number">{said(line)}</span>
           </span>
         ))}
-        {marks.length > 0 && (
+        {marksName !== undefined && marks.length > 0 && (
           <span className="chart-key">
-            <i data-look="mark" aria-hidden="true" /> sent again <span className="number">{marks.length}</span>
+            <i data-look="mark" aria-hidden="true" /> {marksName} <span className="number">{marks.length}</span>
           </span>
         )}
       </figcaption>

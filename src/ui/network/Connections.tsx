@@ -14,11 +14,10 @@ import { useNetwork } from './view.ts';
 
 const SHOWN = 200;
 const COLUMNS = [
-  { name: 'began', className: 'number' },
+  { name: 'began', className: 'number roomy' },
   { name: 'opened by' },
-  { name: 'state' },
   { name: 'to' },
-  { name: 'its state' },
+  { name: 'state', title: 'Of both ends, where they differ' },
   { name: 'round trip', className: 'number' },
   { name: 'again', title: 'Segments that were sent again', className: 'number' },
 ] as const;
@@ -45,9 +44,10 @@ export function Connections({ network }: { network: NetworkTable }) {
       >
         {all.map(row => (
           <Line key={row.id} chosen={row === chosen} choose={() => choose({ connection: row.id, end: busier(row) })}>
-            <td className="number">{clockText(row.began / hertz)}</td>
+            <td className="number roomy">{clockText(row.began / hertz)}</td>
             <End end={row.ends[0]} />
             <End end={row.ends[1]} />
+            <States row={row} />
             <td className="number">{nanosecondsText(Math.max(...row.ends.map(({ path }) => path.roundTrip[path.length - 1] ?? 0)))}</td>
             <td className="number">{row.ends.reduce((sum, { resends }) => sum + resends.next, 0) || '–'}</td>
           </Line>
@@ -59,24 +59,22 @@ export function Connections({ network }: { network: NetworkTable }) {
 }
 
 function End({ end }: { end: ConnectionEnd | undefined }) {
-  if (end === undefined)
-    return (
-      <>
-        <td className="muted">no kernel’s</td>
-        <td />
-      </>
-    );
-  const { kernel, state, errno } = end;
+  if (end === undefined) return <td className="muted">nobody who tells</td>;
   return (
-    <>
-      <td>
-        <KernelDot kernel={kernel} /> <span className="mono">{endText(end)}</span>
-      </td>
-      <td className={errno > 0 ? 'bad' : state === 'ESTABLISHED' ? '' : 'muted'}>
-        {state}
-        {errno > 0 && ` ${errnoText(errno)}`}
-      </td>
-    </>
+    <td>
+      <KernelDot kernel={end.kernel} /> <span className="mono">{endText(end)}</span>
+    </td>
+  );
+}
+
+function States({ row }: { row: ConnectionRow }) {
+  const states = [...new Set(row.ends.map(({ state }) => state))];
+  const errno = row.ends.find(end => end.errno > 0)?.errno ?? 0;
+  return (
+    <td className={errno > 0 ? 'bad' : isOver(row) ? 'muted' : ''}>
+      {states.join(' · ')}
+      {errno > 0 && ` ${errnoText(errno)}`}
+    </td>
   );
 }
 
@@ -155,7 +153,13 @@ function OverTime({ row, network }: { row: ConnectionRow; network: NetworkTable 
               line('the peer’s', 'dashed', path.peerWindow),
             ]}
           />
-          <Chart {...shared} title="Round trip" show={nanosecondsText} lines={[line('smoothed', 'line', path.roundTrip)]} />
+          <Chart
+            {...shared}
+            title="Round trip"
+            marksName="sent again"
+            show={nanosecondsText}
+            lines={[line('smoothed', 'line', path.roundTrip)]}
+          />
         </div>
       )}
     </section>

@@ -43,6 +43,11 @@ export function Packets({ network }: { network: NetworkTable }) {
             Latest
           </button>
         )}
+        {packet !== null && dissected(packet).protocol === 'TCP' && !dissected(packet).damaged && (
+          <button type="button" onClick={() => choose({ stream: packet })}>
+            Follow stream
+          </button>
+        )}
         <span id="packet-filter-says" className={error === null ? 'muted' : 'bad'} role={error === null ? undefined : 'alert'}>
           {error ??
             (rows.length === SHOWN
@@ -75,9 +80,7 @@ export function Packets({ network }: { network: NetworkTable }) {
           />
         ))}
       </Lines>
-      {packet !== null && (
-        <Details row={packet} onStream={() => choose({ stream: packet })} onClose={() => choose({ packet: null, held: null })} />
-      )}
+      {packet !== null && <Details row={packet} onClose={() => choose({ packet: null, held: null })} />}
     </>
   );
 }
@@ -131,8 +134,8 @@ const PacketLine = memo(
   (a, b) => a.row === b.row && a.chosen === b.chosen && a.given === b.given,
 );
 
-function Details({ row, onStream, onClose }: { row: PacketRow; onStream: () => void; onClose: () => void }) {
-  const { layers, protocol, damaged } = dissected(row);
+function Details({ row, onClose }: { row: PacketRow; onClose: () => void }) {
+  const { layers } = dissected(row);
   return (
     <aside className="packet-details" aria-label="The chosen packet">
       <div>
@@ -153,16 +156,9 @@ function Details({ row, onStream, onClose }: { row: PacketRow; onStream: () => v
       <pre role="img" aria-label={`Its ${row.frame.length} bytes`}>
         {hexText(row.frame)}
       </pre>
-      <span className="packet-tools">
-        {protocol === 'TCP' && !damaged && (
-          <button type="button" onClick={onStream}>
-            Follow stream
-          </button>
-        )}
-        <button type="button" className="plain" aria-label="Close the packet" onClick={onClose}>
-          ×
-        </button>
-      </span>
+      <button type="button" className="plain" aria-label="Close the packet" onClick={onClose}>
+        ×
+      </button>
     </aside>
   );
 }

@@ -200,8 +200,8 @@ export function Ports({ network }: { network: NetworkTable }) {
 
 /** `2 s`, `240 ms`: a duration with two digits. */
 function roundText(cycles: number, hertz: number): string {
-  const [value = '', unit = ''] = timeText(cycles, hertz).split(' ');
-  return `${Number(Number(value).toPrecision(2))} ${unit}`;
+  const seconds = Number((cycles / hertz).toPrecision(2));
+  return timeText(seconds, 1).replace(/\.0+ |(\.\d)0 /, '$1 ');
 }
 
 const totals = ({
