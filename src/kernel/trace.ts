@@ -85,6 +85,8 @@ export const TraceKind = {
   TcpResend: 52,
   /** A device comes to this kernel or leaves it. a: its place in the machine's list (machine/devices/devices.ts), b: 1 comes, 0 leaves. */
   DeviceOwner: 36,
+  /** This kernel has taken over what one that halts has left. a: that kernel, b: files, c: 1 when the file tree is this kernel's from now on. */
+  Inherit: 37,
   /** Frames in use now. a: free frames, b: all frames. */
   Memory: 33,
 } as const;

@@ -73,6 +73,8 @@ export interface KernelRow {
   signals: number;
   /** Numbers of system calls that are not there. */
   readonly missing: Set<number>;
+  /** What it has taken over from kernels that have halted. */
+  readonly inherited: { readonly from: number; readonly time: number; readonly files: number; readonly tree: boolean }[];
   /** Free frames and all, where it told. */
   memory: { readonly free: number; readonly all: number } | null;
 }
@@ -107,6 +109,8 @@ export class TraceStore {
   readonly shared = new SharedPageTable();
   /** The switch, the cable, and frames. */
   readonly network = new NetworkTable();
+  /** Who keeps the file tree of a single system. */
+  tree = { kernel: 0, since: 0 };
   /** Changes with any of the owners above. */
   sharesVersion = 0;
   /** Messages that were ever sent, and those handled. */
@@ -180,7 +184,8 @@ export class TraceStore {
       case TraceKind.KernelState:
         Object.assign(row, { state: a, by: b, cores: c, frames: d, since: time });
         if (a > 2) this.shared.kernelGone(kernel);
-        if (a !== 2) this.network.connections.kernelGone(kernel, time);
+        if (a === 1) row.inherited.length = 0;
+        if (a !== 2) this.network.kernelGone(kernel, time);
         return;
       case TraceKind.PageState:
         return this.shared.changed(kernel, time, core, a, b, c, d);
@@ -224,6 +229,10 @@ export class TraceStore {
         this.sharesVersion++;
         return;
       }
+      case TraceKind.Inherit:
+        row.inherited.push({ from: a, time, files: b, tree: c === 1 });
+        if (c === 1 && time >= this.tree.since) this.tree = { kernel, since: time };
+        return;
       case TraceKind.Memory:
         row.memory = { free: a, all: b };
     }
@@ -232,7 +241,7 @@ export class TraceStore {
   #kernel(id: number): KernelRow {
     let row = this.kernels.get(id);
     if (row === undefined) {
-      row = { state: 0, by: 0, cores: 0, frames: 0, since: 0, faults: 0, signals: 0, missing: new Set(), memory: null };
+      row = { state: 0, by: 0, cores: 0, frames: 0, since: 0, faults: 0, signals: 0, missing: new Set(), inherited: [], memory: null };
       this.kernels.set(id, row);
     }
     return row;

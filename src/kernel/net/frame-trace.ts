@@ -47,13 +47,22 @@ export function noteFrame(
   const type = frame.length < ETHERNET_HEADER ? 0 : ethertype(frame);
   const protocol = type === ETHERTYPE.IPV4 ? (frame[ETHERNET_HEADER + 9] ?? 0) : 0;
   kernel.trace(TraceKind.NetFrame, (what << 24) | (device << 16) | port, (fill << 16) | frame.length, id, (type << 16) | protocol);
-  if (kernel.parameters.network?.capture !== true) return;
-  const bytes = new Uint8Array(CAPTURE_HEADER + frame.length);
+  const capture = kernel.parameters.network?.capture ?? false;
+  if (capture === false || (capture === 'once' && isPassedOver(what, device))) return;
+  const length = capture === 'once' && isKnown(what, device) ? 0 : frame.length;
+  const bytes = new Uint8Array(CAPTURE_HEADER + length);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, what);
   view.setUint8(1, device);
   view.setUint16(2, port, true);
   view.setUint32(4, id, true);
-  bytes.set(frame, CAPTURE_HEADER);
+  if (length > 0) bytes.set(frame, CAPTURE_HEADER);
   kernel.platform.output(kernel.now, CAPTURE_PORT, bytes);
 }
+
+/** What passes a client's port passes the hub as well. */
+const isPassedOver = (what: FrameEvent, device: NetDeviceNumber): boolean =>
+  device === NET_DEVICE.Port && (what === FRAME.In || what === FRAME.Out);
+/** Another event has told its bytes: it came into the switch before, or was put on the wire. */
+const isKnown = (what: FrameEvent, device: NetDeviceNumber): boolean =>
+  device === NET_DEVICE.Switch ? what !== FRAME.In : device === NET_DEVICE.Nic && what === FRAME.In;

@@ -122,6 +122,12 @@ export class NetworkTable {
     }
   }
 
+  /** A kernel ends, or begins anew. */
+  kernelGone(kernel: number, time: number): void {
+    this.connections.kernelGone(kernel, time);
+    if (this.switch?.hub === kernel) this.switch = { ...this.switch, hub: null };
+  }
+
   #port(kernel: number): PortTally {
     let port = this.ports.get(kernel);
     if (port === undefined) {
@@ -209,7 +215,7 @@ export class NetworkTable {
       from,
       to: onWire && what === FRAME.Out && other !== null ? [other] : [],
       fates: fateOf(what, onWire),
-      frame: bytes.slice(CAPTURE_HEADER),
+      frame: bytes.subarray(CAPTURE_HEADER),
     };
     if (device === NET_DEVICE.Switch) {
       this.#inside.set(id, row);

@@ -23,7 +23,7 @@ export function PlanChoices() {
   );
   return (
     <>
-      <label>
+      <label className="plan-memory">
         <span className="sr">Memory</span>
         <select
           value={rule}

@@ -8,6 +8,7 @@ import { KernelDot } from '../KernelDot.tsx';
 import { kernelName } from '../kernels.ts';
 import { Line, Lines } from '../list/Lines.tsx';
 import { useLab } from '../store.ts';
+import { useSuitedLevel } from './pace.ts';
 import { Chart, largest, Spark } from './Chart.tsx';
 import { bytesRateText, countText, rateText } from './texts.ts';
 import { useNetwork } from './view.ts';
@@ -34,9 +35,11 @@ const NOTHING = new Float64Array(STEPS);
 export function Ports({ network }: { network: NetworkTable }) {
   useLab(s => s.tick);
   const { status, topology, session, kernel: chosen, select } = useLab();
-  const { level, choose } = useNetwork();
+  const { level: wanted, choose } = useNetwork();
   const now = status?.now ?? 0;
   const { hertz } = topology;
+  const suited = useSuitedLevel(now);
+  const level = wanted ?? suited;
   const slots = network.switch?.slots ?? 64;
   const ports = [...network.ports].sort(([a], [b]) => a - b).filter(([kernel]) => kernel !== CLIENT_KERNEL);
   const { wire } = network;
@@ -60,7 +63,12 @@ export function Ports({ network }: { network: NetworkTable }) {
   const span = (
     <label className="net-span">
       <span className="muted">last</span>{' '}
-      <select aria-label="How far back charts look" value={level} onChange={event => choose({ level: Number(event.target.value) })}>
+      <select
+        aria-label="How far back charts look"
+        value={wanted ?? 'suited'}
+        onChange={event => choose({ level: event.target.value === 'suited' ? null : Number(event.target.value) })}
+      >
+        <option value="suited">{spanText(suited)}, as it runs</option>
         {LEVELS.map((length, each) => (
           <option key={length} value={each}>
             {spanText(each)}

@@ -1,7 +1,6 @@
 /** What is chosen in the network's views. It outlives them: who comes back to the tab finds it as it was. */
 import { create } from 'zustand';
 import type { Session } from '../../lab/session.ts';
-import { LEVEL_USUAL } from '../../lab/trace/series.ts';
 import type { PacketRow } from '../../lab/trace/network.ts';
 
 export type NetworkTab = 'packets' | 'ports' | 'connections';
@@ -17,8 +16,8 @@ interface Chosen {
   /** Id of a connection, and which of its ends is looked at. */
   readonly connection: number | null;
   readonly end: 0 | 1;
-  /** Of lab/trace/series.ts: how far back the ports' charts look. */
-  readonly level: number;
+  /** Of lab/trace/series.ts: how far back the ports' charts look; null: as the run's pace suggests. */
+  readonly level: number | null;
   /** Where all charts are read off, 0 … 1 of their width; null: nowhere. */
   readonly cursor: number | null;
 }
@@ -31,7 +30,7 @@ const NOTHING: Chosen = {
   stream: null,
   connection: null,
   end: 0,
-  level: LEVEL_USUAL,
+  level: null,
   cursor: null,
 };
 
