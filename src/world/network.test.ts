@@ -79,10 +79,10 @@ async function talkingWorld(
   const all = (time: number, input: (kernel: number) => ReplicaInput, to: readonly number[]): HostInput[] =>
     to.map(kernel => ({ time, kernel, input: input(kernel) }));
   const talk = (rounds: number) => (): ReplicaInput => ({ kind: 'file', name: TALK, bytes: Uint8Array.of(KERNELS.length, rounds, gap) });
-  // It takes 450 ms until all know that a kernel is dead; then nobody has the card.
+  // It takes up to 950 ms until all know that a kernel is dead; then nobody has the card.
   const theEnd: [until: number, inputs: HostInput[]][] = [
-    [520, all(56 * MS, () => ({ kind: 'order', text: 'panic 2' }), [1])],
-    [521, all(520 * MS, talk(20), [0, 1, CLIENT_KERNEL])],
+    [1020, all(56 * MS, () => ({ kind: 'order', text: 'panic 2' }), [1])],
+    [1021, all(1020 * MS, talk(20), [0, 1, CLIENT_KERNEL])],
   ];
   const script: [until: number, inputs: HostInput[]][] = [
     [

@@ -177,7 +177,7 @@ describe('the hub', () => {
     expect(echoes(lab, 0, addressOfKernel(1))).toBe(3);
     order(lab, 'panic 2');
     expect(echoes(lab, 0, addressOfKernel(1))).toBe(0);
-    pass(lab, 500);
+    pass(lab, 1000);
     expect(kernelOf(lab, 1).vnet.hub).toBe(null);
     expect(echoes(lab, 0, addressOfKernel(1))).toBe(0);
     order(lab, 'mv-dev nic0 1');
@@ -189,7 +189,7 @@ describe('the hub', () => {
     const lab = machine(3);
     expect(echoes(lab, 1, addressOfKernel(2))).toBe(3);
     order(lab, 'panic 2');
-    pass(lab, 500);
+    pass(lab, 1000);
     expect([...kernelOf(lab, 0).vnet.ports.keys()]).toEqual([1]);
     order(lab, 'boot 2');
     pass(lab, 30);
