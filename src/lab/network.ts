@@ -17,7 +17,7 @@ export interface NetworkScenario {
   readonly link?: Partial<LinkSettings>;
 }
 
-export const networkParameters = (scenario: NetworkScenario | undefined, capture: boolean): NetworkParameters => ({
+export const networkParameters = (scenario: NetworkScenario | undefined, capture: NetworkParameters['capture']): NetworkParameters => ({
   switch: { ...DEFAULT_NETWORK.switch, ...scenario?.switch },
   link: { ...DEFAULT_NETWORK.link, ...scenario?.link },
   capture,

@@ -26,6 +26,7 @@ import { ALL } from '../message/multicast.ts';
 import { ObjectHome } from '../migrate/shared-memory.ts';
 import { Refusal } from './refusal.ts';
 import type { RecordState } from '../task/record.ts';
+import { TraceKind } from '../trace.ts';
 import { type Blocking, type KernelId, PAGE_SIZE, type Pfn } from '../types.ts';
 
 interface Will {
@@ -186,6 +187,7 @@ export class Estate {
       kernel.vfs.unix.keepNames(made.inodes[tree.names] as TmpDirectory);
       kernel.log(5, `popcorn: this kernel keeps the file tree from now on: ${data.inodes.length} files of kernel ${from}`);
     }
+    kernel.trace(TraceKind.Inherit, from, data.inodes.length, tree === null ? 0 : 1, 0);
     this.#taken.set(from, { pids, handles });
   }
 
