@@ -1,5 +1,5 @@
 /** The network as the page shows it: a ping between kernels, frame by frame, a page over TCP, and the wire to the client machine. */
-import { expect, test } from '@playwright/test';
+import { expect, type Page, test } from '@playwright/test';
 
 test('a ping is seen frame by frame; the switch is exchanged; the client machine has a console', async ({ page }) => {
   const errors: string[] = [];
@@ -77,10 +77,25 @@ test('a ping is seen frame by frame; the switch is exchanged; the client machine
   await expect(connection).toHaveCount(1);
   await expect(connection).toContainText(/10\.1\.1\.63:\d+.*10\.1\.2\.1:80/);
   await connection.click();
+  expect(await faults(page)).toEqual([]);
   await expect(page.getByRole('slider', { name: /^Round trip/ })).toHaveAttribute('aria-valuetext', /smoothed at most [\d.]+ µs/);
   await page.getByRole('tab', { name: 'Ports' }).click();
   await page.getByRole('table', { name: 'Ports of the switch' }).locator('tbody tr').last().click();
   await page.getByLabel('How far back charts look').selectOption({ label: '16 s' });
   await expect(page.getByRole('slider', { name: /^Rings/ })).toHaveAttribute('aria-valuetext', /to the hub at most [1-9]/);
+  expect(await faults(page)).toEqual([]);
   expect(errors).toEqual([]);
 });
+
+/** What has no name, and tables that are wider than their place. */
+const faults = (page: Page): Promise<string[]> =>
+  page
+    .locator('.console-view')
+    .evaluate(view => [
+      ...[...view.querySelectorAll('button, select, input, [role=slider], [role=tab], [role=img], table')]
+        .filter(each => !each.getAttribute('aria-label') && !each.textContent?.trim())
+        .map(each => `no name: ${each.outerHTML.slice(0, 80)}`),
+      ...[...view.querySelectorAll('.line-list')]
+        .filter(each => each.scrollWidth > each.clientWidth)
+        .map(each => `${each.scrollWidth} wide, in ${each.clientWidth}`),
+    ]);
