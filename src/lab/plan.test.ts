@@ -108,9 +108,9 @@ describe('a plan kernel by kernel', () => {
 describe('devices in a plan', () => {
   const devicesOf = (text: string): (readonly string[])[] =>
     resolvePlan(text, opteron).partitions.map(({ devices }) => deviceTexts(devices));
-  it('all go to the first kernel where none is named', () => {
-    expect(devicesOf('0-7;8-15')).toEqual([['disk0', 'nic0', 'nic0.1-63'], []]);
-    expect(devicesOf('clustered')[0]).toEqual(['disk0', 'nic0', 'nic0.1-63']);
+  it('disk and card go to the first kernel where none is named', () => {
+    expect(devicesOf('0-7;8-15')).toEqual([['disk0', 'nic0'], []]);
+    expect(devicesOf('clustered')[0]).toEqual(['disk0', 'nic0']);
   });
   it('go to those that name them; the others are nobody’s', () => {
     expect(devicesOf('0-7@0+disk0;8-15@1+nic0+nic0.3-5')).toEqual([['disk0'], ['nic0', 'nic0.3-5']]);

@@ -8,7 +8,7 @@ import { rangesText } from '../kernel/boot/parameters.ts';
 import type { MemoryRange, Partition, ResolvedPlan } from '../kernel/boot/parameters.ts';
 import { windowBytes } from '../kernel/message/window.ts';
 import { kernelsMax } from '../kernel/partition/map.ts';
-import { deviceTexts, machineDevices } from '../machine/devices/devices.ts';
+import { deviceTexts, machineDevices, usualDevices } from '../machine/devices/devices.ts';
 import { type MemoryMap, memoryMap } from '../machine/layout.ts';
 import type { Topology } from '../machine/topology/topology.ts';
 import { PlanError, readPlan, type WantedKernel, withPrefix } from './plan-text.ts';
@@ -121,8 +121,10 @@ export type KernelWords = Pick<WantedKernel, 'cores' | 'nodes' | 'devices'>;
 
 /** Kernels as text that `readPlan` reads; without the words before them. */
 export function kernelsText(kernels: readonly KernelWords[], topology: Topology): string {
-  const all = machineDevices(topology).length;
-  const isUsual = kernels[0]?.devices.length === all || kernels.every(({ devices }) => devices.length === 0);
+  const usual = usualDevices(topology).join();
+  const isUsual =
+    kernels.every(({ devices }, kernel) => devices.join() === (kernel === 0 ? usual : '')) ||
+    kernels.every(({ devices }) => devices.length === 0);
   return kernels
     .map(({ cores, nodes, devices }) => {
       const ids = (nodes ?? []).map(node => topology.nodes[node]?.id ?? node).sort((a, b) => a - b);

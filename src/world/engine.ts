@@ -30,6 +30,8 @@ import type { Replica, ReplicaFactory } from '../kernel/replica.ts';
 import { TRACE_RECORD_BYTES } from '../kernel/trace.ts';
 import { Caches } from '../machine/caches.ts';
 import { instructionCosts } from '../machine/costs.ts';
+import { CardSwitch } from '../machine/devices/card-switch.ts';
+import { cardFunctions } from '../machine/devices/devices.ts';
 import { Nic } from '../machine/devices/nic.ts';
 import { Processor } from '../machine/hart/hart.ts';
 import { Disk } from '../machine/devices/disk.ts';
@@ -154,6 +156,7 @@ export class Host {
             parameters: [client.kernel],
           };
     this.#latency = latencyBounds(topology);
+    const cardSwitch = new CardSwitch(memory, map.card, cardFunctions(topology), this.#latency.least);
     this.#starts = new StartCells(memory);
     const most = kernelsMax(topology.cores.length);
     this.#byKernel = Array.from({ length: other === null ? most : CLIENT_KERNEL + 1 }, () => null);
@@ -168,13 +171,12 @@ export class Host {
         disk: machine.disk,
         processor,
         rootArchive: machine.rootArchive,
-        cable:
-          map.client === null
-            ? null
-            : {
-                nic: new Nic(memory, map.client.cable, machine === server ? 0 : 1, topology.hertz, this.#latency.least),
-                sent: arrival => (machine === server ? this.#sent(CLIENT_KERNEL, arrival) : this.#sentToMachine(arrival)),
-              },
+        card: {
+          hasCable: other !== null,
+          nic: number =>
+            new Nic(memory, map.card, cardSwitch, machine === server ? number : cardSwitch.wire, topology.hertz, other !== null),
+          sent: (arrival, toFar) => (toFar && machine === server ? this.#sent(CLIENT_KERNEL, arrival) : this.#sentToMachine(arrival)),
+        },
         hart: core => {
           const hart = processor.hart(map.hartState(position.get(core) ?? machine.firstHart));
           hart.miss = caches?.missOf(core) ?? null;
@@ -371,7 +373,7 @@ export class Host {
     return arrival + least;
   }
 
-  /** Something comes over the cable to whichever kernel has the card by then: all may have something to look for. */
+  /** Something comes through the card to whichever kernel has that function by then: all may have something to look for. */
   #sentToMachine(arrival: Cycles): Cycles {
     const { least } = this.#latency;
     for (const each of this.#locals) each.dirty = true;

@@ -53,4 +53,22 @@ export interface NetDevice {
   readonly mtu: number;
   /** Takes a whole Ethernet frame, without its check sequence, that nobody writes to from now on. False: the ring is full. */
   transmit(frame: Uint8Array): boolean;
+  /** What its driver tells of it; left out: nothing. */
+  readonly driver?: DeviceDriver;
+}
+
+/** What ethtool shows of a device. */
+export interface DeviceDriver {
+  readonly driver: string;
+  /** Where the device is: its name in a plan, if it has one. */
+  readonly bus: string;
+  /** Counts by name, always the same names in the same order. */
+  statistics(): Readonly<Record<string, number>>;
+  hasLink(): boolean;
+  /** Mb/s; null: nobody can tell. */
+  speed(): number | null;
+  /** Packets that rings hold, and could hold. */
+  rings?(): { readonly receive: number; readonly receiveMost: number; readonly send: number; readonly sendMost: number };
+  /** Microseconds for which interrupts are held back. `set` returns false for what can't be. */
+  readonly coalesce?: { get(): number; set(microseconds: number): boolean };
 }

@@ -105,7 +105,8 @@ describe('TCP connections as records tell them', () => {
   const listener = must(server.tcpListen(must(server.tcpBind({ address: 0, port: 80 })), 5));
   const opened = must(client.tcpConnect({ address: addressOfKernel(1), port: 80 }));
   const refused = must(client.tcpConnect({ address: addressOfKernel(1), port: 81 }));
-  pass(lab, 20);
+  // Long enough for a SYN to be sent again, should the wire lose it.
+  pass(lab, 3100);
   const served = must(listener.accept());
   const sink = new Sink(opened);
   const bytes = pattern(300_000);

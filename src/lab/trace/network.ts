@@ -16,6 +16,8 @@ import { Gauge, Tally } from './series.ts';
 const KEPT = 4096;
 const PASSAGES = 4096;
 const NO_HUB = 255;
+/** Whence frames on the wire come that are the client machine's (kernel/net/frame-trace.ts). */
+const CLIENT_END = 1;
 
 /** A kernel on the switch. */
 export class PortTally {
@@ -55,13 +57,14 @@ export interface Passage {
   readonly protocol: number;
 }
 
-/** A frame that came into the switch or was put on the wire. */
+/** A frame that came into the switch, was put on the wire, or stayed within the network card, between functions of that. */
 export interface PacketRow {
   /** Names it for good; later ones have higher numbers. */
   readonly number: number;
   /** Cycles. */
   readonly time: number;
   readonly onWire: boolean;
+  readonly inCard: boolean;
   readonly from: number;
   /** Kernels that it was given to; what else became of it. */
   readonly to: number[];
@@ -83,7 +86,7 @@ export class NetworkTable {
   /** Passages so far. */
   #passed = 0;
   readonly #packets: PacketRow[] = [];
-  /** Frames that came into the switch, by their id; the hub may deal with several by turns. */
+  /** Frames that came into the switch or the card, by their id; the hub may deal with several by turns. */
   readonly #inside = new Map<number, PacketRow>();
   /** Frames so far. */
   packetCount = 0;
@@ -92,7 +95,7 @@ export class NetworkTable {
   take(kind: number, kernel: number, time: number, core: number, a: number, b: number, c: number, d: number): void {
     switch (kind) {
       case TraceKind.NetFrame:
-        return this.#frame(kernel, time, a >>> 24, (a >>> 16) & 0xff, a & 0xffff, b & 0xffff, b >>> 16, d);
+        return this.#frame(kernel, time, a >>> 24, (a >>> 16) & 0xff, a & 0xffff, b & 0xffff, b >>> 16, c >>> 24, d);
       case TraceKind.NetInterrupt:
         if (a === NET_DEVICE.Switch) this.#port(kernel).interrupts.add(time, 1);
         return;
@@ -138,9 +141,9 @@ export class NetworkTable {
   }
 
   #frame(
-    ...[kernel, time, what, device, port, bytes, fill, protocol]: [
+    ...[kernel, time, what, device, port, bytes, fill, sender, protocol]: [
       ...[kernel: number, time: number, what: number, device: number, port: number, bytes: number],
-      ...[fill: number, protocol: number],
+      ...[fill: number, sender: number, protocol: number],
     ]
   ): void {
     const isDropped = what === FRAME.Full || what === FRAME.Lost || what === FRAME.Nowhere;
@@ -149,12 +152,13 @@ export class NetworkTable {
       if (isDropped) wire.dropped++;
       if (fill > 0 && kernel !== CLIENT_KERNEL) wire.queue.set(time, fill);
       if (what !== FRAME.Out) return;
-      const isOurs = kernel !== CLIENT_KERNEL;
+      const isOurs = port !== CLIENT_END;
       (isOurs ? wire.sent : wire.received).add(time, 1);
       (isOurs ? wire.sentBytes : wire.receivedBytes).add(time, bytes);
-      this.#pass({ time, from: kernel, to: null, protocol });
+      this.#pass({ time, from: isOurs ? sender : CLIENT_KERNEL, to: null, protocol });
       return;
     }
+    if (device === NET_DEVICE.Card) return;
     const row = this.#port(port);
     // At the hub a frame that comes in has come from the port's kernel, at that kernel one that goes out goes to the hub.
     if (fill > 0) ((device === NET_DEVICE.Switch) === (what === FRAME.In) ? row.toHub : row.fromHub).set(time, fill);
@@ -202,22 +206,29 @@ export class NetworkTable {
       else row?.fates.push(what === FRAME.Full ? `no room to kernel ${port}` : 'nobody has that address');
       return;
     }
-    if (device === NET_DEVICE.Nic && what === FRAME.In) return;
     const onWire = device === NET_DEVICE.Nic;
+    const inCard = device === NET_DEVICE.Card;
+    const sender = onWire && port === CLIENT_END ? CLIENT_KERNEL : id >>> 24;
+    // Of what the card carries, its switch and the wire, those who get it say so; but the client machine's card is the end of the wire.
+    if ((onWire || inCard) && what === FRAME.In && kernel !== sender) {
+      const row = this.#inside.get(id);
+      if (row !== undefined && !row.to.includes(kernel)) row.to.push(kernel);
+      return;
+    }
+    if (inCard && what === FRAME.Out) return;
     // A client's frame comes to the hub, where it is told of; here only when it doesn't get there.
     if (device === NET_DEVICE.Port && (what === FRAME.In || what === FRAME.Out)) return;
-    const from = onWire ? kernel : port;
-    const other = kernel === CLIENT_KERNEL ? (this.switch?.hub ?? null) : CLIENT_KERNEL;
     const row: PacketRow = {
       number: this.packetCount++,
       time,
       onWire,
-      from,
-      to: onWire && what === FRAME.Out && other !== null ? [other] : [],
-      fates: fateOf(what, onWire),
+      inCard,
+      from: onWire || inCard ? sender : port,
+      to: onWire && what === FRAME.Out && sender !== CLIENT_KERNEL ? [CLIENT_KERNEL] : [],
+      fates: fateOf(what, onWire, inCard),
       frame: bytes.subarray(CAPTURE_HEADER),
     };
-    if (device === NET_DEVICE.Switch) {
+    if (device !== NET_DEVICE.Port) {
       this.#inside.set(id, row);
       const [oldest] = this.#inside.keys();
       if (this.#inside.size > KEPT && oldest !== undefined) this.#inside.delete(oldest);
@@ -244,9 +255,10 @@ export class NetworkTable {
   }
 }
 
-function fateOf(what: number, onWire: boolean): string[] {
+function fateOf(what: number, onWire: boolean, inCard: boolean): string[] {
   if (what === FRAME.Lost) return ['lost on the wire'];
-  if (what === FRAME.Full) return [onWire ? 'no room in the card’s queue' : 'no room in the ring to the hub'];
+  if (what === FRAME.Full)
+    return [onWire ? 'no room in the card’s queue' : inCard ? 'no room in the card' : 'no room in the ring to the hub'];
   if (what === FRAME.Nowhere) return [onWire ? 'the link is down' : 'there is no hub'];
   return [];
 }

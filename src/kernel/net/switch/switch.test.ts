@@ -6,7 +6,7 @@ import { inflate, KernelLab, type LabOptions } from '../../testing.ts';
 import { CAPTURE_HEADER, FRAME, NET_DEVICE } from '../frame-trace.ts';
 import { addressOfKernel, CLIENT_ADDRESS, CLIENT_KERNEL, DEFAULT_NETWORK, type NetworkParameters } from '../parameters.ts';
 import { SWITCH_VERSIONS, type SwitchSettings } from './settings.ts';
-import { flood, kernelOf, listeners, pass, ping } from './testing.ts';
+import { flood, kernelOf, listeners, order, pass, ping } from './testing.ts';
 
 const archive = inflate(new Uint8Array(readFileSync(new URL('../../../../public/initramfs.cpio.gz', import.meta.url))));
 
@@ -27,11 +27,6 @@ function machine(
   for (let kernel = 1; kernel < kernels; kernel++) lab.input(0, { kind: 'boot', kernel });
   pass(lab, 50);
   return lab;
-}
-
-function order(lab: KernelLab, text: string, to = 0): void {
-  lab.input(to, { kind: 'order', text });
-  pass(lab, 1);
 }
 
 /** How many of three echoes come back. */
