@@ -753,4 +753,4 @@ const isAccess = (step: Step): boolean => step.decoded.row.cost === 'load' || st
 /** The low bits of funct3 say it of every load and store. */
 const accessSize = ({ decoded }: Step): AccessSize => (1 << ((decoded.row.match >> 12) & 3)) as AccessSize;
 /** Windows are few: which one an access has decides only how often it is the right one. */
-const windowFor = (loop: number, base: number): number => ((loop >> 1) * 5 + base * 37) % WINDOWS;
+const windowFor = (loop: number, base: number): number => ((loop >>> 1) * 5 + base * 37) % WINDOWS;
