@@ -13,7 +13,23 @@
  * A call, even one that is never reached, would have the engine keep the registers of the guest in memory: hence none, but for a tail call behind
  * everything else.
  */
-import { Access, Outcome, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_FOLLOWED, TLB_IDENTITY, WINDOWS, state } from '../layout.ts';
+import {
+  Access,
+  ACCESS_MAX,
+  LINE_BYTES,
+  Outcome,
+  SAMPLED_BITS,
+  state,
+  TLB_DOWN,
+  TLB_ENTRIES,
+  TLB_ENTRY_BYTES,
+  TLB_FOLLOWED,
+  TLB_IDENTITY,
+  TLB_UP,
+  WINDOW_BYTES,
+  WINDOWS,
+  window as field,
+} from '../layout.ts';
 import type { InstructionCosts } from '../isa/instruction.ts';
 import type { AccessSize, Operands } from '../isa/operands.ts';
 import { type FusedWays, fusedWays } from '../isa/fused.ts';
@@ -64,18 +80,19 @@ export interface EmitOptions {
   identity(page: number): number;
 }
 
-/** The TLB's tag of the page that a base register's present value has been used on, and that value's physical address. It cannot become wrong before the call ends. */
+/** The piece of memory that a base register's present value has been used in, and that value's physical address. It cannot become wrong before the call ends. */
 interface Reach {
-  readonly page: Local<I64>;
+  readonly from: Local<I64>;
+  readonly bytes: Local<I64>;
   readonly at: Local<I32>;
 }
 interface Plan {
   /** The TLB asked: a load that a store by the same register follows asks that for writing, which grants no less. */
   readonly tlb: 1 | 2;
-  /** Of the TLB's window that is likely to hold the page; null: none. */
+  /** Of the TLB's window that is likely to hold the place; null: none. */
   readonly window: number | null;
   /**
-   * `once`: the TLB is asked. `first`: so that the accesses that follow know. `again`: the page known before, else the TLB. `same`: nothing,
+   * `once`: the TLB is asked. `first`: so that the accesses that follow know. `again`: the piece known before, else the TLB. `same`: nothing,
    * the last access was to the same bytes.
    */
   readonly use: 'once' | 'first' | 'again' | 'same';
@@ -88,6 +105,8 @@ type Known = Map<string, { readonly imm: number; readonly size: AccessSize }>;
 /** sp, gp, tp: whatever a function does to them, they stay near. */
 const ALWAYS_NEAR = new Set([2, 3, 4]);
 const SCRATCH = 2;
+/** Where on its page a followed line lies. */
+const FOLLOWED_AT = SAMPLED_BITS & 4095;
 /** Cycles between two checks of the fuel, unless one block has more. */
 const UNCHECKED_MAX = 64;
 const EPILOGUE_LABEL = -1;
@@ -108,6 +127,8 @@ export class RegionEmitter {
   readonly #va: Local<I64>;
   readonly #slot: Local<I32>;
   readonly #pa: Local<I32>;
+  readonly #down: Local<I32>;
+  readonly #up: Local<I32>;
   /** Round to nearest even, and the inexact flag stands. */
   readonly #quick: Local<I32>;
   readonly #t: readonly Local<I64>[];
@@ -143,6 +164,8 @@ export class RegionEmitter {
     this.#va = locals.add('i64');
     this.#slot = locals.add('i32');
     this.#pa = locals.add('i32');
+    this.#down = locals.add('i32');
+    this.#up = locals.add('i32');
     this.#quick = locals.add('i32');
     this.#t = Array.from({ length: SCRATCH }, () => locals.add('i64'));
     this.#f = Array.from({ length: SCRATCH }, () => locals.add('f64'));
@@ -425,7 +448,7 @@ export class RegionEmitter {
   #reach(key: string): Reach {
     let found = this.#reaches.get(key);
     if (!found) {
-      found = { page: this.#locals.add('i64'), at: this.#locals.add('i32') };
+      found = { from: this.#locals.add('i64'), bytes: this.#locals.add('i64'), at: this.#locals.add('i32') };
       this.#reaches.set(key, found);
     }
     return found;
@@ -521,21 +544,41 @@ export class RegionEmitter {
   /**
    * From `va` to the entry of its page in `slot`; from so many labels deeper than around the instruction's own, where that is not granted. Nor
    * is it for a line that is followed and not there. Each access looks, for what lies between two may have driven it out.
+   * @param learns whether `down` and `up` are to tell how far what is there goes on from the beginning of the page
    */
-  #ask(table: number, size: AccessSize, site: Site, deeper: number): Code {
+  #ask(table: number, size: AccessSize, site: Site, deeper: number, learns = false): Code {
     const slot = this.#slot.get;
     const hart = this.#hart.get;
     const found = i64.load(slot, table);
     const leave = this.#leaveBy(site, deeper + 3);
+    const isBelow = i32.ltU(i32.and(i32.wrap(this.#va.get), i32.const(4095)), i32.const(FOLLOWED_AT));
+    // The followed line ends the one piece and begins before the other.
+    const part = when(
+      isBelow,
+      this.#up.set(i32.const(FOLLOWED_AT - (ACCESS_MAX - 1))),
+      this.#down.set(i32.const(-FOLLOWED_AT - LINE_BYTES)),
+    );
     const look = sequence(
       when(i64.ne(found, i64.or(this.#tag(size), i64.const(TLB_FOLLOWED))), leave),
       this.#pa.set(addedTo(this.#va.get, slot, table)),
       when(missesFirstLevel(hart, this.#pa.get), leave),
+      learns ? part : [],
     );
     return sequence(
       this.#slot.set(tlbSlot(hart, this.#va.get)),
+      learns ? sequence(this.#down.set(i32.load16u(slot, table + TLB_DOWN)), this.#up.set(i32.load16u(slot, table + TLB_UP))) : [],
       when(i64.ne(found, this.#tag(size)), this.#options.caches ? look : this.#leaveBy(site, deeper + 2)),
     );
+  }
+  /** What `ask` has learnt, as the beginning and the length of a piece. */
+  get #pieceFrom(): I64 {
+    return i64.sub(i64.and(this.#va.get, i64.const(-4096)), i64.extendS(this.#down.get));
+  }
+  get #pieceBytes(): I64 {
+    return i64.extendS(i32.add(this.#down.get, this.#up.get));
+  }
+  #isBeyond(from: I64, bytes: I64): I32 {
+    return i64.geU(i64.sub(this.#va.get, from), bytes);
   }
   /** Leaves the physical address in `pa`. */
   #direct(access: 1 | 2, size: AccessSize, address: I64, site: Site): Code {
@@ -555,24 +598,37 @@ export class RegionEmitter {
     if (use !== 'same') {
       find = this.#va.set(displacement === 0 ? base : i64.add(base, i64.const(displacement)));
       if (use === 'again') {
-        const learn = sequence(reach.page.set(i64.load(slot, table)), reach.at.set(addedTo(base, slot, table)));
-        const ask = this.#ask(table, size, site, 1);
-        find = sequence(find, when(i64.ne(this.#tag(size), reach.page.get), sequence(ask, learn)));
+        // What is beyond has no piece: it is the rarer, and what follows may be back again.
+        const learn = sequence(reach.bytes.set(i64.const(0)), reach.at.set(addedTo(base, slot, table)));
+        const isBeyond = this.#isBeyond(reach.from.get, reach.bytes.get);
+        find = sequence(find, when(isBeyond, sequence(this.#ask(table, size, site, 1), learn)));
+      } else if (window === null) {
+        const found = sequence(find, this.#ask(table, size, site, 0, use === 'first'));
+        if (use === 'once') return { find: sequence(found, this.#pa.set(addedTo(va, slot, table))), at: this.#pa.get, offset: 0 };
+        find = sequence(
+          found,
+          reach.from.set(this.#pieceFrom),
+          reach.bytes.set(this.#pieceBytes),
+          reach.at.set(addedTo(base, slot, table)),
+        );
       } else {
-        // Where the entry is that has the page now.
-        let entry = slot;
-        let offset = table;
-        if (window === null) {
-          find = sequence(find, this.#ask(table, size, site, 0));
-        } else {
-          entry = hart;
-          offset = table + (TLB_ENTRIES + window) * TLB_ENTRY_BYTES;
-          const ask = this.#ask(table, size, site, 1);
-          const copy = sequence(i64.store(hart, i64.load(slot, table), offset), i64.store(hart, i64.load(slot, table + 8), offset + 8));
-          find = sequence(find, when(i64.ne(i64.load(hart, offset), this.#tag(size)), sequence(ask, copy)));
-        }
-        if (use === 'once') return { find: sequence(find, this.#pa.set(addedTo(va, entry, offset))), at: this.#pa.get, offset: 0 };
-        find = sequence(find, reach.page.set(i64.load(entry, offset)), reach.at.set(addedTo(base, entry, offset)));
+        const there = table + TLB_ENTRIES * TLB_ENTRY_BYTES + window * WINDOW_BYTES;
+        const delta = i32.load(hart, there + field.delta);
+        const fill = sequence(
+          this.#ask(table, size, site, 1, true),
+          i64.store(hart, this.#pieceFrom, there + field.from),
+          i64.store(hart, this.#pieceBytes, there + field.bytes),
+          i32.store(hart, i32.load(slot, table + 8), there + field.delta),
+        );
+        const isBeyond = this.#isBeyond(i64.load(hart, there + field.from), i64.load(hart, there + field.bytes));
+        find = sequence(find, when(isBeyond, fill));
+        if (use === 'once') return { find: sequence(find, this.#pa.set(i32.add(i32.wrap(va), delta))), at: this.#pa.get, offset: 0 };
+        find = sequence(
+          find,
+          reach.from.set(i64.load(hart, there + field.from)),
+          reach.bytes.set(i64.load(hart, there + field.bytes)),
+          reach.at.set(i32.add(i32.wrap(base), delta)),
+        );
       }
     }
     // The sum of base and offset is at no address below the memory that guests have: so it does not wrap where the offset is small.
