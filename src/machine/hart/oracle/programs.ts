@@ -20,6 +20,8 @@ const CODE_PAGES = 3;
 const START = CODE + PAGE - 256;
 /** Registers that point at data, at code, and that count; rarely written otherwise. */
 const [DATA_1, DATA_2, CODE_1, SP] = [8, 9, 20, 2];
+/** From a base register to the followed line of its page. */
+const OVER = 2000;
 const KEPT = new Set([DATA_1, DATA_2, CODE_1, SP]);
 const HARTS = 2;
 /** Where a line is followed, on each of these pages. */
@@ -65,7 +67,9 @@ function randomCode(dice: Dice): number[] {
       const wild = dice.below(60) === 0;
       const size = { b: 1, h: 2, w: 4, d: 8 }[row.name.replace(/u$/, '').at(-1) ?? 'd'] ?? 8;
       fields.rs1 = wild ? dice.below(32) : dice.below(50) === 0 ? CODE_1 : dice.of([DATA_1, DATA_1, DATA_2, SP]);
-      fields.imm = dice.below(300) - 150;
+      // Some go over to the next page, and to the line that is followed there.
+      fields.imm =
+        dice.below(4) === 0 ? dice.of([OVER + 8 * dice.below(8), OVER + dice.below(64), -400 - dice.below(100)]) : dice.below(300) - 150;
       if (dice.below(8) !== 0) fields.imm -= fields.imm % size;
     }
     if (row.operands.includes('(rs1)')) fields.rs1 = dice.below(30) === 0 ? dice.below(32) : dice.of([DATA_1, DATA_2]);
@@ -145,13 +149,16 @@ class Machine {
     };
     this.bench = new Bench({ threshold, codeBytes, miss });
     this.codeAt = this.bench.map(CODE, CODE_PAGES) * PAGE;
-    this.#data = [this.bench.map(BOUNDARY) * PAGE, this.bench.map(BOUNDARY - PAGE) * PAGE];
-    // Two pages on which lines are followed.
-    for (const page of FOLLOWED) {
+    const followed = (): number => {
       let frame = this.bench.frame();
       while (frame % 16 !== SAMPLED_BITS >>> 12) frame = this.bench.frame();
-      this.bench.map(page, 1, undefined, frame);
-    }
+      return frame;
+    };
+    // Contiguous in both spaces, but for the followed line on the second of them.
+    const frame = followed();
+    this.#data = [this.bench.map(BOUNDARY, 1, undefined, frame) * PAGE, this.bench.map(BOUNDARY - PAGE, 1, undefined, frame - 1) * PAGE];
+    // Two more pages on which lines are followed.
+    for (const page of FOLLOWED) this.bench.map(page, 1, undefined, followed());
   }
 
   /** Every hart with the same code and its own registers. */
@@ -160,9 +167,11 @@ class Machine {
     states: readonly { readonly x: readonly bigint[]; readonly f: readonly bigint[]; readonly fcsr: number }[],
   ): void {
     const { bench } = this;
+    // Pages that have both go on in one another.
+    const marks = states[0]?.fcsr === 1 ? Pte.A | Pte.D : 0;
     for (let page = 0; page < CODE_PAGES; page++) bench.setPte(bench.pte(CODE + page * PAGE), this.codeAt / PAGE + page, USER_RWX);
     for (const [i, at] of this.#data.entries()) {
-      bench.setPte(bench.pte(BOUNDARY - i * PAGE), at / PAGE, USER_RWX);
+      bench.setPte(bench.pte(BOUNDARY - i * PAGE), at / PAGE, USER_RWX | marks);
       bench.bytes.fill(0, at, at + PAGE);
     }
     bench.bytes.fill(0, this.codeAt, this.codeAt + CODE_PAGES * PAGE);
@@ -242,7 +251,7 @@ export class SideBySide {
     const states = Array.from({ length: HARTS }, () => {
       const { x, f, fcsr } = randomCase(instructionNamed('add'), dice);
       const own = [...x];
-      own[DATA_1] = BigInt(BOUNDARY + dice.below(3) * 64);
+      own[DATA_1] = BigInt(BOUNDARY + dice.of([0, 64, 128, LINE - OVER, LINE - OVER]));
       own[DATA_2] = BigInt(BOUNDARY - 160 + 8 * dice.below(4));
       own[SP] = BigInt(dice.below(2) ? BOUNDARY + 1024 : (FOLLOWED[0] as number) + LINE);
       if (dice.below(3) === 0) own[DATA_2] = BigInt((FOLLOWED[1] as number) + LINE + 8 * dice.below(4));
