@@ -499,7 +499,7 @@ export class Hart {
       const bytes = i32[at + (window.bytes >>> 2)] ?? 0;
       if (bytes === 0) continue;
       const from = (i32[at + 1] ?? 0) * 4294967296 + ((i32[at] ?? 0) >>> 0);
-      if (from < page + 4096 && from + bytes + ACCESS_MAX > page) i32[at + (window.bytes >>> 2)] = 0;
+      if (from < page + 4096 && from + bytes + ACCESS_MAX > page) i32.fill(0, at, at + WINDOW_BYTES / 4);
     }
   }
 

@@ -71,8 +71,13 @@ export const ACCESS_MAX = 8;
 /** Behind the TLB's own entries for loads, and for stores, some such pieces, each where some place in translated code looks first. */
 export const WINDOWS = 128;
 export const WINDOW_BYTES = 32;
-/** Offsets in a window: virtual address of the piece (i64), its bytes (i64, 0: none), physical minus virtual (i32). */
-export const window = { from: 0, bytes: 8, delta: 16 } as const;
+/** The most bytes that accesses of one group lie in: shorter than any piece. */
+export const GROUP_MAX = 256;
+/**
+ * Offsets in a window: virtual address of the piece (i64); how many bytes from there an access may begin in, and a group of accesses (i64, 0:
+ * nowhere); physical minus virtual (i32).
+ */
+export const window = { from: 0, bytes: 8, groups: 16, delta: 24 } as const;
 /** In an entry of the TLB for fetches: the identity of the code on that page (translate/), 0 for none. */
 export const TLB_IDENTITY = 12;
 

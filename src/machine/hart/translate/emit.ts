@@ -16,6 +16,7 @@
 import {
   Access,
   ACCESS_MAX,
+  GROUP_MAX,
   LINE_BYTES,
   Outcome,
   SAMPLED_BITS,
@@ -40,6 +41,7 @@ import {
   block,
   branch,
   branchWhen,
+  choose,
   type Code,
   type F32,
   type F64,
@@ -80,27 +82,38 @@ export interface EmitOptions {
   identity(page: number): number;
 }
 
-/** The piece of memory that a base register's present value has been used in, and that value's physical address. It cannot become wrong before the call ends. */
+/**
+ * The physical address of a base register's present value, for all accesses of a group if they lie in one piece of memory, else for the last of
+ * them. It cannot become wrong before the call ends.
+ */
 interface Reach {
-  readonly from: Local<I64>;
-  readonly bytes: Local<I64>;
   readonly at: Local<I32>;
+  /** Whether each access has to ask for itself. */
+  readonly alone: Local<I32>;
 }
 interface Plan {
   /** The TLB asked: a load that a store by the same register follows asks that for writing, which grants no less. */
   readonly tlb: 1 | 2;
-  /** Of the TLB's window that is likely to hold the place; null: none. */
-  readonly window: number | null;
+  /** Of the TLB's window that is likely to hold the place. */
+  readonly window: number;
+  /** Whether the window goes along. Else it stays with the first piece that it has found: a computed address may lie anywhere. */
+  readonly moves: boolean;
   /**
-   * `once`: the TLB is asked. `first`: so that the accesses that follow know. `again`: the piece known before, else the TLB. `same`: nothing,
-   * the last access was to the same bytes.
+   * `once`: the window is looked at, then the TLB. `first`: so that the accesses of its group that follow know. `again`: what is known, or, if that
+   * is alone, the TLB. `same`: nothing, the last access was to the same bytes.
    */
   readonly use: 'once' | 'first' | 'again' | 'same';
+  readonly group: Group;
   readonly reach: Reach;
 }
+/** The bytes, from a base register's value on, that some accesses by it lie in. */
+interface Group {
+  readonly from: number;
+  readonly to: number;
+}
 
-/** Of registers, and kinds of access, whose reach is known: where, and how much of it, has been accessed last. */
-type Known = Map<string, { readonly imm: number; readonly size: AccessSize }>;
+/** Of registers, and kinds of access, whose reach is known: for which group, and where, and how much, has been accessed last. */
+type Known = Map<string, { readonly group: Group; readonly imm: number; readonly size: AccessSize }>;
 
 /** sp, gp, tp: whatever a function does to them, they stay near. */
 const ALWAYS_NEAR = new Set([2, 3, 4]);
@@ -448,7 +461,7 @@ export class RegionEmitter {
   #reach(key: string): Reach {
     let found = this.#reaches.get(key);
     if (!found) {
-      found = { from: this.#locals.add('i64'), bytes: this.#locals.add('i64'), at: this.#locals.add('i32') };
+      found = { at: this.#locals.add('i32'), alone: this.#locals.add('i32') };
       this.#reaches.set(key, found);
     }
     return found;
@@ -467,16 +480,21 @@ export class RegionEmitter {
       const { row, rs1: base, rd, imm } = step.decoded;
       let plan: Plan | undefined;
       if (isAccess(step) && base !== 0) {
-        const { again, store } = this.#laterAccesses(node, i);
-        const tlb = row.cost === 'store' || store || base === 2 || known.has(`${base} ${Access.Store}`) ? Access.Store : Access.Load;
+        const later = this.#laterAccesses(node, i);
+        const isStore = row.cost === 'store' || later.store || base === 2 || known.has(`${base} ${Access.Store}`);
+        const tlb = isStore ? Access.Store : Access.Load;
         const key = `${base} ${tlb}`;
         const size = accessSize(step);
         const before = known.get(key);
+        const isKnown = before !== undefined && imm >= before.group.from && imm + size <= before.group.to;
         const isSame = before !== undefined && last === key && before.imm === imm && before.size >= size;
-        const use = isSame ? 'same' : before ? 'again' : again ? 'first' : 'once';
-        const near = ALWAYS_NEAR.has(base) || this.#nearIn(loop).has(base);
-        plan = { tlb, window: near ? windowFor(ALWAYS_NEAR.has(base) ? 0 : loopAt, base) : null, use, reach: this.#reach(key) };
-        if (use !== 'same' && use !== 'once') known.set(key, { imm, size });
+        const group = isKnown ? before.group : this.#groupOf(imm, size, isStore ? later.steps : later.steps.filter(isLoad));
+        const isOnly = group.from === imm && group.to === imm + size && !later.steps.some(each => each.decoded.imm === imm);
+        const use = isSame ? 'same' : isKnown ? 'again' : isOnly ? 'once' : 'first';
+        const always = ALWAYS_NEAR.has(base);
+        const moves = always || this.#nearIn(loop).has(base);
+        plan = { tlb, window: windowFor(always ? 0 : loopAt, base), moves, use, group, reach: this.#reach(key) };
+        if (use !== 'same' && use !== 'once') known.set(key, { group, imm, size });
         last = key;
       } else if (isAccess(step) || row.cost === 'amo') {
         last = null;
@@ -492,19 +510,29 @@ export class RegionEmitter {
     const { isInline, isLoop, viaDispatcher } = this.#structure;
     return this.#successors(this.#nodes[node] as Block).filter(to => isInline(to) && !isLoop[to] && !viaDispatcher(node, to));
   }
+  /** What one look may find for an access and those that come after it, as many as lie close together. */
+  #groupOf(imm: number, size: number, later: readonly Step[]): Group {
+    let [from, to] = [imm, imm + size];
+    for (const step of later) {
+      const low = Math.min(from, step.decoded.imm);
+      const high = Math.max(to, step.decoded.imm + accessSize(step));
+      if (high - low <= GROUP_MAX) [from, to] = [low, high];
+    }
+    return { from, to };
+  }
   /**
-   * Whether the same value of a step's base register is used again, in its block or in what continues that; and to store, which counts only
+   * Where the same value of a step's base register is used again, in its block or in what continues that; and whether to store, which counts only
    * where it is sure to happen: what is read need not be writable.
    */
-  #laterAccesses(node: number, from: number): { again: boolean; store: boolean } {
+  #laterAccesses(node: number, from: number): { steps: readonly Step[]; store: boolean } {
     const { steps } = this.#nodes[node] as Block;
     const base = (steps[from] as Step).decoded.rs1;
-    let again = false;
+    const found: Step[] = [];
     let store = false;
     const look = (within: number, first: number): void => {
       for (const next of (this.#nodes[within] as Block).steps.slice(first)) {
         if (isAccess(next) && next.decoded.rs1 === base) {
-          again = true;
+          found.push(next);
           store ||= within === node && next.decoded.row.cost === 'store';
         }
         if (writesX(next, base)) return;
@@ -512,7 +540,7 @@ export class RegionEmitter {
       for (const to of this.#continuedBy(within)) look(to, 0);
     };
     if (!writesX(steps[from] as Step, base)) look(node, from + 1);
-    return { again, store };
+    return { steps: found, store };
   }
 
   /**
@@ -544,13 +572,25 @@ export class RegionEmitter {
   /**
    * From `va` to the entry of its page in `slot`; from so many labels deeper than around the instruction's own, where that is not granted. Nor
    * is it for a line that is followed and not there. Each access looks, for what lies between two may have driven it out.
-   * @param learns whether `down` and `up` are to tell how far what is there goes on from the beginning of the page
    */
-  #ask(table: number, size: AccessSize, site: Site, deeper: number, learns = false): Code {
+  #ask(table: number, size: AccessSize, site: Site, deeper: number): Code {
     const slot = this.#slot.get;
     const hart = this.#hart.get;
     const found = i64.load(slot, table);
     const leave = this.#leaveBy(site, deeper + 3);
+    const look = sequence(
+      when(i64.ne(found, i64.or(this.#tag(size), i64.const(TLB_FOLLOWED))), leave),
+      this.#pa.set(addedTo(this.#va.get, slot, table)),
+      when(missesFirstLevel(hart, this.#pa.get), leave),
+    );
+    return sequence(
+      this.#slot.set(tlbSlot(hart, this.#va.get)),
+      when(i64.ne(found, this.#tag(size)), this.#options.caches ? look : this.#leaveBy(site, deeper + 2)),
+    );
+  }
+  /** From the entry in `slot`: how far what is at `va` goes on from the beginning of its page, in `down` and `up`. */
+  #learn(table: number): Code {
+    const slot = this.#slot.get;
     const isBelow = i32.ltU(i32.and(i32.wrap(this.#va.get), i32.const(4095)), i32.const(FOLLOWED_AT));
     // The followed line ends the one piece and begins before the other.
     const part = when(
@@ -558,27 +598,18 @@ export class RegionEmitter {
       this.#up.set(i32.const(FOLLOWED_AT - (ACCESS_MAX - 1))),
       this.#down.set(i32.const(-FOLLOWED_AT - LINE_BYTES)),
     );
-    const look = sequence(
-      when(i64.ne(found, i64.or(this.#tag(size), i64.const(TLB_FOLLOWED))), leave),
-      this.#pa.set(addedTo(this.#va.get, slot, table)),
-      when(missesFirstLevel(hart, this.#pa.get), leave),
-      learns ? part : [],
-    );
     return sequence(
-      this.#slot.set(tlbSlot(hart, this.#va.get)),
-      learns ? sequence(this.#down.set(i32.load16u(slot, table + TLB_DOWN)), this.#up.set(i32.load16u(slot, table + TLB_UP))) : [],
-      when(i64.ne(found, this.#tag(size)), this.#options.caches ? look : this.#leaveBy(site, deeper + 2)),
+      this.#down.set(i32.load16u(slot, table + TLB_DOWN)),
+      this.#up.set(i32.load16u(slot, table + TLB_UP)),
+      this.#options.caches ? when(i32.and(i32.load(slot, table), i32.const(TLB_FOLLOWED)), part) : [],
     );
   }
-  /** What `ask` has learnt, as the beginning and the length of a piece. */
+  /** What `learn` has learnt, as the beginning and the length of a piece. */
   get #pieceFrom(): I64 {
     return i64.sub(i64.and(this.#va.get, i64.const(-4096)), i64.extendS(this.#down.get));
   }
   get #pieceBytes(): I64 {
     return i64.extendS(i32.add(this.#down.get, this.#up.get));
-  }
-  #isBeyond(from: I64, bytes: I64): I32 {
-    return i64.geU(i64.sub(this.#va.get, from), bytes);
   }
   /** Leaves the physical address in `pa`. */
   #direct(access: 1 | 2, size: AccessSize, address: I64, site: Site): Code {
@@ -587,49 +618,52 @@ export class RegionEmitter {
     return sequence(this.#va.set(address), this.#ask(table, size, site, 0), this.#pa.set(addedTo(va, this.#slot.get, table)));
   }
   /** The physical address: code that finds it, and what is to be added to a value. */
-  #locate(size: AccessSize, { decoded }: Step, site: Site, { tlb, window, use, reach }: Plan): { find: Code; at: I32; offset: number } {
+  #locate(
+    size: AccessSize,
+    { decoded }: Step,
+    site: Site,
+    { tlb, window, moves, use, group, reach }: Plan,
+  ): { find: Code; at: I32; offset: number } {
     const { imm: displacement, rs1 } = decoded;
     const { get: va } = this.#va;
     const hart = this.#hart.get;
     const slot = this.#slot.get;
     const base = this.#getX(rs1);
     const table = tableOf(tlb);
+    const addressAt = (distance: number): I64 => (distance === 0 ? base : i64.add(base, i64.const(distance)));
     let find: Code = [];
-    if (use !== 'same') {
-      find = this.#va.set(displacement === 0 ? base : i64.add(base, i64.const(displacement)));
-      if (use === 'again') {
-        // What is beyond has no piece: it is the rarer, and what follows may be back again.
-        const learn = sequence(reach.bytes.set(i64.const(0)), reach.at.set(addedTo(base, slot, table)));
-        const isBeyond = this.#isBeyond(reach.from.get, reach.bytes.get);
-        find = sequence(find, when(isBeyond, sequence(this.#ask(table, size, site, 1), learn)));
-      } else if (window === null) {
-        const found = sequence(find, this.#ask(table, size, site, 0, use === 'first'));
-        if (use === 'once') return { find: sequence(found, this.#pa.set(addedTo(va, slot, table))), at: this.#pa.get, offset: 0 };
-        find = sequence(
-          found,
-          reach.from.set(this.#pieceFrom),
-          reach.bytes.set(this.#pieceBytes),
-          reach.at.set(addedTo(base, slot, table)),
-        );
-      } else {
-        const there = table + TLB_ENTRIES * TLB_ENTRY_BYTES + window * WINDOW_BYTES;
-        const delta = i32.load(hart, there + field.delta);
-        const fill = sequence(
-          this.#ask(table, size, site, 1, true),
-          i64.store(hart, this.#pieceFrom, there + field.from),
-          i64.store(hart, this.#pieceBytes, there + field.bytes),
-          i32.store(hart, i32.load(slot, table + 8), there + field.delta),
-        );
-        const isBeyond = this.#isBeyond(i64.load(hart, there + field.from), i64.load(hart, there + field.bytes));
-        find = sequence(find, when(isBeyond, fill));
-        if (use === 'once') return { find: sequence(find, this.#pa.set(i32.add(i32.wrap(va), delta))), at: this.#pa.get, offset: 0 };
-        find = sequence(
-          find,
-          reach.from.set(i64.load(hart, there + field.from)),
-          reach.bytes.set(i64.load(hart, there + field.bytes)),
-          reach.at.set(i32.add(i32.wrap(base), delta)),
-        );
-      }
+    if (use === 'again') {
+      const learn = reach.at.set(addedTo(base, slot, table));
+      find = when(reach.alone.get, sequence(this.#va.set(addressAt(displacement)), this.#ask(table, size, site, 1), learn));
+    } else if (use !== 'same') {
+      const there = table + TLB_ENTRIES * TLB_ENTRY_BYTES + window * WINDOW_BYTES;
+      const extent = group.to - group.from;
+      const isGroup = extent > size;
+      const limit = i64.load(hart, there + (extent > ACCESS_MAX ? field.groups : field.bytes));
+      const fill = sequence(
+        i64.store(hart, this.#pieceFrom, there + field.from),
+        i64.store(hart, this.#pieceBytes, there + field.bytes),
+        i64.store(hart, i64.sub(this.#pieceBytes, i64.const(GROUP_MAX - ACCESS_MAX)), there + field.groups),
+        i32.store(hart, i32.load(slot, table + 8), there + field.delta),
+      );
+      const learn = this.#learn(table);
+      const fillWhere = moves
+        ? sequence(learn, fill)
+        : isGroup
+          ? sequence(learn, when(i64.eqz(i64.load(hart, there + field.bytes)), fill))
+          : when(i64.eqz(i64.load(hart, there + field.bytes)), sequence(learn, fill));
+      const isAlone = i64.geU(i64.sub(addressAt(group.from), this.#pieceFrom), i64.sub(this.#pieceBytes, i64.const(extent - ACCESS_MAX)));
+      const slow = sequence(
+        isGroup && displacement !== group.from ? this.#va.set(addressAt(displacement)) : [],
+        this.#ask(table, size, site, 1),
+        fillWhere,
+        isGroup ? reach.alone.set(isAlone) : [],
+      );
+      const isBeyond = i64.geU(i64.sub(this.#va.get, i64.load(hart, there + field.from)), limit);
+      const delta = choose('i32', isBeyond, after(slow, i32.load(slot, table + 8)), i32.load(hart, there + field.delta));
+      find = this.#va.set(addressAt(isGroup ? group.from : displacement));
+      if (use === 'once') return { find: sequence(find, this.#pa.set(i32.add(delta, i32.wrap(va)))), at: this.#pa.get, offset: 0 };
+      find = sequence(find, reach.alone.set(i32.const(0)), reach.at.set(i32.add(delta, i32.wrap(base))));
     }
     // The sum of base and offset is at no address below the memory that guests have: so it does not wrap where the offset is small.
     if (displacement >= 0) return { find, at: reach.at.get, offset: displacement };
@@ -805,6 +839,7 @@ const noAtomic = (): never => {
 const noAtomics = { atomicAddress: noAtomic, atomicLoad: noAtomic, atomicStore: noAtomic, reserve: [], storeConditional: noAtomic };
 
 const writesX = ({ decoded }: Step, register: number): boolean => decoded.row.operands[0] === 'rd' && decoded.rd === register;
+const isLoad = (step: Step): boolean => step.decoded.row.cost === 'load';
 const isAccess = (step: Step): boolean => step.decoded.row.cost === 'load' || step.decoded.row.cost === 'store';
 /** The low bits of funct3 say it of every load and store. */
 const accessSize = ({ decoded }: Step): AccessSize => (1 << ((decoded.row.match >> 12) & 3)) as AccessSize;
