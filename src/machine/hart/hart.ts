@@ -783,42 +783,58 @@ export class Hart {
   }
 
   #enter(tlb: number, low: number, high: number, frame: number): void {
+    const i32 = this.#i32;
     const page = low & ~4095;
     const slot = this.#slot(tlb, low);
     this.#used[tlb] = true;
-    let piece: number = PAGE_ONLY;
-    if (tlb !== state.tlbFetch) {
-      const delta = (frame * 4096 - page) | 0;
-      const isThere = ((this.#i32[slot] ?? 0) & ~TLB_FOLLOWED) === page && this.#i32[slot + 1] === high && this.#i32[slot + 2] === delta;
-      if (this.#processor.walker.hasJustWalked(low, high)) piece = this.#piece(frame, tlb === state.tlbWrite ? Access.Store : Access.Load);
-      else if (isThere) piece = this.#i32[slot + (TLB_DOWN >>> 2)] ?? PAGE_ONLY;
+    if (tlb === state.tlbFetch) {
+      this.#setEntry(slot, page, high, frame, false);
+      i32[slot + (TLB_IDENTITY >>> 2)] = this.#processor.identityOf(frame);
+      return;
     }
-    const isFollowed = tlb !== state.tlbFetch && this.#processor.caches && hasFollowedLine(frame);
-    this.#i32[slot] = isFollowed ? page | TLB_FOLLOWED : page;
-    this.#i32[slot + 1] = high;
-    this.#i32[slot + 2] = (frame * 4096 - page) | 0;
-    if (tlb === state.tlbFetch) this.#i32[slot + (TLB_IDENTITY >>> 2)] = this.#processor.identityOf(frame);
-    else this.#i32[slot + (TLB_DOWN >>> 2)] = piece;
+    if (this.#processor.walker.hasJustWalked(low, high)) {
+      this.#enterPiece(tlb, page, high, frame);
+      return;
+    }
+    const delta = (frame * 4096 - page) | 0;
+    const isThere = ((i32[slot] ?? 0) & ~TLB_FOLLOWED) === page && i32[slot + 1] === high && i32[slot + 2] === delta;
+    this.#setEntry(slot, page, high, frame, true);
+    if (!isThere) i32[slot + (TLB_DOWN >>> 2)] = PAGE_ONLY;
   }
-  /** How far the page of the last walk goes on: TLB_DOWN and TLB_UP. */
-  #piece(frame: number, access: 1 | 2): number {
+  #setEntry(slot: number, page: number, high: number, frame: number, isData: boolean): void {
+    const i32 = this.#i32;
+    i32[slot] = isData && this.#processor.caches && hasFollowedLine(frame) ? page | TLB_FOLLOWED : page;
+    i32[slot + 1] = high;
+    i32[slot + 2] = (frame * 4096 - page) | 0;
+  }
+  /**
+   * The page of the last walk, and those that lie in one piece with it: with one look they all are known, and how far each goes on (TLB_DOWN and
+   * TLB_UP). A page whose line is followed ends a piece, and belongs to it.
+   */
+  #enterPiece(tlb: number, page: number, high: number, frame: number): void {
     const { walker, caches } = this.#processor;
+    const access = tlb === state.tlbWrite ? Access.Store : Access.Load;
     const goesOn = (distance: number): boolean =>
       walker.continues(frame, distance, access) &&
       (access === Access.Load || !(this.#watched || this.#processor.hasCode(frame + distance)));
-    let down = 0;
-    for (let distance = -1; distance >= -PIECE_PAGES && goesOn(distance); distance--) {
-      const ends = caches && hasFollowedLine(frame + distance);
-      down += ends ? 4096 - FOLLOWED_AT - LINE_BYTES : 4096;
-      if (ends) break;
+    const ends = (distance: number): boolean => caches && hasFollowedLine(frame + distance);
+    let first = 0;
+    while (first > -PIECE_PAGES && (first === 0 || !ends(first)) && goesOn(first - 1)) first--;
+    let last = 0;
+    while (last < PIECE_PAGES && (last === 0 || !ends(last)) && goesOn(last + 1)) last++;
+    const isParted = ends(0);
+    for (let at = first; at <= last; at++) {
+      const slot = this.#slot(tlb, page + at * 4096);
+      const lowest = Math.max(at > 0 && isParted ? 0 : first, at - PIECE_PAGES);
+      const highest = Math.min(at < 0 && isParted ? 0 : last, at + PIECE_PAGES);
+      const below = lowest < at && ends(lowest) ? FOLLOWED_AT + LINE_BYTES : 0;
+      const above = highest > at && ends(highest) ? FOLLOWED_AT : 4096;
+      const down = (at - lowest) * 4096 - below;
+      const up = (highest - at) * 4096 + above - (ACCESS_MAX - 1);
+      // What one table maps has one high word.
+      this.#setEntry(slot, (page + at * 4096) | 0, high, frame + at, true);
+      this.#i32[slot + (TLB_DOWN >>> 2)] = down | (up << 16);
     }
-    let up = 4096;
-    for (let distance = 1; distance <= PIECE_PAGES && goesOn(distance); distance++) {
-      const ends = caches && hasFollowedLine(frame + distance);
-      up += ends ? FOLLOWED_AT : 4096;
-      if (ends) break;
-    }
-    return down | ((up - (ACCESS_MAX - 1)) << 16);
   }
   /** Index of the entry's first word. */
   #slot(tlb: number, low: number): number {

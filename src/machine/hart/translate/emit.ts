@@ -94,12 +94,10 @@ interface Reach {
 interface Plan {
   /** The TLB asked: a load that a store by the same register follows asks that for writing, which grants no less. */
   readonly tlb: 1 | 2;
-  /** Of the TLB's window that is likely to hold the place. */
-  readonly window: number;
-  /** Whether the window goes along. Else it stays with the first piece that it has found: a computed address may lie anywhere. */
-  readonly moves: boolean;
+  /** Of the TLB's window that is likely to hold the place; null: none. */
+  readonly window: number | null;
   /**
-   * `once`: the window is looked at, then the TLB. `first`: so that the accesses of its group that follow know. `again`: what is known, or, if that
+   * `once`: the window, if any, is looked at, then the TLB. `first`: so that the accesses of its group that follow know. `again`: what is known, or, if that
    * is alone, the TLB. `same`: nothing, the last access was to the same bytes.
    */
   readonly use: 'once' | 'first' | 'again' | 'same';
@@ -492,8 +490,8 @@ export class RegionEmitter {
         const isOnly = group.from === imm && group.to === imm + size && !later.steps.some(each => each.decoded.imm === imm);
         const use = isSame ? 'same' : isKnown ? 'again' : isOnly ? 'once' : 'first';
         const always = ALWAYS_NEAR.has(base);
-        const moves = always || this.#nearIn(loop).has(base);
-        plan = { tlb, window: windowFor(always ? 0 : loopAt, base), moves, use, group, reach: this.#reach(key) };
+        const window = always || this.#nearIn(loop).has(base) ? windowFor(always ? 0 : loopAt, base) : null;
+        plan = { tlb, window, use, group, reach: this.#reach(key) };
         if (use !== 'same' && use !== 'once') known.set(key, { group, imm, size });
         last = key;
       } else if (isAccess(step) || row.cost === 'amo') {
@@ -622,7 +620,7 @@ export class RegionEmitter {
     size: AccessSize,
     { decoded }: Step,
     site: Site,
-    { tlb, window, moves, use, group, reach }: Plan,
+    { tlb, window, use, group, reach }: Plan,
   ): { find: Code; at: I32; offset: number } {
     const { imm: displacement, rs1 } = decoded;
     const { get: va } = this.#va;
@@ -636,34 +634,39 @@ export class RegionEmitter {
       const learn = reach.at.set(addedTo(base, slot, table));
       find = when(reach.alone.get, sequence(this.#va.set(addressAt(displacement)), this.#ask(table, size, site, 1), learn));
     } else if (use !== 'same') {
-      const there = table + TLB_ENTRIES * TLB_ENTRY_BYTES + window * WINDOW_BYTES;
       const extent = group.to - group.from;
       const isGroup = extent > size;
-      const limit = i64.load(hart, there + (extent > ACCESS_MAX ? field.groups : field.bytes));
-      const fill = sequence(
-        i64.store(hart, this.#pieceFrom, there + field.from),
-        i64.store(hart, this.#pieceBytes, there + field.bytes),
-        i64.store(hart, i64.sub(this.#pieceBytes, i64.const(GROUP_MAX - ACCESS_MAX)), there + field.groups),
-        i32.store(hart, i32.load(slot, table + 8), there + field.delta),
-      );
-      const learn = this.#learn(table);
-      const fillWhere = moves
-        ? sequence(learn, fill)
-        : isGroup
-          ? sequence(learn, when(i64.eqz(i64.load(hart, there + field.bytes)), fill))
-          : when(i64.eqz(i64.load(hart, there + field.bytes)), sequence(learn, fill));
-      const isAlone = i64.geU(i64.sub(addressAt(group.from), this.#pieceFrom), i64.sub(this.#pieceBytes, i64.const(extent - ACCESS_MAX)));
-      const slow = sequence(
-        isGroup && displacement !== group.from ? this.#va.set(addressAt(displacement)) : [],
-        this.#ask(table, size, site, 1),
-        fillWhere,
-        isGroup ? reach.alone.set(isAlone) : [],
-      );
-      const isBeyond = i64.geU(i64.sub(this.#va.get, i64.load(hart, there + field.from)), limit);
-      const delta = choose('i32', isBeyond, after(slow, i32.load(slot, table + 8)), i32.load(hart, there + field.delta));
       find = this.#va.set(addressAt(isGroup ? group.from : displacement));
+      const goToAccess = isGroup && displacement !== group.from ? this.#va.set(addressAt(displacement)) : [];
+      let delta: I32;
+      if (window === null) {
+        const isFollowed = this.#options.caches ? i32.and(i32.load(slot, table), i32.const(TLB_FOLLOWED)) : i32.const(0);
+        const goesOver = i32.ltU(i32.const(4096 - extent), i32.and(i32.wrap(addressAt(group.from)), i32.const(4095)));
+        const learn = isGroup ? reach.alone.set(i32.or(goesOver, isFollowed)) : [];
+        delta = after(sequence(goToAccess, this.#ask(table, size, site, 0), learn), i32.load(slot, table + 8));
+      } else {
+        const there = table + TLB_ENTRIES * TLB_ENTRY_BYTES + window * WINDOW_BYTES;
+        const fill = sequence(
+          i64.store(hart, this.#pieceFrom, there + field.from),
+          i64.store(hart, this.#pieceBytes, there + field.bytes),
+          i64.store(hart, i64.sub(this.#pieceBytes, i64.const(GROUP_MAX - ACCESS_MAX)), there + field.groups),
+          i32.store(hart, i32.load(slot, table + 8), there + field.delta),
+        );
+        const isAlone = i64.geU(i64.sub(addressAt(group.from), this.#pieceFrom), i64.sub(this.#pieceBytes, i64.const(extent - ACCESS_MAX)));
+        const slow = sequence(
+          goToAccess,
+          this.#ask(table, size, site, 1),
+          this.#learn(table),
+          fill,
+          isGroup ? reach.alone.set(isAlone) : [],
+        );
+        const limit = i64.load(hart, there + (extent > ACCESS_MAX ? field.groups : field.bytes));
+        const isBeyond = i64.geU(i64.sub(this.#va.get, i64.load(hart, there + field.from)), limit);
+        const beforehand = isGroup ? reach.alone.set(i32.const(0)) : [];
+        delta = choose('i32', after(beforehand, isBeyond), after(slow, i32.load(slot, table + 8)), i32.load(hart, there + field.delta));
+      }
       if (use === 'once') return { find: sequence(find, this.#pa.set(i32.add(delta, i32.wrap(va)))), at: this.#pa.get, offset: 0 };
-      find = sequence(find, reach.alone.set(i32.const(0)), reach.at.set(i32.add(delta, i32.wrap(base))));
+      find = sequence(find, isGroup ? [] : reach.alone.set(i32.const(0)), reach.at.set(i32.add(delta, i32.wrap(base))));
     }
     // The sum of base and offset is at no address below the memory that guests have: so it does not wrap where the offset is small.
     if (displacement >= 0) return { find, at: reach.at.get, offset: displacement };
