@@ -73,9 +73,18 @@ export const E = {
   RESTARTNOHAND: 514,
 } as const;
 
-/** Thrown anywhere in kernel code to end the running system call with `-errno`. */
+/** V8 notes where an error was made, for what reports errors; kernels throw thousands that are answers, and nobody looks. */
+const engine = Error as unknown as { stackTraceLimit?: number };
+
+/** Thrown anywhere in kernel code to end the running system call with `-errno`. Has no stack. */
 export class Errno extends Error {
-  constructor(readonly errno: number) {
+  readonly errno: number;
+
+  constructor(errno: number) {
+    const { stackTraceLimit } = engine;
+    engine.stackTraceLimit = 0;
     super(`errno ${errno}`);
+    engine.stackTraceLimit = stackTraceLimit;
+    this.errno = errno;
   }
 }
