@@ -73,9 +73,13 @@ export const E = {
   RESTARTNOHAND: 514,
 } as const;
 
-/** Thrown anywhere in kernel code to end the running system call with `-errno`. */
-export class Errno extends Error {
-  constructor(readonly errno: number) {
-    super(`errno ${errno}`);
+/** Thrown anywhere in kernel code to end the running system call with `-errno`. No Error, whose stack would cost more than most calls do. */
+export class Errno {
+  constructor(readonly errno: number) {}
+  get message(): string {
+    return `errno ${this.errno}`;
+  }
+  toString(): string {
+    return this.message;
   }
 }
