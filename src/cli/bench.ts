@@ -17,6 +17,7 @@ import { openPage } from './bench/page.ts';
 import { forks } from './bench/processes.ts';
 import { scale } from './bench/scale.ts';
 import { virtualSwitch } from './bench/switch.ts';
+import { webServer } from './bench/web.ts';
 import { cpioFiles } from '../lab/archive/file.ts';
 import { scenarioOf } from '../lab/scenario.ts';
 import { embeddedRoot, start } from './session.ts';
@@ -38,7 +39,7 @@ async function wall(argv: readonly string[], plan: string, boot: readonly number
   return median(times);
 }
 
-const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
+const BENCHES: Readonly<Record<string, () => Promise<Figure[]> | AsyncIterable<Figure>>> = {
   /** Integer work of one program, against qemu-riscv64 on the same file. */
   primes: async () => {
     const argv = ['primes', '300000'];
@@ -92,6 +93,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   hart: async () => workloads(median),
   messages,
   switch: virtualSwitch,
+  web: webServer,
   migration,
   fork: forks,
   files: fileReads,
@@ -109,7 +111,7 @@ export async function bench(args: readonly string[]): Promise<number> {
   }
   for (const [each, measure] of Object.entries(BENCHES)) {
     if (name !== undefined && name !== each) continue;
-    for (const { what, value } of await measure()) process.stdout.write(`${each.padEnd(10)} ${what.padEnd(80)} ${value}\n`);
+    for await (const { what, value } of await measure()) process.stdout.write(`${each.padEnd(10)} ${what.padEnd(80)} ${value}\n`);
   }
   return 0;
 }
