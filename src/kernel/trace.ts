@@ -92,23 +92,22 @@ export const TraceKind = {
 } as const;
 export type TraceKind = (typeof TraceKind)[keyof typeof TraceKind];
 
-/** Which of a, b, c are pids. */
-const PIDS: ReadonlyMap<TraceKind, readonly number[]> = new Map<TraceKind, readonly number[]>([
-  [TraceKind.TaskRun, [0, 1]],
-  [TraceKind.TaskStop, [0, 1]],
-  [TraceKind.TaskNew, [0, 1, 2]],
-  [TraceKind.TaskExit, [0, 1]],
-  [TraceKind.Migrate, [0]],
-  [TraceKind.PageFault, [0]],
-  [TraceKind.MissingCall, [0]],
-  [TraceKind.Signal, [0]],
+/** How many of a, b, c are pids, from the first on. */
+const PIDS: ReadonlyMap<TraceKind, number> = new Map<TraceKind, number>([
+  [TraceKind.TaskRun, 2],
+  [TraceKind.TaskStop, 2],
+  [TraceKind.TaskNew, 3],
+  [TraceKind.TaskExit, 2],
+  [TraceKind.Migrate, 1],
+  [TraceKind.PageFault, 1],
+  [TraceKind.MissingCall, 1],
+  [TraceKind.Signal, 1],
 ]);
 /** In a federation pids are each kernel's own; in the trace they have its number in them, as they have in a single system. */
 export const toldPid = (kernel: number, pid: number): number => (pid === 0 ? 0 : (kernel << 15) | pid);
 export function toldPids(kernel: number, kind: TraceKind, a: number, b: number, c: number): readonly [number, number, number] {
-  const places = PIDS.get(kind) ?? [];
-  const told = (value: number, place: number): number => (places.includes(place) ? toldPid(kernel, value) : value);
-  return [told(a, 0), told(b, 1), told(c, 2)];
+  const pids = PIDS.get(kind) ?? 0;
+  return [pids > 0 ? toldPid(kernel, a) : a, pids > 1 ? toldPid(kernel, b) : b, pids > 2 ? toldPid(kernel, c) : c];
 }
 
 export const FaultKind = { MessageLost: 1, MessageCorrupted: 2, CoreStopped: 3, MemoryTaken: 4, Deaf: 5 } as const;

@@ -13,6 +13,7 @@ import { partitionsNow } from '../lab/partitions.ts';
 import { Debugger } from '../lab/debugger.ts';
 import type { Session, SessionStatus, StepKind } from '../lab/session.ts';
 import { fromFragment, toFragment } from '../lab/link.ts';
+import { namesOnly, withArchive } from '../lab/roots.ts';
 import { M } from '../kernel/message/catalog.ts';
 import { clientMachine } from '../machine/topology/presets.ts';
 import { coreOf, type Topology } from '../machine/topology/topology.ts';
@@ -389,11 +390,8 @@ export const useLab = create<State>((set, get) => ({
     const { unpack } = await import('../lab/archive/unpack.ts');
     const files = await unpack(name, bytes);
     if (session === null) {
-      const others = (scenario.root ?? []).filter(each => each.name !== name);
-      set({
-        scenario: { ...scenario, root: [...others, { name, bytes }] },
-        notice: { text: `${name}: ${files.length} files will be in the root when kernels boot`, bad: false },
-      });
+      const { where, ...laid } = withArchive(scenario, { name, bytes });
+      set({ ...laid, notice: { text: `${name}: ${files.length} files will be in ${where} when kernels boot`, bad: false } });
       return;
     }
     if (session.trace.kernels.get(0)?.state !== 2) throw new Error(`${name}: boot kernel 0 first; then its files are laid over the root`);
@@ -421,9 +419,8 @@ export const useLab = create<State>((set, get) => ({
   },
   copyLink: async () => {
     const url = new URL(location.href);
-    const { root, ...scenario } = get().scenario;
     // Archives are too large for a link: their names go along.
-    url.hash = toFragment({ ...scenario, ...(root === undefined ? {} : { root: root.map(({ name }) => ({ name })) }), title: 'shared' });
+    url.hash = toFragment({ ...namesOnly(get().scenario), title: 'shared' });
     history.replaceState(null, '', url);
     try {
       await navigator.clipboard.writeText(url.href);

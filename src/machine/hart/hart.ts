@@ -37,6 +37,7 @@ import {
   floatImm,
   state,
 } from './layout.ts';
+import { decodedFrame } from './operations.ts';
 import { PageWalker } from './mmu.ts';
 import {
   DECLINED,
@@ -159,7 +160,7 @@ export class Processor {
   readonly decodeCache: DecodeCache;
   readonly #harts = new Map<number, Hart>();
   readonly #cacheBase: number;
-  readonly #cacheMask: number;
+  readonly #cacheBytes: number;
   /** Cost of each row. */
   readonly #costs: readonly number[];
   /** 1 for a frame of which something decoded may lie in the cache. Such a frame is in no TLB for writing. */
@@ -189,7 +190,7 @@ export class Processor {
     this.walker = new PageWalker(buffer, lowLimit);
     this.decodeCache = { base: decodeCacheBase, bytes: decodeCacheBytes };
     this.#cacheBase = decodeCacheBase;
-    this.#cacheMask = decodeCacheBytes - ENTRY_BYTES;
+    this.#cacheBytes = decodeCacheBytes;
     this.#hasCode = new Uint8Array(buffer.byteLength / 4096);
     this.#costs = instructions.map(row => {
       const cost = costs[row.cost];
@@ -318,7 +319,7 @@ export class Processor {
   }
 
   #entryFor(physical: number): number {
-    return this.#cacheBase + ((physical << 3) & this.#cacheMask);
+    return this.#cacheBase + decodedFrame(physical >>> 12, this.#cacheBytes) + ((physical & 4095) << 3);
   }
 
   #decode(hart: Hart, physical: number): number {

@@ -96,6 +96,8 @@ export const entry = {
   cost: 15,
 } as const;
 export const ENTRY_BYTES = 16;
+/** Of the entries of a frame: one for each place where an instruction may begin. */
+export const DECODED_FRAME_BYTES = (PAGE_SIZE / 2) * ENTRY_BYTES;
 
 /**
  * Offsets in a record of where translated code may be entered. It begins with the decoded entry of the instruction there, which itself
