@@ -110,7 +110,8 @@ function wayOf(
   way: (from: number, to: number) => readonly Point[],
 ): readonly Point[] {
   if (to !== null) return way(from, to);
-  const [own] = hub === null ? [] : way(hub, hub);
+  const near = from === CLIENT_KERNEL ? hub : from;
+  const [own] = near === null ? [] : way(near, near);
   if (own === undefined || card === undefined) return [];
   return from === CLIENT_KERNEL ? [card, own] : [own, card];
 }
