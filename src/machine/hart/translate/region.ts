@@ -1,6 +1,6 @@
 /**
  * What is translated together: the basic blocks that can be reached from a hot address by branches, jumps and calls, as long as they
- * lie on pages that the hart's own fetches have reached and cannot be entered in translated code already. Addresses are virtual, as numbers.
+ * lie on pages that the hart's own fetches have reached and, beyond the first few, cannot be entered in translated code already. Addresses are virtual, as numbers.
  *
  * Always holds: a block's steps are executed one after the other whatever happens, unless one of them leaves; only the last may jump.
  * A block without steps stands for an instruction that is left to the interpreter.
@@ -52,6 +52,8 @@ export const REGION_STEPS_MAX = 400;
 /** A block is cut off here, so that what it costs stays small beside a piece of fuel. */
 const BLOCK_STEPS_MAX = 64;
 /** Beyond, addresses are not those of user programs. */
+/** A small loop with what it calls is worth translating twice, as that saves a way out and in each time round. A large region ends where another begins. */
+const OWN_STEPS = 200;
 const ADDRESS_END = 2 ** 38;
 
 /** What the interpreter does by itself: control registers, traps, anything illegal. */
@@ -81,12 +83,13 @@ export function findRegion(head: number, source: CodeSource): Region | undefined
     return decoded === undefined || isInterpreted(decoded) ? undefined : { decoded, va };
   };
   const lead = (va: number): void => {
-    if (leaders.has(va) || !source.wanted(va) || source.isTranslated(va)) return;
+    if (leaders.has(va) || !source.wanted(va)) return;
     leaders.add(va);
     queue.push(va);
   };
 
   for (let start = queue.shift(); start !== undefined; start = queue.shift()) {
+    if (REGION_STEPS_MAX - room >= OWN_STEPS && source.isTranslated(start)) continue;
     let va = start;
     let first = start;
     for (let length = 0; !steps.has(va); length++) {

@@ -58,9 +58,9 @@ const THRESHOLDS_AGAIN = 4;
 const BATCH_MAX = 8;
 const FUNCTIONS_MAX = 2048;
 /** Bytes of WebAssembly. The engine makes about ten times as much of them, see README. */
-const CODE_BYTES_MAX = 4 << 20;
+const CODE_BYTES_MAX = 5 << 19;
 const PAGES_BYTES_MAX = 4 << 20;
-const MODULES_MAX = 320;
+const MODULES_MAX = 192;
 
 interface Translated {
   readonly index: number;
