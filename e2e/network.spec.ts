@@ -29,7 +29,7 @@ test('a ping is seen frame by frame; the switch is exchanged; the client machine
   const chosen = page.getByLabel('The chosen packet');
   await expect(chosen.getByLabel('ICMP', { exact: true })).toContainText('echo reply');
   await expect(chosen.locator('pre')).toContainText('02 50 4f 50');
-  await page.getByRole('button', { name: 'Follow the packets' }).click();
+  await page.getByRole('button', { name: 'Latest' }).click();
 
   const kernelVersion = page.getByRole('button', { name: 'Switch: version kernel' });
   await kernelVersion.click();

@@ -31,9 +31,6 @@ async function dispatch(verb: string | undefined, rest: readonly string[]): Prom
       return topology(rest);
     case 'bench':
       return await (await import('./bench.ts')).bench(rest);
-    case 'experiment':
-      process.stderr.write('experiment: there are no experiments yet\n');
-      return 2;
     case '--help':
     case '-h':
     case 'help':

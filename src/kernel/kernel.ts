@@ -34,6 +34,7 @@ import { Lifecycle } from './partition/lifecycle.ts';
 import { kernelsMax, MachineMap } from './partition/map.ts';
 import type { Network } from './net/network.ts';
 import type { NicDriver } from './net/nic-driver.ts';
+import type { VirtualFunctions } from './net/vf-driver.ts';
 import { VirtualSwitch } from './net/switch/switch.ts';
 import { Balancer } from './migrate/balancer.ts';
 import { Migration } from './migrate/migration.ts';
@@ -153,6 +154,7 @@ export class Kernel {
   readonly vnet: VirtualSwitch;
   /** The driver of the network card, whoever has that. */
   nic!: NicDriver;
+  virtualFunctions!: VirtualFunctions;
   hostname = 'popcorn';
   /** Standard input of the `exec` program, where this kernel runs it. */
   stdin: HostInput | null = null;

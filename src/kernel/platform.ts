@@ -21,8 +21,8 @@ export interface Platform {
   /** The machine's disk; for the kernel that owns it. */
   readonly disk: Disk;
   readonly processor: Processor;
-  /** The machine's network card with its end of the cable; null: there is no cable. */
-  readonly cable: Cable | null;
+  /** The machine's network card. */
+  readonly card: Card;
   hart(core: CoreId): Hart;
   /** The archive that the first kernel's root file system is made of: bytes of a cpio (newc) archive. */
   readonly rootArchive: Uint8Array;
@@ -40,8 +40,11 @@ export interface Platform {
   programEnded(time: Cycles, status: number): void;
 }
 
-export interface Cable {
-  readonly nic: Nic;
-  /** Something was put on the cable that arrives at the other end at `arrival`. Returns as `sent` does. */
-  sent(arrival: Cycles): Cycles;
+export interface Card {
+  /** Whether there is a cable, and a machine at its other end. */
+  readonly hasCable: boolean;
+  /** One of its functions, for the kernel that has it: 0 the card itself. */
+  nic(number: number): Nic;
+  /** Something was given to the card that is at the other machine, or at kernels of this one, at `arrival`. Returns as `sent` does. */
+  sent(arrival: Cycles, toFar: boolean): Cycles;
 }

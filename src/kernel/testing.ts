@@ -6,9 +6,10 @@
  */
 import { gunzipSync } from 'fflate';
 import { instructionCosts } from '../machine/costs.ts';
-import { Nic } from '../machine/devices/nic.ts';
+import { cardBytes, Nic } from '../machine/devices/nic.ts';
 import { Processor } from '../machine/hart/hart.ts';
-import { machineDevices } from '../machine/devices/devices.ts';
+import { CardSwitch } from '../machine/devices/card-switch.ts';
+import { cardFunctions, usualDevices } from '../machine/devices/devices.ts';
 import { Disk, DISK_AREA_BYTES } from '../machine/devices/disk.ts';
 import { memoryMap } from '../machine/layout.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
@@ -99,7 +100,8 @@ export class KernelLab {
   }: LabOptions) {
     const topology = flat(cores, kernels);
     const other = client ? flat(1, 1) : null;
-    const map = memoryMap(topology, (64 << 20) + DISK_AREA_BYTES + kernels * (64 << 20) + (client ? 160 << 20 : 0), other);
+    const card = Math.ceil(cardBytes(cardFunctions(topology)) / 2 ** 20) * 2 ** 20;
+    const map = memoryMap(topology, (64 << 20) + DISK_AREA_BYTES + kernels * (64 << 20) + card + (client ? 160 << 20 : 0), other);
     const memory = PhysicalMemory.create(map.bytes);
     const processor = new Processor({
       memory: memory.wasm,
@@ -114,13 +116,14 @@ export class KernelLab {
         kernel,
         cores: node.cores,
         memory: [map.nodes[kernel] as (typeof map.nodes)[number]],
-        devices: kernel === 0 ? machineDevices(topology).map(({ name }) => name) : [],
+        devices: kernel === 0 ? usualDevices(topology) : [],
       })),
     };
     const cells = new StartCells(memory);
     this.disk = new Disk(memory, map.disk);
     if (disk !== null) this.disk.insert(disk, disk.length);
     this.#least = latencyBounds(topology).least;
+    const cardSwitch = new CardSwitch(memory, map.card, cardFunctions(topology), this.#least);
     this.output = Array.from({ length: kernelsMax(cores) }, () => ['', '', '', '', '']);
     const program =
       exec === undefined
@@ -138,13 +141,11 @@ export class KernelLab {
         rootArchive: archive,
         nodes,
         disk: this.disk,
-        cable:
-          map.client === null
-            ? null
-            : {
-                nic: new Nic(memory, map.client.cable, isClient ? 1 : 0, topology.hertz, this.#least),
-                sent: arrival => arrival + this.#least,
-              },
+        card: {
+          hasCable: client,
+          nic: number => new Nic(memory, map.card, cardSwitch, isClient ? cardSwitch.wire : number, topology.hertz, client),
+          sent: arrival => arrival + this.#least,
+        },
         hart: core => processor.hart(map.hartState(isClient ? topology.cores.length + core : core)),
         sent: (_to, arrival) => arrival + this.#least,
         start: (target, address, bytes, arrival) => {
@@ -169,7 +170,7 @@ export class KernelLab {
         kernel,
         cores: own.cores.map(({ id }) => id),
         memory: nodes,
-        devices: machineDevices(own).map(({ name }) => name),
+        devices: usualDevices(own),
       };
       const firmware: BootParameters = {
         kernel,

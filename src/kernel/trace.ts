@@ -58,7 +58,10 @@ export const TraceKind = {
   CoreOwner: 34,
   /** Memory comes to this kernel or leaves it. a: first frame, b: frames, c: node, d: 1 comes, 0 leaves. */
   MemoryOwner: 35,
-  /** A frame of the network (net/frame-trace.ts). a: what << 24 | device << 16 | port, b: bytes, c: its id, d: ethertype << 16 | protocol of IP. */
+  /**
+   * A frame of the network (net/frame-trace.ts). a: what << 24 | device << 16 | port, b: packets in its ring, this one among them << 16 | bytes,
+   * c: its id, d: ethertype << 16 | protocol of IP.
+   */
   NetFrame: 40,
   /** A network device has interrupted. a: device, b: packets that wait. */
   NetInterrupt: 41,
@@ -68,8 +71,22 @@ export const TraceKind = {
   NetSwitch: 43,
   /** The cable. a: 1 it is in, b: Mb/s, c: delay in nanoseconds, d: frames lost of a million. */
   NetLink: 44,
+  /**
+   * A TCP connection's state, its number at this kernel in `core`'s place. a: own address, b: the peer's, c: own port << 16 | the peer's,
+   * d: errno with which it ended << 8 | TCP_STATE (net/tcp/endpoint.ts).
+   */
+  TcpState: 50,
+  /**
+   * What a connection knows of its path, its number in `core`'s place. a: round trip in ns, smoothed (0: not known), b: congestion window,
+   * c: the peer's window, d: what is under way; these in bytes.
+   */
+  TcpPath: 51,
+  /** A segment is sent again, the connection's number in `core`'s place. a: its first byte, counted from the stream's, b: bytes, c: 1 as the timer rang. */
+  TcpResend: 52,
   /** A device comes to this kernel or leaves it. a: its place in the machine's list (machine/devices/devices.ts), b: 1 comes, 0 leaves. */
   DeviceOwner: 36,
+  /** This kernel has taken over what one that halts has left. a: that kernel, b: files, c: 1 when the file tree is this kernel's from now on. */
+  Inherit: 37,
   /** Frames in use now. a: free frames, b: all frames. */
   Memory: 33,
 } as const;

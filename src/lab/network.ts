@@ -2,7 +2,7 @@
 import type { BootParameters } from '../kernel/boot/parameters.ts';
 import { CLIENT_KERNEL, DEFAULT_NETWORK, type NetworkParameters } from '../kernel/net/parameters.ts';
 import type { SwitchSettings } from '../kernel/net/switch/settings.ts';
-import { machineDevices } from '../machine/devices/devices.ts';
+import { usualDevices } from '../machine/devices/devices.ts';
 import type { LinkSettings } from '../machine/devices/nic.ts';
 import { memoryMap } from '../machine/layout.ts';
 import { clientMachine } from '../machine/topology/presets.ts';
@@ -20,7 +20,7 @@ export interface NetworkScenario {
   readonly link?: Partial<LinkSettings>;
 }
 
-export const networkParameters = (scenario: NetworkScenario | undefined, capture: boolean): NetworkParameters => ({
+export const networkParameters = (scenario: NetworkScenario | undefined, capture: NetworkParameters['capture']): NetworkParameters => ({
   switch: { ...DEFAULT_NETWORK.switch, ...scenario?.switch },
   link: { ...DEFAULT_NETWORK.link, ...scenario?.link },
   capture,
@@ -42,7 +42,7 @@ export function clientOf(
     kernel: CLIENT_KERNEL,
     cores: own.cores.map(({ id }) => id),
     memory: [client.node],
-    devices: machineDevices(own).map(({ name }) => name),
+    devices: usualDevices(own),
   };
   return {
     topology: own,

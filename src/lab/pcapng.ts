@@ -5,13 +5,12 @@
  *     session.listen({ output: (kernel, port, time, bytes) => port === CAPTURE_PORT && capture.add(kernel, time, bytes) });
  *     for (const piece of capture.take()) file.write(piece);            at any time; at the end with take(true)
  *
- * Each port of the virtual switch is an interface, and so is the wire. A frame stands where it came into the switch, or was put on the
- * wire: there once, with a comment of what the switch did with it. Time stamps are virtual time in nanoseconds.
+ * Each port of the virtual switch is an interface, and so are the wire and each function of the network card. A frame stands where it came into the
+ * switch, was put on the wire, or came into the card for another function of it: there once, with a comment of what was done with it. Time stamps are virtual time in nanoseconds.
  *
  * Always holds: blocks are in order of time, as far as what they are made of is.
  */
 import { CAPTURE_HEADER, FRAME, NET_DEVICE } from '../kernel/net/frame-trace.ts';
-import { CLIENT_KERNEL } from '../kernel/net/parameters.ts';
 
 const BLOCK = { section: 0x0a0d0d0a, interface: 1, packet: 6 } as const;
 const OPTION = { end: 0, comment: 1, interfaceName: 2, interfaceDescription: 3, application: 4, resolution: 9 } as const;
@@ -19,12 +18,18 @@ const LINKTYPE_ETHERNET = 1;
 const NANOSECONDS = 9;
 const SNAP_LENGTH = 65_535;
 
+/** Whence frames on the wire come that are the client machine's (kernel/net/frame-trace.ts). */
+const CLIENT_END = 1;
+
+const functionName = (port: number): string => (port === 0 ? 'nic0' : `nic0.${port}`);
+
 interface Entry {
   readonly interface: string;
   readonly description: string;
   /** Cycles. */
   readonly time: number;
   readonly id: number;
+  readonly device: number;
   readonly frame: Uint8Array;
   readonly comments: string[];
   /** Whether more may be learnt of it. */
@@ -56,12 +61,13 @@ export class Capture {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const [what, device, port, id] = [view.getUint8(0), view.getUint8(1), view.getUint16(2, true), view.getUint32(4, true)];
     const current = this.#current.get(kernel);
-    const isSame = current !== undefined && current.id === id && device === NET_DEVICE.Switch;
-    if (isSame && what === FRAME.Out) current.comments.push(port === kernel ? `to kernel ${kernel}, here` : `to port ${port}`);
+    const isSame = current !== undefined && current.id === id && device === current.device;
+    if (isSame && device === NET_DEVICE.Card && what === FRAME.Out) current.comments.push(`to ${functionName(port)}`);
+    else if (isSame && what === FRAME.Out) current.comments.push(port === kernel ? `to kernel ${kernel}, here` : `to port ${port}`);
     else if (isSame && what === FRAME.Full) current.comments.push(`dropped: no room in the ring to kernel ${port}`);
     else if (isSame && what === FRAME.Nowhere) current.comments.push('dropped: nobody has that address');
     else {
-      const entry = this.#begun(kernel, what, device, port, { time, id, frame: bytes.slice(CAPTURE_HEADER) });
+      const entry = this.#begun(kernel, what, device, port, { time, id, device, frame: bytes.slice(CAPTURE_HEADER) });
       if (entry === null) return;
       if (current !== undefined) current.open = false;
       this.#entries.push(entry);
@@ -82,15 +88,25 @@ export class Capture {
     return this.#ready.splice(0);
   }
 
-  #begun(kernel: number, what: number, device: number, port: number, of: Pick<Entry, 'time' | 'id' | 'frame'>): Entry | null {
+  #begun(kernel: number, what: number, device: number, port: number, of: Pick<Entry, 'time' | 'id' | 'device' | 'frame'>): Entry | null {
     const onPort = { ...of, interface: `port${port}`, description: `virtual switch, port of kernel ${port}` };
     const onWire = { ...of, interface: 'wire', description: 'the cable between the machine and the client machine' };
+    const inCard = { ...of, interface: functionName(port), description: `network card, function ${functionName(port)}` };
     if (device === NET_DEVICE.Switch && what === FRAME.In) return { ...onPort, comments: [`hub: kernel ${kernel}`], open: true };
     if (device === NET_DEVICE.Port && what === FRAME.Full)
       return { ...onPort, comments: ['dropped: no room in the ring to the hub'], open: false };
     if (device === NET_DEVICE.Port && what === FRAME.Nowhere) return { ...onPort, comments: ['dropped: there is no hub'], open: false };
+    // Whoever gets a frame of the card's tells so too: only its sender made it.
+    if (device === NET_DEVICE.Card && what === FRAME.In && kernel === of.id >>> 24)
+      return { ...inCard, comments: [`card: from kernel ${kernel}`], open: true };
+    if (device === NET_DEVICE.Card && what === FRAME.Full)
+      return {
+        ...inCard,
+        comments: [kernel === of.id >>> 24 ? 'dropped: no room in the card' : 'dropped: the card found no descriptor'],
+        open: false,
+      };
     if (device !== NET_DEVICE.Nic || what === FRAME.In) return null;
-    const from = kernel === CLIENT_KERNEL ? 'from the client machine' : `from kernel ${kernel}`;
+    const from = port === CLIENT_END ? 'from the client machine' : `from kernel ${of.id >>> 24}`;
     const fate: Readonly<Record<number, string>> = {
       [FRAME.Out]: from,
       [FRAME.Lost]: `${from}, lost on the wire`,

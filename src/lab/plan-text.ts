@@ -4,11 +4,12 @@
  *     [federation:][flat: or numa:] smp | clustered | partitioned [+vf]
  *     [federation:][flat: or numa:] 0-7@0+disk0+nic0;8-15@1;16-63@2-7          cores @ nodes + devices, kernel by kernel
  *
- * Without nodes a kernel's memory goes by the rule, `numa` unless another is named. Without any device all go to the first kernel; where some
- * are named the others are nobody's. `+vf` behind a name: the disk and the card go to the first kernel, a virtual function to each other.
+ * Without nodes a kernel's memory goes by the rule, `numa` unless another is named. Without any device the disk and the card
+ * go to the first kernel; all else that is not named is nobody's. `+vf` behind a name: the disk and the card go to the first kernel, a virtual
+ * function to each other.
  */
 import type { ImageMode } from '../kernel/boot/parameters.ts';
-import { machineDevices, namesOf } from '../machine/devices/devices.ts';
+import { machineDevices, namesOf, usualDevices } from '../machine/devices/devices.ts';
 import type { Topology } from '../machine/topology/topology.ts';
 
 /** What is wrong with a plan, and where in its text. */
@@ -80,8 +81,8 @@ function named(text: string, topology: Topology): WantedKernel[] | null {
     throw new PlanError(`${name} takes +vf and no other devices: write the plan kernel by kernel`);
   const all = machineDevices(topology);
   const devices = (kernel: number): string[] => {
-    if (suffix === undefined) return kernel === 0 ? all.map(each => each.name) : [];
-    return kernel === 0 ? ['disk0', 'nic0'] : all.flatMap(each => (each.name === `nic0.${kernel}` ? [each.name] : []));
+    if (kernel === 0) return [...usualDevices(topology)];
+    return suffix === undefined ? [] : all.flatMap(each => (each.name === `nic0.${kernel}` ? [each.name] : []));
   };
   return kernels.map((cores, kernel) => ({ cores, nodes: null, devices: devices(kernel) }));
 }
@@ -138,8 +139,7 @@ function explicit(text: string, start: number, topology: Topology): WantedKernel
     return { cores, nodes, devices };
   });
   if (deviceOwner.size > 0) return kernels;
-  const all = machineDevices(topology).map(({ name }) => name);
-  return kernels.map((each, kernel) => (kernel === 0 ? { ...each, devices: all } : each));
+  return kernels.map((each, kernel) => (kernel === 0 ? { ...each, devices: usualDevices(topology) } : each));
 }
 
 /** Everything has one owner. */

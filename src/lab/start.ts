@@ -57,7 +57,7 @@ export interface SessionOptions {
   /** Ends after so many milliseconds of wall time; 0 for the next turn. */
   readonly pause: (milliseconds: number) => Promise<void>;
   /** Have the bytes of frames told as they pass (output port CAPTURE_PORT): changes nothing that happens. */
-  readonly capture?: boolean;
+  readonly capture?: boolean | 'once';
   /** Keep the trace in memory for views. */
   readonly keepTrace?: boolean;
 }

@@ -7,13 +7,15 @@
  *     then         for each of them where its translated code is entered
  *     then         the disk: its registers and its sectors
  *     then         the nodes' memory, one range after the other
- *     then         where there is a client machine: its memory, the cable to it (devices/nic.ts), its own drive with no disk in it
+ *     then         where there is a client machine: its memory, its own drive with no disk in it
+ *     then         the network card and its cable (devices/nic.ts)
  *
  * Always holds: the map follows from the topologies alone and not from the number of hosts, so frame numbers are the same in every run;
  * no frame below `lowLimit` belongs to a node.
  */
 import { DISK_AREA_BYTES, DISK_REGISTER_BYTES } from './devices/disk.ts';
-import { CABLE_BYTES } from './devices/nic.ts';
+import { cardFunctions } from './devices/devices.ts';
+import { cardBytes } from './devices/nic.ts';
 import { HART_STATE_BYTES } from './hart/hart.ts';
 import { WASM_PAGE } from './memory.ts';
 import type { Topology } from './topology/topology.ts';
@@ -46,8 +48,10 @@ export interface MemoryMap {
   readonly nodes: readonly NodeRange[];
   /** Address of the disk's registers. */
   readonly disk: number;
-  /** Of the client machine: its one node, where the cable is, and the registers of its drive; null: there is none. */
-  readonly client: { readonly node: NodeRange; readonly cable: number; readonly disk: number } | null;
+  /** Address of the network card. */
+  readonly card: number;
+  /** Of the client machine: its one node, and the registers of its drive; null: there is none. */
+  readonly client: { readonly node: NodeRange; readonly disk: number } | null;
   /** Address of the state block of the core at this position in topology.cores; the client machine's follow those of the machine. */
   readonly hartState: (position: number) => number;
   readonly decodeCache: (host: number) => number;
@@ -70,18 +74,18 @@ export function memoryMap(topology: Topology, limit = MEMORY_MAX, client: Topolo
   const disk = translations + HOSTS_MAX * TRANSLATION_BYTES;
   const lowLimit = Math.ceil((disk + DISK_AREA_BYTES) / MEBIBYTE) * MEBIBYTE;
   const count = topology.nodes.length;
-  const cableBytes = Math.ceil((CABLE_BYTES + DISK_REGISTER_BYTES) / MEBIBYTE) * MEBIBYTE;
-  const apart = client === null ? 0 : CLIENT_BYTES + cableBytes;
-  const share = Math.min(NODE_BYTES_MAX, MACHINE_BYTES / count, (limit - lowLimit - apart) / count);
+  const apart = client === null ? 0 : CLIENT_BYTES + Math.ceil(DISK_REGISTER_BYTES / MEBIBYTE) * MEBIBYTE;
+  const behind = apart + Math.ceil(cardBytes(cardFunctions(topology)) / MEBIBYTE) * MEBIBYTE;
+  const share = Math.min(NODE_BYTES_MAX, MACHINE_BYTES / count, (limit - lowLimit - behind) / count);
   const perNode = Math.floor(share / MEBIBYTE) * MEBIBYTE;
   if (perNode <= 0) throw new RangeError(`${limit} bytes of memory are too few for ${count} nodes`);
   const end = lowLimit + count * perNode;
-  const cable = end + CLIENT_BYTES;
   return {
-    bytes: end + apart,
+    bytes: end + behind,
     lowLimit,
     disk,
-    client: client === null ? null : { node: { node: 0, base: end, bytes: CLIENT_BYTES }, cable, disk: cable + CABLE_BYTES },
+    card: end + apart,
+    client: client === null ? null : { node: { node: 0, base: end, bytes: CLIENT_BYTES }, disk: end + CLIENT_BYTES },
     nodes: topology.nodes.map((_, node) => ({ node, base: lowLimit + node * perNode, bytes: perNode })),
     hartState: position => harts + position * HART_STATE_BYTES,
     decodeCache: host => alignedCaches + host * DECODE_CACHE_BYTES,

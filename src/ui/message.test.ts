@@ -25,7 +25,7 @@ function sent(type: number, payload: Uint8Array, from = 0): TraceStore {
       fragment,
       cause: 0xff000000,
     };
-    writeSlot({ u8: slot, view: new DataView(slot.buffer) }, 0, header, part);
+    writeSlot({ u8: slot, u32: new Uint32Array(slot.buffer) }, 0, header, part);
     const records = new Uint8Array(5 * TRACE_RECORD_BYTES);
     const view = new DataView(records.buffer);
     for (let i = 0; i < 5; i++) view.setUint16(i * TRACE_RECORD_BYTES + 8, i === 0 ? TraceKind.MessageSend : TraceKind.MessageBytes, true);

@@ -30,6 +30,8 @@ import type { Replica, ReplicaFactory } from '../kernel/replica.ts';
 import { TRACE_RECORD_BYTES } from '../kernel/trace.ts';
 import { Caches } from '../machine/caches.ts';
 import { instructionCosts } from '../machine/costs.ts';
+import { CardSwitch } from '../machine/devices/card-switch.ts';
+import { cardFunctions } from '../machine/devices/devices.ts';
 import { Nic } from '../machine/devices/nic.ts';
 import { Processor } from '../machine/hart/hart.ts';
 import { Disk } from '../machine/devices/disk.ts';
@@ -38,6 +40,7 @@ import { PhysicalMemory } from '../machine/memory.ts';
 import type { Topology } from '../machine/topology/topology.ts';
 import { type FromHost, hostOf, type ToHost } from './protocol.ts';
 import { HostWords, NEVER } from './words.ts';
+import { OutputBatch } from './outputs.ts';
 
 /** What a host needs of the thread it lives in. */
 export interface HostEnvironment {
@@ -114,6 +117,7 @@ export class Host {
   #trace = new Uint8Array(TRACE_BYTES);
   #view = new DataView(this.#trace.buffer);
   #traceLength = 0;
+  readonly #outputs = new OutputBatch();
   #stopped = false;
 
   constructor(environment: HostEnvironment, init: Extract<ToHost, { kind: 'init' }>, make: ReplicaFactory = createReplica) {
@@ -152,6 +156,7 @@ export class Host {
             parameters: [client.kernel],
           };
     this.#latency = latencyBounds(topology);
+    const cardSwitch = new CardSwitch(memory, map.card, cardFunctions(topology), this.#latency.least);
     this.#starts = new StartCells(memory);
     const most = kernelsMax(topology.cores.length);
     this.#byKernel = Array.from({ length: other === null ? most : CLIENT_KERNEL + 1 }, () => null);
@@ -166,13 +171,12 @@ export class Host {
         disk: machine.disk,
         processor,
         rootArchive: machine.rootArchive,
-        cable:
-          map.client === null
-            ? null
-            : {
-                nic: new Nic(memory, map.client.cable, machine === server ? 0 : 1, topology.hertz, this.#latency.least),
-                sent: arrival => (machine === server ? this.#sent(CLIENT_KERNEL, arrival) : this.#sentToMachine(arrival)),
-              },
+        card: {
+          hasCable: other !== null,
+          nic: number =>
+            new Nic(memory, map.card, cardSwitch, machine === server ? number : cardSwitch.wire, topology.hertz, other !== null),
+          sent: (arrival, toFar) => (toFar && machine === server ? this.#sent(CLIENT_KERNEL, arrival) : this.#sentToMachine(arrival)),
+        },
         hart: core => {
           const hart = processor.hart(map.hartState(position.get(core) ?? machine.firstHart));
           hart.miss = caches?.missOf(core) ?? null;
@@ -185,7 +189,7 @@ export class Host {
         },
         startRequest: () => this.#starts.read(kernel),
         trace: (time, kind, core, a, b, c, d) => this.#record(kernel, time, kind, core, a, b, c, d),
-        output: (time, port, bytes) => environment.post({ kind: 'output', kernel, port, time, bytes: bytes.slice() }),
+        output: (time, port, bytes) => this.#output(kernel, port, time, bytes),
         programEnded: (time, status) => this.#programEnded(kernel, time, status),
       };
       return make(kernel, machine.parameters.find(each => each.kernel === kernel) ?? null, platform);
@@ -369,7 +373,7 @@ export class Host {
     return arrival + least;
   }
 
-  /** Something comes over the cable to whichever kernel has the card by then: all may have something to look for. */
+  /** Something comes through the card to whichever kernel has that function by then: all may have something to look for. */
   #sentToMachine(arrival: Cycles): Cycles {
     const { least } = this.#latency;
     for (const each of this.#locals) each.dirty = true;
@@ -415,6 +419,7 @@ export class Host {
     this.#cutDone = false;
     this.#words.ringAll(this.#host);
     this.#flush();
+    this.#flushOutputs();
     this.#environment.post({
       kind: 'reached',
       host: this.#host,
@@ -422,6 +427,17 @@ export class Host {
       next: this.#least,
       hashes: this.#locals.map(({ kernel, hash }) => [kernel, hash[0] >>> 0, hash[1] >>> 0] as const),
     });
+  }
+
+  #output(kernel: KernelId, port: number, time: Cycles, bytes: Uint8Array): void {
+    if (this.#outputs.add(kernel, port, time, bytes)) return;
+    this.#flushOutputs();
+    this.#outputs.add(kernel, port, time, bytes);
+  }
+
+  #flushOutputs(): void {
+    const batch = this.#outputs.take();
+    if (batch !== null) this.#environment.post({ kind: 'outputs', batch }, [batch.buffer]);
   }
 
   #flush(): void {

@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'fflate';
 import { expect, it } from 'vitest';
 import type { BootParameters, ReplicaInput } from '../kernel/boot/parameters.ts';
-import { FRAME } from '../kernel/net/frame-trace.ts';
+import { FRAME, NET_DEVICE } from '../kernel/net/frame-trace.ts';
 import { DEFAULT_MESSAGES } from '../kernel/message/settings.ts';
 import { CLIENT_KERNEL, DEFAULT_NETWORK } from '../kernel/net/parameters.ts';
 import type { SwitchVersion } from '../kernel/net/switch/settings.ts';
+import { CELL } from '../kernel/sched/scheduler.ts';
 import { TraceKind } from '../kernel/trace.ts';
 import { clientOf } from '../lab/network.ts';
 import { resolvePlan } from '../lab/plan.ts';
@@ -28,8 +29,8 @@ async function talkingWorld(
   gap: number,
   hosts: number,
   pieces: number,
-): Promise<{ fingerprint: string; frames: number; told: number[] }> {
-  const plan = resolvePlan('0-1;8-9;16;63', TOPOLOGY, MEMORY, clientMachine(TOPOLOGY.hertz));
+): Promise<{ fingerprint: string; frames: number; inCard: number; told: number[] }> {
+  const plan = resolvePlan('0-1+disk0+nic0+nic0.3;8-9+nic0.1;16;63+nic0.2', TOPOLOGY, MEMORY, clientMachine(TOPOLOGY.hertz));
   const shared = {
     seed: 5,
     caches: true,
@@ -45,6 +46,7 @@ async function talkingWorld(
   };
   const kernels = plan.partitions.map(({ kernel }): BootParameters => ({ ...shared, kernel, plan, by: kernel, present: [] }));
   let frames = 0;
+  let inCard = 0;
   /** What was told of frames (FRAME). */
   const told = new Map<number, number>();
   const world = await World.start(
@@ -66,6 +68,7 @@ async function talkingWorld(
         for (let at = 0; at < bytes.length; at += 40) {
           if (view.getUint16(at + 8, true) !== TraceKind.NetFrame) continue;
           frames++;
+          if (((view.getUint32(at + 16, true) >>> 16) & 255) === NET_DEVICE.Card) inCard++;
           told.set(view.getUint32(at + 16, true) >>> 24, frames);
         }
       },
@@ -77,12 +80,13 @@ async function talkingWorld(
     },
   );
   const all = (time: number, input: (kernel: number) => ReplicaInput, to: readonly number[]): HostInput[] =>
-    to.map(kernel => ({ time, kernel, input: input(kernel) }));
+    // As a session stamps them: between two cells of all cores.
+    to.map(kernel => ({ time: Math.ceil(time / CELL) * CELL, kernel, input: input(kernel) }));
   const talk = (rounds: number) => (): ReplicaInput => ({ kind: 'file', name: TALK, bytes: Uint8Array.of(KERNELS.length, rounds, gap) });
-  // It takes 450 ms until all know that a kernel is dead; then nobody has the card.
+  // It takes up to 950 ms until all know that a kernel is dead; then nobody has the card.
   const theEnd: [until: number, inputs: HostInput[]][] = [
-    [520, all(56 * MS, () => ({ kind: 'order', text: 'panic 2' }), [1])],
-    [521, all(520 * MS, talk(20), [0, 1, CLIENT_KERNEL])],
+    [1020, all(56 * MS, () => ({ kind: 'order', text: 'panic 2' }), [1])],
+    [1021, all(1020 * MS, talk(20), [0, 1, CLIENT_KERNEL])],
   ];
   const script: [until: number, inputs: HostInput[]][] = [
     [
@@ -93,7 +97,13 @@ async function talkingWorld(
       ],
     ],
     [52, all(50 * MS, talk(200), [...KERNELS, CLIENT_KERNEL])],
-    [53, all(52 * MS, () => ({ kind: 'order', text: 'mv-dev nic0 2' }), [1])],
+    [
+      53,
+      [
+        ...all(52 * MS, () => ({ kind: 'order', text: 'mv-dev nic0 2' }), [1]),
+        ...all(52 * MS, () => ({ kind: 'order', text: 'mv-dev nic0.1 3' }), [0]),
+      ],
+    ],
     [54, all(53 * MS, () => ({ kind: 'order', text: 'switch slots 4 kernel' }), [3])],
     [56, all(54 * MS, () => ({ kind: 'order', text: 'link delay 50us loss 10%' }), [0])],
     ...(version === 'user' ? [] : theEnd),
@@ -111,13 +121,14 @@ async function talkingWorld(
   }
   const { fingerprint } = world;
   world.close();
-  return { fingerprint, frames, told: [...told.keys()].sort() };
+  return { fingerprint, frames, inCard, told: [...told.keys()].sort() };
 }
 
 it('leaves the same trace with 1, 2 and 4 hosts', async () => {
   const one = await talkingWorld('rings', 10, 1, 1);
   expect(one.frames).toBeGreaterThan(1000);
   expect(one.told).toEqual(Object.values(FRAME));
+  expect(one.inCard).toBeGreaterThan(100);
   expect(await talkingWorld('rings', 10, 2, 5)).toEqual(one);
   expect(await talkingWorld('rings', 10, 4, 1)).toEqual(one);
 });

@@ -8,7 +8,7 @@ import { createReplica, type KernelReplica } from '../kernel/boot/start.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { put16, put32 } from '../kernel/net/bytes.ts';
 import { checksum } from '../kernel/net/checksum.ts';
-import { addressOfKernel, CLIENT_ADDRESS, CLIENT_KERNEL } from '../kernel/net/parameters.ts';
+import { addressOfFunction, addressOfKernel, CLIENT_ADDRESS, CLIENT_KERNEL } from '../kernel/net/parameters.ts';
 import type { Replica, ReplicaFactory } from '../kernel/replica.ts';
 import { EventClass } from '../kernel/sched/events.ts';
 import type { Cycles } from '../kernel/types.ts';
@@ -75,7 +75,9 @@ function talk(kernel: Kernel, kernels: number, rounds: number, gap: Cycles): voi
       echo[0] = 8;
       put32(echo, 4, round);
       put16(echo, 2, checksum(echo));
-      raw.send(echo, kernel.id === CLIENT_KERNEL ? addressOfKernel(to) : CLIENT_ADDRESS);
+      // Functions of the card speak with each other and with the client machine; whoever has none goes through the hub.
+      const number = kernel.random() % 4;
+      raw.send(echo, number > 0 ? addressOfFunction(number) : kernel.id === CLIENT_KERNEL ? addressOfKernel(to) : CLIENT_ADDRESS);
     });
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Messages between two kernels. A program on one reads a file of kernel 0 byte by byte: each read is a request and its answer, so this is the
+ * Messages between two kernels. A program on one writes a file of kernel 0 line by line: each write is a request and its answer, so this is the
  * conversation in which each side waits for the other. In virtual time by transport and way of noticing, and by distance; in wall time on
  * one host and two. And the way of a message by itself, beside postMessage, by turns (ring.ts).
  */
@@ -8,10 +8,10 @@ import type { MessageSettings } from '../../kernel/message/settings.ts';
 import { type Figure, median, micros, type Observed, observe, programOn, roundTrips } from './observe.ts';
 import { postRate, ringRate } from './ring.ts';
 
-const BYTES = 60;
+const LINES = 60;
 const LINES_FOR_WALL = 1000;
-const RUNS = 3;
-const SENT = 100_000;
+const RUNS = 5;
+const SENT = 500_000;
 
 const CARRIED: readonly (readonly [what: string, Partial<MessageSettings>])[] = [
   ['shared memory, an interrupt each', { transport: 'memory', receive: 'ipi' }],
@@ -28,10 +28,10 @@ const DISTANCES = [
   ['another package, distance 22', 24],
 ] as const;
 
-const reads = (lines: number): string => `seq ${lines} > /tmp/f; while read -r line; do :; done < /tmp/f`;
+const writes = (lines: number): string => `i=0; while [ $i -lt ${lines} ]; do echo $i; i=$((i+1)); done > /tmp/f`;
 
 function conversation(core: number, messages: Partial<MessageSettings>): Promise<Observed> {
-  return observe(programOn(core, reads(BYTES), { plan: 'partitioned', boot: [0, core], messages }));
+  return observe(programOn(core, writes(LINES), { plan: 'partitioned', boot: [0, core], messages }));
 }
 
 const tripsOf = (run: Observed, kernel: number): number[] => roundTrips(run, kernel, M.FILE_REQUEST.type, M.FILE_RESPONSE.type);
@@ -68,7 +68,7 @@ export async function messages(): Promise<Figure[]> {
 
 /** Messages per wall second of the conversation, from its first message to the last. */
 async function wallRate(hosts: number): Promise<number> {
-  const scenario = programOn(1, reads(LINES_FOR_WALL), { machine: { preset: 'laptop' }, plan: 'partitioned', boot: [0, 1] });
+  const scenario = programOn(1, writes(LINES_FOR_WALL), { machine: { preset: 'laptop' }, plan: 'partitioned', boot: [0, 1] });
   const { batches } = await observe(scenario, { hosts });
   const talk = batches.filter(({ messages }) => messages > 0);
   const [first, last] = [talk[1], talk.at(-1)];

@@ -5,7 +5,7 @@
  */
 import { isMainThread, MessageChannel, type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads';
 import { LANE_SLOTS, Window, windowBytes } from '../../kernel/message/window.ts';
-import { FLAG, FRAGMENT_BYTES, HEADER_BYTES, isIntact, MESSAGE_BYTES, readHeader, writeSlot } from '../../kernel/message/wire.ts';
+import { FLAG, FRAGMENT_BYTES, isIntact, MESSAGE_BYTES, readHeader, readPayload, writeSlot } from '../../kernel/message/wire.ts';
 import type { Memory } from '../../machine/hart/wasm/engine.ts';
 import { PhysicalMemory, WASM_PAGE } from '../../machine/memory.ts';
 import { bundle } from '../../world/node-host.ts';
@@ -72,8 +72,8 @@ function serve(job: Job): void {
   const window = new Window(memory, BASE, 2);
   const payload = new Uint8Array(FRAGMENT_BYTES);
   if (job.end === 'sender') {
-    for (let sequence = 0; sequence < count; sequence++) {
-      until(memory, PROGRESS.receiver, () => window.isFree(SENDER, sequence, 1));
+    for (let sequence = 0, heard = 0; sequence < count; sequence++) {
+      while (!window.isFree(SENDER, sequence, 1)) heard = news(memory, PROGRESS.receiver, heard);
       const header = {
         type: 1,
         from: SENDER,
@@ -90,17 +90,21 @@ function serve(job: Job): void {
     }
     return;
   }
-  for (let sequence = 0; sequence < count; sequence++) {
-    until(memory, PROGRESS.sender, () => !Number.isNaN(window.arrival(SENDER, sequence)));
+  for (let sequence = 0, heard = 0; sequence < count; ) {
+    heard = news(memory, PROGRESS.sender, heard);
     if (sequence === 0) from = performance.now();
-    const at = window.slot(SENDER, sequence);
-    if (!isIntact(window.view, at)) throw new Error(`message ${sequence} is damaged`);
-    const header = readHeader(window.view, at);
-    const bytes = memory.u8.slice(at + HEADER_BYTES, at + HEADER_BYTES + header.length);
-    if (header.sequence !== sequence || bytes.length !== FRAGMENT_BYTES)
-      throw new Error(`message ${header.sequence} in place of ${sequence}`);
-    window.free(SENDER, sequence, 1);
-    if (sequence % TELL === TELL - 1) tell(memory, PROGRESS.receiver);
+    window.takeDoorbells(0);
+    while (!Number.isNaN(window.arrival(SENDER, sequence))) {
+      const at = window.slot(SENDER, sequence);
+      if (!isIntact(memory, at)) throw new Error(`message ${sequence} is damaged`);
+      const header = readHeader(memory, at);
+      const bytes = readPayload(memory, at, header.length);
+      if (header.sequence !== sequence || bytes.length !== FRAGMENT_BYTES)
+        throw new Error(`message ${header.sequence} in place of ${sequence}`);
+      window.free(SENDER, sequence, 1);
+      if (sequence % TELL === TELL - 1) tell(memory, PROGRESS.receiver);
+      sequence++;
+    }
   }
   done();
 }
@@ -110,11 +114,12 @@ function tell({ i32 }: PhysicalMemory, word: number): void {
   Atomics.notify(i32, word);
 }
 
-function until({ i32 }: PhysicalMemory, word: number, isSo: () => boolean): void {
+/** Waits until the other end has told something since `heard`, as a host waits for another's word. Returns what has been told. */
+function news({ i32 }: PhysicalMemory, word: number, heard: number): number {
   for (let spins = 0; ; spins++) {
-    const seen = Atomics.load(i32, word);
-    if (isSo()) return;
-    if (spins > SPINS) Atomics.wait(i32, word, seen, 1);
+    const told = Atomics.load(i32, word);
+    if (told !== heard) return told;
+    if (spins > SPINS) Atomics.wait(i32, word, heard, 1);
   }
 }
 

@@ -60,6 +60,7 @@ export const IOCTL = {
   SIOCGIFHWADDR: 0x8927,
   SIOCGIFINDEX: 0x8933,
   SIOCGIFTXQLEN: 0x8942,
+  SIOCETHTOOL: 0x8946,
   SIOCGIFMAP: 0x8970,
   TUNSETNOCSUM: 0x400454c8,
   TUNSETIFF: 0x400454ca,
@@ -117,7 +118,8 @@ const SHAPES: readonly (readonly [keyof typeof IOCTL, IoctlShape['direction'], n
   ['KDGKBTYPE', 'out', 1],
   ['BLKSSZGET', 'out', 4],
   ['BLKGETSIZE64', 'out', 8],
-  // With the device's name, to which there is a pointer within, behind it. SIOCGIFCONF, which is all pointer, has a call of its own.
+  // With the device's name, to which there is a pointer within, behind it. SIOCGIFCONF and SIOCETHTOOL, which
+  // are all pointer, have calls of their own.
   ['SIOCADDRT', 'in', 120],
   ['SIOCDELRT', 'in', 120],
   ['SIOCGIFNAME', 'both', 40],

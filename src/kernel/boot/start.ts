@@ -53,6 +53,7 @@ export class KernelReplica implements Replica {
     this.#machine.messages.collect();
     this.#machine.vnet.collect();
     this.#machine.nic.collect();
+    this.#machine.virtualFunctions.collect();
   }
 
   nextTime(): Cycles {

@@ -21,7 +21,7 @@ import { decode, encode, type Fields, type Payload } from './codec.ts';
 import { SendLane } from './send-lane.ts';
 import { type MessageSettings, POLL_CYCLES, type Transport, TRANSPORTS } from './settings.ts';
 import { type GroupId, Groups, INLINE_BYTES, type Lent, lendPayload, takePayload, THESE } from './multicast.ts';
-import { CAUSE_NONE, FLAG, FRAGMENT_BYTES, FRAGMENTS_MAX, HEADER_BYTES, type Header, isIntact, readHeader } from './wire.ts';
+import { CAUSE_NONE, FLAG, FRAGMENT_BYTES, FRAGMENTS_MAX, type Header, isIntact, readHeader, readPayload } from './wire.ts';
 import { kernelsMax, windowAddress } from '../partition/map.ts';
 import { Window } from './window.ts';
 
@@ -352,7 +352,7 @@ export class Messenger {
     const own = this.#own;
     const at = own.slot(lane.from, sequence);
     if (this.#settings.receive === 'ipi') kernel.charge(kernel.cost('interruptEntry'));
-    if (!isIntact(own.view, at)) {
+    if (!isIntact(kernel.memory, at)) {
       // As if it had not come. What came behind it waits in its slots until it has been sent again.
       kernel.trace(TraceKind.MessageBad, lane.from << 16, sequence, 0, 0);
       this.#bad++;
@@ -361,8 +361,8 @@ export class Messenger {
       lane.next = sequence;
       return;
     }
-    const header = readHeader(own.view, at);
-    const payload = kernel.memory.u8.slice(at + HEADER_BYTES, at + HEADER_BYTES + header.length);
+    const header = readHeader(kernel.memory, at);
+    const payload = readPayload(kernel.memory, at, header.length);
     this.#due[header.flags & FLAG.Urgent ? 1 : 0].push({ header, payload, arrival });
     if (this.#serving) return;
     if (kernel.visible >= this.#busyUntil) {

@@ -81,12 +81,18 @@ export class Window {
     const stamp = this.#stamp(sender, sequence);
     this.view.setFloat64(stamp + 8, arrival, true);
     Atomics.store(this.#memory.i32, stamp >>> 2, (sequence + 1) | 0);
-    Atomics.or(this.#memory.i32, (this.#base >>> 2) + (sender >> 5), 1 << (sender & 31));
+    this.#ring((this.#base >>> 2) + (sender >> 5), sender);
   }
 
   /** Rings for a packet: it has been written into a ring elsewhere. */
   ringForPackets(sender: KernelId): void {
-    Atomics.or(this.#memory.i32, (this.#base >>> 2) + PACKET_DOORBELLS + (sender >> 5), 1 << (sender & 31));
+    this.#ring((this.#base >>> 2) + PACKET_DOORBELLS + (sender >> 5), sender);
+  }
+
+  /** A bell that rings already is heard after what has just been written: it need not be written, and its line need not travel. */
+  #ring(at: number, sender: KernelId): void {
+    const bit = 1 << (sender & 31);
+    if ((Atomics.load(this.#memory.i32, at) & bit) === 0) Atomics.or(this.#memory.i32, at, bit);
   }
 
   // --- the receiver's side ---------------------------------------------------------------------------------------------------

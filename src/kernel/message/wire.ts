@@ -41,45 +41,54 @@ export interface Header {
   readonly cause: number;
 }
 
-/** Writes header, payload and checksum; the rest of the slot is zero. */
-export function writeSlot(
-  memory: { readonly view: DataView; readonly u8: Uint8Array },
-  at: number,
-  header: Header,
-  payload: Uint8Array,
-): void {
-  const { view, u8 } = memory;
-  u8.fill(0, at, at + MESSAGE_BYTES);
-  view.setUint8(at, header.type);
-  view.setUint8(at + 1, header.from);
-  view.setUint8(at + 2, header.to);
-  view.setUint8(at + 3, header.flags);
-  view.setUint32(at + 4, header.sequence >>> 0, true);
-  view.setUint16(at + 8, header.length, true);
-  view.setUint16(at + 10, header.fragment, true);
-  view.setUint32(at + 12, header.cause >>> 0, true);
-  u8.set(payload, at + HEADER_BYTES);
-  view.setUint32(at + CHECKSUM_AT, checksum(view, at), true);
+/** Views of the memory that slots lie in. */
+interface Memory {
+  readonly u8: Uint8Array;
+  readonly u32: Uint32Array;
 }
 
-export const isIntact = (view: DataView, at: number): boolean => view.getUint32(at + CHECKSUM_AT, true) === checksum(view, at);
+/**
+ * Writes header, payload and checksum; the rest of the slot is zero.
+ * @param at physical address, a multiple of 4
+ */
+export function writeSlot({ u8, u32 }: Memory, at: number, header: Header, payload: Uint8Array): void {
+  const word = at >>> 2;
+  u32[word] = header.type | (header.from << 8) | (header.to << 16) | (header.flags << 24);
+  u32[word + 1] = header.sequence;
+  u32[word + 2] = header.length | (header.fragment << 16);
+  u32[word + 3] = header.cause;
+  for (let i = HEADER_BYTES / 4 + (payload.length >>> 2); i < CHECKSUM_AT / 4; i++) u32[word + i] = 0;
+  u8.set(payload, at + HEADER_BYTES);
+  u32[word + CHECKSUM_AT / 4] = checksum(u32, word);
+}
+
+export const isIntact = ({ u32 }: Memory, at: number): boolean => u32[(at + CHECKSUM_AT) >>> 2] === checksum(u32, at >>> 2);
 
 /** FNV-1a (Fowler, Noll, Vo) over the 15 words before it: any change within one word shows. */
-function checksum(view: DataView, at: number): number {
+function checksum(u32: Uint32Array, word: number): number {
   let hash = 0x811c9dc5;
-  for (let i = 0; i < CHECKSUM_AT; i += 4) hash = Math.imul(hash ^ view.getUint32(at + i, true), 0x01000193);
+  for (let i = 0; i < CHECKSUM_AT / 4; i++) hash = Math.imul(hash ^ (u32[word + i] as number), 0x01000193);
   return hash >>> 0;
 }
 
-export function readHeader(slot: DataView, at: number): Header {
+export function readHeader({ u32 }: Memory, at: number): Header {
+  const word = at >>> 2;
+  const [first, third] = [u32[word] as number, u32[word + 2] as number];
   return {
-    type: slot.getUint8(at),
-    from: slot.getUint8(at + 1),
-    to: slot.getUint8(at + 2),
-    flags: slot.getUint8(at + 3),
-    sequence: slot.getUint32(at + 4, true),
-    length: slot.getUint16(at + 8, true),
-    fragment: slot.getUint16(at + 10, true),
-    cause: slot.getUint32(at + 12, true),
+    type: first & 0xff,
+    from: (first >>> 8) & 0xff,
+    to: (first >>> 16) & 0xff,
+    flags: first >>> 24,
+    sequence: u32[word + 1] as number,
+    length: third & 0xffff,
+    fragment: third >>> 16,
+    cause: u32[word + 3] as number,
   };
+}
+
+/** A copy of the payload in a slot. @param length bytes, as the header says; of more than fit only these */
+export function readPayload({ u8 }: Memory, at: number, length: number): Uint8Array {
+  const payload = new Uint8Array(Math.min(length, FRAGMENT_BYTES));
+  for (let i = 0; i < payload.length; i++) payload[i] = u8[at + HEADER_BYTES + i] as number;
+  return payload;
 }

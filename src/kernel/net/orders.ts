@@ -48,7 +48,7 @@ export function orderLink(kernel: Kernel, words: readonly string[]): void {
   const before = kernel.nic.link;
   if (before === null) throw new Refusal(E.NODEV, 'there is no cable');
   let link: LinkSettings = before;
-  let { coalesce } = kernel.nic;
+  let { coalesce } = kernel.nic.port;
   for (let i = 0; i < words.length; i++) {
     const word = words[i] as string;
     if (word === 'up' || word === 'down') link = { ...link, up: word === 'up' };
@@ -57,7 +57,7 @@ export function orderLink(kernel: Kernel, words: readonly string[]): void {
     else if (word === 'coalesce') coalesce = limited(word, quantity(word, words[++i], { '': 1, us: 1, ms: 1000 }), SWITCH_LIMITS.coalesce);
     else throw new Refusal(E.INVAL, `${word} is none of up, down, loss, delay, rate, queue, coalesce`);
   }
-  kernel.nic.coalesce = coalesce;
+  kernel.nic.port.coalesce = coalesce;
   if (link !== before) kernel.nic.configure(link);
 }
 

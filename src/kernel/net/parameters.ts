@@ -1,5 +1,5 @@
 /** What a kernel is told of its network when it starts; and who is who on it. */
-import { DEFAULT_LINK, type LinkSettings } from '../../machine/devices/nic.ts';
+import { DEFAULT_LINK, type LinkSettings, MAC_OF_CLIENT, macOfFunction } from '../../machine/devices/nic.ts';
 import type { KernelId } from '../types.ts';
 import { parseIp } from './address.ts';
 import type { Ipv4Address, MacAddress } from './platform.ts';
@@ -10,8 +10,8 @@ export interface NetworkParameters {
   readonly switch: SwitchSettings;
   /** The cable between the machine's card and that of the client machine, likewise. */
   readonly link: LinkSettings;
-  /** Whether the bytes of frames are told to the outside as they pass (net/frame-trace.ts). */
-  readonly capture: boolean;
+  /** Whether frames are told to the outside as they pass (net/frame-trace.ts); `once`: of each the bytes the first time only. */
+  readonly capture: boolean | 'once';
 }
 
 export const DEFAULT_NETWORK: NetworkParameters = { switch: DEFAULT_SWITCH, link: DEFAULT_LINK, capture: false };
@@ -25,18 +25,19 @@ const ip = (text: string): Ipv4Address => parseIp(text) as Ipv4Address;
 export const WIRE_PREFIX = 24;
 export const SERVER_ADDRESS = ip('10.1.1.31');
 export const CLIENT_ADDRESS = ip('10.1.1.63');
+/** Of the function nic0.k, whichever kernel has it; of the card itself the server's. */
+export const addressOfFunction = (number: number): Ipv4Address => (number === 0 ? SERVER_ADDRESS : ip('10.1.1.100') + number);
 export const SWITCH_NETWORK = ip('10.1.2.0');
 export const SWITCH_PREFIX = 24;
 
 /** 02 (administered locally) 50:4f:50 (POP), then which network, and who. */
 const MAC_BASE: MacAddress = 0x02504f500000;
 const SWITCH_MACS = MAC_BASE + 0x200;
-const WIRE_MACS = MAC_BASE + 0x100;
 
 export const addressOfKernel = (kernel: KernelId): Ipv4Address => SWITCH_NETWORK + kernel + 1;
 export const macOfKernel = (kernel: KernelId): MacAddress => SWITCH_MACS + kernel + 1;
-export const SERVER_MAC: MacAddress = WIRE_MACS + 31;
-export const CLIENT_MAC: MacAddress = WIRE_MACS + 63;
+export const SERVER_MAC: MacAddress = macOfFunction(0);
+export const CLIENT_MAC: MacAddress = MAC_OF_CLIENT;
 
 export const MTU = 1500;
 /** Without its check sequence. */

@@ -135,6 +135,7 @@ export class TunFile extends BaseFile {
       name: this.#name,
       mac,
       mtu: MTU,
+      driver: { driver: 'tun', bus: isTun ? 'tun' : 'tap', statistics: () => ({}), hasLink: () => true, speed: () => null },
       transmit: frame => {
         if (!isTun) return queue.put({ frame, id: 0 });
         if (ethertype(frame) === ETHERTYPE.ARP) this.#answer(device, frame);

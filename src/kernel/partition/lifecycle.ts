@@ -21,8 +21,8 @@ import { coreOf } from '../../machine/topology/topology.ts';
 import { ANY, ASK } from './ledger.ts';
 import { cut, MachineMap, NO_SHARE, type Share } from './map.ts';
 
-const HEARTBEAT_MILLISECONDS = 100;
-const SILENCE_MILLISECONDS = 350;
+const HEARTBEAT_MILLISECONDS = 250;
+const SILENCE_MILLISECONDS = 700;
 /** Milliseconds within which programs that are told to end have ended, or are ended. */
 const HALT_MILLISECONDS = 100;
 /** Frames that one FRAMES_HELD names at most. */
@@ -156,18 +156,20 @@ export class Lifecycle {
 
   // --- keeping watch -------------------------------------------------------------------------------------------------------------
 
+  /** All kernels' beats come at the same times (Linux: round_jiffies), so that a machine at rest is woken four times a second and not four times a kernel. */
   startHeartbeat(): void {
     const kernel = this.#kernel;
     const period = this.#cycles(HEARTBEAT_MILLISECONDS);
+    const next = (): Cycles => (Math.floor(kernel.now / period) + 1) * period;
     const beat = (): void => {
       if (kernel.state !== KernelState.Up) return;
       const peers = kernel.peers();
-      const next = peers.find(peer => peer > kernel.id) ?? peers[0];
-      if (next !== undefined) kernel.messages.send(next, M.HEARTBEAT, { beat: this.#beat++ });
+      const peer = peers.find(each => each > kernel.id) ?? peers[0];
+      if (peer !== undefined) kernel.messages.send(peer, M.HEARTBEAT, { beat: this.#beat++ });
       this.#listenFor(peers.findLast(peer => peer < kernel.id) ?? peers.at(-1) ?? null);
-      kernel.at(kernel.now + period, beat);
+      kernel.at(next(), beat);
     };
-    kernel.at(kernel.now + period, beat);
+    kernel.at(next(), beat);
   }
 
   #listenFor(predecessor: KernelId | null): void {

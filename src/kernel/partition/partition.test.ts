@@ -66,9 +66,9 @@ describe('memory', () => {
 describe('devices', () => {
   const owners = `cat /proc/popcorn/plan | sed 's/cores.*memory [^ ]*//'`;
 
-  it('belong to the first kernel, and change hands', () => {
-    const lab = run(`${owners}; mv-dev nic0,nic0.2-3 1; ${owners}; kernels`);
-    expect(lab.stdout).toContain('0:  devices disk0,nic0,nic0.1-3\n1: \n0:  devices disk0,nic0.1\n1:  devices nic0,nic0.2-3\n');
+  it('belong to the first kernel, virtual functions to nobody, and change hands', () => {
+    const lab = run(`${owners}; mv-dev nic0.2-3 0; mv-dev nic0,nic0.2-3 1; ${owners}; kernels`);
+    expect(lab.stdout).toContain('0:  devices disk0,nic0\n1: \n0:  devices disk0\n1:  devices nic0,nic0.2-3\n');
     expect(lab.stdout).toMatch(/\n1 .* nic0,nic0\.2-3\n/);
     expect(lab.log(0)).toContain("nic0, nic0.2-3 are kernel 1's now");
     const said = lab.trace
@@ -129,7 +129,7 @@ describe('kernels split and merge', () => {
        sed 1d /proc/popcorn/kernels | sed 's/ *$//'; cut -d' ' -f1 /proc/popcorn/plan; wait; cat /sys/devices/system/cpu/online`,
     );
     expect(lab.stderr).toBe('');
-    expect(lab.stdout).toMatch(/^ {5}0 {2}up {3}0-3 +15\dM .*disk0,nic0.1-3,nic0\n {5}1 {2}off/m);
+    expect(lab.stdout).toMatch(/^ {5}0 {2}up {3}0-3 +15\dM .*disk0,nic0\n {5}1 {2}off/m);
     expect(lab.stdout).toContain('6057 primes up to 60000\n');
     expect(lab.stdout).toMatch(/\n0-3\n$/);
     expect(
@@ -181,6 +181,25 @@ describe('kernels', () => {
     lab.run(1 * SECOND);
     expect(lab.log(0)).toContain('reboot: System halted');
     expect(lab.console(1)).toContain('still 42');
+  });
+  it('do not halt with a file tree that no other has room for', () => {
+    const lab = new KernelLab({ archive, cores: 4, kernels: 2 });
+    let time = lab.run(0.2 * SECOND);
+    const give = (seconds: number, text: string): void => {
+      lab.input(
+        0,
+        text.startsWith('$') ? { kind: 'console', bytes: new TextEncoder().encode(`${text.slice(2)}\n`) } : { kind: 'order', text },
+      );
+      time = lab.run(time + seconds * SECOND);
+    };
+    give(0.2, 'boot --cpus 2 --mem 8M@1');
+    give(0.5, '$ echo 0123456789abcde > /tmp/large; for i in $(seq 20); do cat /tmp/large /tmp/large > /tmp/b; mv /tmp/b /tmp/large; done');
+    give(0.1, 'halt');
+    expect(lab.log(0)).toMatch(/popcorn: halt: no kernel has room for the 4\d\d\d pages of files that kernel 0 keeps\n/);
+    give(0.5, '$ ls -l /tmp/large; rm /tmp/large');
+    expect(lab.console(0)).toContain('16777216');
+    give(1, 'halt');
+    expect(lab.log(0)).toContain('reboot: System halted');
   });
   it('hand over the file tree, open files, pipes and records when the one that keeps it is halted, and again', () => {
     const lab = new KernelLab({ archive, cores: 6, kernels: 3 });

@@ -1,12 +1,14 @@
 /** Calls that make, copy and close descriptors, and ask or tell open files things. */
 import { E, Errno } from '../abi/errno.ts';
 import { CLOSE_RANGE, F, FD_CLOEXEC, MEMFD_CLOEXEC, O, RESOLVE, SETTABLE_FLAGS } from '../abi/fcntl.ts';
+import { ETHTOOL_BYTES_MAX } from '../abi/ethtool.ts';
 import { IOCTL, IOCTLS } from '../abi/ioctl.ts';
 import { EFD } from '../abi/poll.ts';
 import { EpollFile } from '../fs/epoll.ts';
 import { EventFile } from '../fs/eventfd.ts';
 import type { OpenFile } from '../fs/file.ts';
 import { after, eager } from '../fs/maybe.ts';
+import { replyBytes } from '../fs/socket/inet/ethtool.ts';
 import { RTENTRY_DEVICE_AT } from '../fs/socket/inet/ioctl.ts';
 import { makePipe, PIPE_BYTES } from '../fs/pipe.ts';
 import { namelessFile } from '../fs/tmpfs/file.ts';
@@ -157,6 +159,7 @@ export function ioctl(ctx: SyscallContext, fd: number, command: number, argument
       return 0;
   }
   if (number === IOCTL.SIOCGIFCONF) return interfaceList(ctx, file, argument);
+  if (number === IOCTL.SIOCETHTOOL) return driverOrder(ctx, file, argument);
   const shape = IOCTLS.get(number);
   if (!shape) throw new Errno(E.NOTTY);
   const { direction, bytes } = shape;
@@ -191,6 +194,24 @@ function interfaceList(ctx: SyscallContext, file: OpenFile, argument: number): M
       const length = u32At(data);
       if (list !== 0) ctx.user.write(list, data.subarray(4, 4 + length));
       ctx.user.setU32(argument, length);
+      return result;
+    }),
+  );
+}
+
+/** SIOCETHTOOL: the name of an interface, and a pointer to an order, which its answer takes the place of. */
+function driverOrder(ctx: SyscallContext, file: OpenFile, argument: number): Maybe<number> {
+  const place = ctx.user.getU64(argument + INTERFACE_NAME_BYTES);
+  const data = new Uint8Array(INTERFACE_NAME_BYTES + ETHTOOL_BYTES_MAX);
+  const order = data.subarray(INTERFACE_NAME_BYTES);
+  data.set(ctx.user.read(argument, INTERFACE_NAME_BYTES));
+  order.set(ctx.user.read(place, 4));
+  // As far as it is no list: those are only answers.
+  order.set(ctx.user.read(place, replyBytes(order)));
+  return holding(
+    file,
+    after(file.ioctl(IOCTL.SIOCETHTOOL, 0, data, ioOf(ctx)), result => {
+      ctx.user.write(place, order.subarray(0, replyBytes(order)));
       return result;
     }),
   );

@@ -32,6 +32,13 @@ export function machineDevices({ nodes, cores }: Topology): readonly MachineDevi
   ];
 }
 
+/** Of those the ones that a plan gives to its first kernel where it names none. Virtual functions are nobody's until they are given to somebody. */
+export const usualDevices = (topology: Topology): readonly string[] =>
+  machineDevices(topology).flatMap(({ name, kind }) => (kind === 'nic-vf' ? [] : [name]));
+
+/** Functions of the machine's network card, the physical one among them. */
+export const cardFunctions = (topology: Topology): number => machineDevices(topology).filter(({ kind }) => kind !== 'disk').length;
+
 /** Names of devices as people write them, `nic0.1-3` for three. Null: the text is no name of a device. */
 export function namesOf(text: string): readonly string[] | null {
   const match = /^([a-z]+\d{1,2})(?:\.(\d{1,3})(?:-(\d{1,3}))?)?$/.exec(text);

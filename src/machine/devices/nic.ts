@@ -1,30 +1,42 @@
 /**
- * A network card, and the cable to the card of another machine. What stands here is in the hardware's own memory, behind the nodes
- * (layout.ts):
+ * A network card with one physical and many virtual functions, and the cable from it to the card of another machine: what a driver has of them,
+ * for each function. Frames between functions stay in the card (card-switch.ts); behind that switch's memory stand the cable's registers:
  *
- *     the frames on their way from end 0 to end 1 │ from end 1 to end 0 │ registers of end 0 │ registers of end 1
- *
- *     registers   0 on: when the sender has done with the last frame, and when the last one arrives (f64 each)
- *                16 frames sent, frames taken, state of its chance, whether the cable is in (u32 each)
- *                32 rate, delay, loss and queue, as LinkSettings has them (f64 each)
+ *     of either end (0 the machine's, 1 the client machine's)
+ *         28 whether the cable is in (u32)    32 rate, delay, loss and queue, as LinkSettings has them (f64 each)
+ *     of either direction, among those of end 1 (from 96 on, 32 bytes each)
+ *         0 when the sender has done with the last frame, and when the last one arrives (f64 each)    16 state of its chance (u32)
  *
  * A frame takes its bits' time on the wire, one after the other, then the delay; the wire may lose it. A frame with the id CONTROL is none:
  * it tells the other end that its half of the cable is now like this one.
  *
- * Always holds: an end is touched by one kernel at a time, the one that has the card; what it does to the other end arrives there as frames
- * do, at a stamped time, not before the least latency of a message. The lost frames follow from the seed.
+ * Many functions send to one wire, and the kernels that have them are not at the same time. So the far end, which one kernel has, puts their
+ * frames one behind the other: it finds each a lookahead after it has left its function, and says then when it arrives.
+ *
+ * Always holds: a function, and an end, is touched by one kernel at a time, the one that has it; both directions are the client machine's. What
+ * one does to another is noticed at a stamped time, not before the least latency of a message. The lost frames follow from the seed.
  */
 import type { PhysicalMemory } from '../memory.ts';
-import { type Packet, PacketRing, ringBytes } from './packet-ring.ts';
+import { type CardSwitch, cardSwitchBytes, type Coming, slotsOf, type Target } from './card-switch.ts';
+import type { Packet } from './packet-ring.ts';
 
-/** Frames on the cable and in the receiving card's memory, in one direction. */
-const CABLE_SLOTS = 1024;
-const REGISTER_BYTES = 4096;
-export const CABLE_BYTES = 2 * Math.ceil(ringBytes(CABLE_SLOTS) / 4096) * 4096 + 2 * REGISTER_BYTES;
+const REGISTER_BYTES = 256;
+const DIRECTIONS_AT = 96;
+
+/** Bytes of a card with so many functions, and of its cable. */
+export const cardBytes = (functions: number): number => Math.ceil(cardSwitchBytes(functions) / 64) * 64 + 2 * REGISTER_BYTES;
 
 /** Preamble, start of frame, check sequence and gap: bytes of the wire's time that are no frame. */
 const WIRE_OVERHEAD = 24;
 export const CONTROL = 0xffffffff;
+/** Frames on their way from the machine to the client machine at most. */
+export const CABLE_FRAMES = 1024;
+
+/** 02 (administered locally) 50:4f:50 (POP), then the wire's network, and who. */
+const MACS = 0x02504f500100;
+/** The address of a function of the machine's card; that of the client machine's. */
+export const macOfFunction = (port: number): number => MACS + (port === 0 ? 31 : 100 + port);
+export const MAC_OF_CLIENT = MACS + 63;
 
 export interface LinkSettings {
   readonly up: boolean;
@@ -53,43 +65,73 @@ type Cycles = number;
 
 export type Fate = 'sent' | 'lost' | 'full' | 'down';
 
+/** What became of a frame that a function or the client machine has given to its card. */
+export interface Sent {
+  /** Functions of the machine's card that get it. */
+  readonly functions: readonly number[];
+  /** On the wire; null: it did not go there. From the machine `sent` says only that it is on its way there. */
+  readonly wire: Fate | null;
+  /** When the first of all has it. */
+  readonly arrival: Cycles;
+  /** The card had no room: nobody gets it. */
+  readonly full: boolean;
+}
+
 export class Nic {
-  readonly end: 0 | 1;
-  readonly incoming: PacketRing;
-  readonly #outgoing: PacketRing;
+  /** Of the card's switch. */
+  readonly port: number;
+  readonly #card: CardSwitch;
   readonly #memory: PhysicalMemory;
-  readonly #registers: number;
-  readonly #bells: number;
+  readonly #ends: number;
   readonly #hertz: number;
-  readonly #lookahead: Cycles;
+  readonly #hasCable: boolean;
 
   /**
-   * @param base physical address of the cable
-   * @param lookahead cycles that anything takes to get to the other end at least
+   * @param base physical address of the card
+   * @param port the function; or the wire: this is the card of the client machine
    */
-  constructor(memory: PhysicalMemory, base: number, end: 0 | 1, hertz: number, lookahead: Cycles) {
-    this.end = end;
+  constructor(memory: PhysicalMemory, base: number, card: CardSwitch, port: number, hertz: number, hasCable: boolean) {
+    this.port = port;
+    this.#card = card;
     this.#memory = memory;
+    this.#ends = base + cardBytes(card.wire) - 2 * REGISTER_BYTES;
     this.#hertz = hertz;
-    this.#lookahead = lookahead;
-    const half = Math.ceil(ringBytes(CABLE_SLOTS) / 4096) * 4096;
-    const rings = [new PacketRing(memory, base, CABLE_SLOTS), new PacketRing(memory, base + half, CABLE_SLOTS)] as const;
-    this.#outgoing = rings[end];
-    this.incoming = rings[end === 0 ? 1 : 0];
-    this.#registers = base + 2 * half + end * REGISTER_BYTES;
-    this.#bells = base + 2 * half + 64;
+    this.#hasCable = hasCable;
   }
 
-  /** The first time that this end is touched: the cable is as given, and chance begins. */
+  get isClient(): boolean {
+    return this.port === this.#card.wire;
+  }
+  /** Frames that its card takes before others have had them. */
+  get slots(): number {
+    return slotsOf(this.port, this.#card.wire);
+  }
+  /** The end of the cable that it is at. */
+  get end(): 0 | 1 {
+    return this.isClient ? 1 : 0;
+  }
+
+  /** In use from now on, or no longer. */
+  use(inUse: boolean, now: Cycles): void {
+    if (!this.isClient) this.#card.use(this.port, inUse, now);
+  }
+
+  // --- the cable -----------------------------------------------------------------------------------------------------------------
+
+  /** The first time that this end is touched: the cable is as given, and chance begins. Of a virtual function: nothing. */
   begin(link: LinkSettings, seed: number): void {
-    if (this.link.rate !== 0) return;
+    if ((!this.isClient && this.port !== 0) || this.link.rate !== 0) return;
     this.#set(link);
-    this.#memory.view.setUint32(this.#registers + 24, (seed ^ Math.imul(this.end + 1, 0x9e3779b1)) >>> 0 || 1, true);
+    const { view } = this.#memory;
+    if (this.isClient)
+      for (const from of [0, 1] as const)
+        view.setUint32(this.#direction(from) + 16, (seed ^ Math.imul(from + 1, 0x9e3779b1)) >>> 0 || 1, true);
   }
 
+  /** As this end has it. Only who has the end may ask. */
   get link(): LinkSettings {
     const { view } = this.#memory;
-    const at = this.#registers;
+    const at = this.#end;
     return {
       up: view.getUint32(at + 28, true) !== 0,
       rate: view.getFloat64(at + 32, true),
@@ -101,10 +143,12 @@ export class Nic {
 
   /** The cable is like this from now on, and will be so at the other end. Returns when that hears of it; NaN: it can't be told now. */
   configure(link: LinkSettings, now: Cycles, visible: Cycles): Cycles {
-    if (!this.#hasRoom(visible)) return Number.NaN;
+    const card = this.#card;
+    if (!card.hasRoom(this.port, visible)) return Number.NaN;
+    const packet = { frame: Uint8Array.from(JSON.stringify(link), c => c.charCodeAt(0)), id: CONTROL };
     this.#set(link);
-    const frame = Uint8Array.from(JSON.stringify(link), c => c.charCodeAt(0));
-    return this.#put({ frame, id: CONTROL }, now);
+    const arrival = this.isClient ? this.#arrivalOf(1, now) : now + card.lookahead;
+    return card.put(this.port, packet, [{ port: this.isClient ? 0 : card.wire, arrival }]);
   }
 
   /** A frame that has come in with the id CONTROL. */
@@ -112,57 +156,120 @@ export class Nic {
     this.#set(JSON.parse(String.fromCharCode(...frame)) as LinkSettings);
   }
 
-  /** Gives a frame to the wire. `arrival` is meant where it is sent. */
-  transmit(packet: Packet, now: Cycles, visible: Cycles): { fate: Fate; arrival: Cycles } {
+  // --- out -----------------------------------------------------------------------------------------------------------------------
+
+  /**
+   * Gives a frame to the card. `arrival` is meant where it is sent.
+   * @param target its address on the Ethernet
+   * @param now when the card has read it from memory
+   * @param dma cycles that it takes to write it to memory again
+   */
+  transmit(packet: Packet, target: number, now: Cycles, visible: Cycles, dma: Cycles): Sent {
+    const card = this.#card;
+    const functions = this.#functionsFor(target, visible);
+    if (!card.hasRoom(this.port, visible)) return { functions: [], wire: null, arrival: 0, full: true };
+    const targets: Target[] = [];
+    let wire: Fate | null = null;
+    if (this.isClient) {
+      const carried = this.carry(1, packet, now);
+      wire = carried.fate;
+      if (wire === 'sent') targets.push(...functions.map(port => ({ port, arrival: carried.arrival })));
+    } else {
+      const inside = now + Math.max(dma, card.lookahead);
+      targets.push(...functions.map(port => ({ port, arrival: inside })));
+      if (functions.length === 0 || isGroup(target)) {
+        // A virtual function does not see whether the cable is in: the far end does.
+        wire = !this.#hasCable || (this.port === 0 && !this.link.up) ? 'down' : 'sent';
+        if (wire === 'sent') targets.push({ port: card.wire, arrival: now + card.lookahead });
+      }
+    }
+    const arrival = targets.length === 0 ? 0 : card.put(this.port, packet, targets);
+    return { functions: targets.flatMap(({ port }) => (port === card.wire ? [] : [port])), wire, arrival, full: false };
+  }
+
+  /** Functions that a frame with this address is for: all that are in use, or the one whose it is. */
+  #functionsFor(target: number, visible: Cycles): number[] {
+    const card = this.#card;
+    if (isGroup(target)) return card.used(this.port, visible);
+    for (let port = 0; port < card.wire; port++)
+      if (macOfFunction(port) === target) return port !== this.port && card.isUsed(port, visible) ? [port] : [];
+    return [];
+  }
+
+  /**
+   * Puts a frame on the wire, in the direction from that end. Only the client machine's card does so.
+   * @param now when the sender's card has it
+   */
+  carry(from: 0 | 1, { frame }: Packet, now: Cycles): { fate: Fate; arrival: Cycles } {
     const { view } = this.#memory;
+    const direction = this.#direction(from);
     const { up, rate, loss, queue } = this.link;
     if (!up) return { fate: 'down', arrival: 0 };
-    const wire = ((packet.frame.length + WIRE_OVERHEAD) * 8 * this.#hertz) / rate;
-    const free = Math.max(view.getFloat64(this.#registers, true), now);
-    if ((free - now) / wire > queue || !this.#hasRoom(visible)) return { fate: 'full', arrival: 0 };
-    view.setFloat64(this.#registers, free + wire, true);
-    if (loss > 0 && this.#chance() < loss) return { fate: 'lost', arrival: 0 };
-    return { fate: 'sent', arrival: this.#put(packet, free + wire) };
+    const wire = ((frame.length + WIRE_OVERHEAD) * 8 * this.#hertz) / rate;
+    const free = Math.max(view.getFloat64(direction, true), now);
+    if ((free - now) / wire > queue) return { fate: 'full', arrival: 0 };
+    view.setFloat64(direction, free + wire, true);
+    if (loss > 0 && this.#chance(direction) < loss) return { fate: 'lost', arrival: 0 };
+    return { fate: 'sent', arrival: this.#arrivalOf(from, free + wire) };
   }
 
-  /** The sequence of the next frame to be taken. */
-  get taken(): number {
-    return this.#memory.view.getUint32(this.#registers + 20, true);
-  }
-  /** That frame has been taken. */
-  free(now: Cycles): void {
-    const sequence = this.taken;
-    this.incoming.free(sequence, now + this.#lookahead);
-    this.#memory.view.setUint32(this.#registers + 20, sequence + 1, true);
-  }
-
-  /** Whether something has been put in at the other end since the last time that this was asked. */
-  takeBell(): boolean {
-    const at = (this.#bells >>> 2) + this.end * 16;
-    return Atomics.load(this.#memory.i32, at) !== 0 && Atomics.exchange(this.#memory.i32, at, 0) !== 0;
-  }
-
-  #hasRoom(visible: Cycles): boolean {
-    const sequence = this.#memory.view.getUint32(this.#registers + 16, true);
-    return sequence < CABLE_SLOTS || this.#outgoing.isFreed(sequence - CABLE_SLOTS, visible);
-  }
-
-  #put(packet: Packet, from: Cycles): Cycles {
-    const { view, i32 } = this.#memory;
-    const delay = Math.max((this.link.delay * this.#hertz) / 1e6, this.#lookahead);
-    // A shorter delay than before does not let frames overtake.
-    const arrival = Math.max(Math.ceil(from + delay), view.getFloat64(this.#registers + 8, true));
-    view.setFloat64(this.#registers + 8, arrival, true);
-    const sequence = view.getUint32(this.#registers + 16, true);
-    view.setUint32(this.#registers + 16, sequence + 1, true);
-    this.#outgoing.put(sequence, packet, arrival);
-    Atomics.store(i32, (this.#bells >>> 2) + (this.end === 0 ? 1 : 0) * 16, 1);
+  /** Of what is on the wire at `time`, at the other end. A shorter delay than before does not let frames overtake. */
+  #arrivalOf(from: 0 | 1, time: Cycles): Cycles {
+    const { view } = this.#memory;
+    const at = this.#direction(from) + 8;
+    const delay = Math.max((this.link.delay * this.#hertz) / 1e6, this.#card.lookahead);
+    const arrival = Math.max(Math.ceil(time + delay), view.getFloat64(at, true));
+    view.setFloat64(at, arrival, true);
     return arrival;
+  }
+
+  // --- in ------------------------------------------------------------------------------------------------------------------------
+
+  /** Ports whose lanes to this one may have something new. */
+  takeBells(): number[] {
+    return this.#card.takeBells(this.port);
+  }
+  /** All ports that can send to this one. */
+  get senders(): number[] {
+    return Array.from({ length: this.#card.wire + 1 }, (_, port) => port).filter(port => port !== this.port);
+  }
+  first(from: number): number {
+    return this.#card.first(from, this.port);
+  }
+  coming(from: number, entry: number): Coming | null {
+    return this.#card.coming(from, this.port, entry);
+  }
+  /** The frame of an entry that arrives now. */
+  take(coming: Coming): Packet {
+    const packet = this.#card.read(coming);
+    this.#card.taken(this.port, coming);
+    return packet;
+  }
+  /** An entry is passed over. */
+  pass(coming: Coming): void {
+    this.#card.taken(this.port, coming);
+  }
+  /** Whether that port is the other end of the cable. */
+  isFar(from: number): boolean {
+    return this.isClient || from === this.#card.wire;
+  }
+  /** How long ago the other machine's card had a frame that the client machine's finds now. */
+  get lookahead(): Cycles {
+    return this.#card.lookahead;
+  }
+
+  // --- registers -----------------------------------------------------------------------------------------------------------------
+
+  get #end(): number {
+    return this.#ends + this.end * REGISTER_BYTES;
+  }
+  #direction(from: 0 | 1): number {
+    return this.#ends + REGISTER_BYTES + DIRECTIONS_AT + from * 32;
   }
 
   #set({ up, rate, delay, loss, queue }: LinkSettings): void {
     const { view } = this.#memory;
-    const at = this.#registers;
+    const at = this.#end;
     view.setUint32(at + 28, up ? 1 : 0, true);
     view.setFloat64(at + 32, rate, true);
     view.setFloat64(at + 40, delay, true);
@@ -170,14 +277,16 @@ export class Nic {
     view.setFloat64(at + 56, queue, true);
   }
 
-  /** The next of its seeded stream, 0 to 1 (xorshift32, Marsaglia 2003). */
-  #chance(): number {
+  /** The next of a direction's seeded stream, 0 to 1 (xorshift32, Marsaglia 2003). */
+  #chance(direction: number): number {
     const { view } = this.#memory;
-    let x = view.getUint32(this.#registers + 24, true);
+    let x = view.getUint32(direction + 16, true);
     x ^= x << 13;
     x ^= x >>> 17;
     x ^= x << 5;
-    view.setUint32(this.#registers + 24, x >>> 0, true);
+    view.setUint32(direction + 16, x >>> 0, true);
     return (x >>> 0) / 2 ** 32;
   }
 }
+
+const isGroup = (mac: number): boolean => Math.floor(mac / 2 ** 40) % 2 === 1;

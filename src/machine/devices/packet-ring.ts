@@ -2,9 +2,9 @@
  * A ring of packets in physical memory, from one kernel to another, or from one network card to another.
  *
  *     0       count of entries in the history (i32), then from 64 on the history: times at which interrupts were switched (f64 each)
- *     192     slot 0 │ slot 1 │ … each SLOT_BYTES:
+ *     192     for each slot STAMP_BYTES:
  *             0 written (i32: sequence + 1)   4 freed (i32)   8 arrival (f64)   16 freed at (f64)   24 length (u32)   28 id (u32)
- *             64 the frame
+ *     then    for each slot FRAME_MAX bytes: the frame
  *
  * As in a window of messages between kernels what stands beside a slot says at which virtual time the other side learns of it, whichever
  * host was quicker: `arrival` for the receiver, `freed at` for the sender. So does the history for the receiver's interrupts: off, on, off,
@@ -21,7 +21,6 @@ type Cycles = number;
 /** An Ethernet frame of 1514 bytes, in whole cache lines. */
 export const FRAME_MAX = 1536;
 const STAMP_BYTES = 64;
-export const SLOT_BYTES = STAMP_BYTES + FRAME_MAX;
 const HISTORY = 16;
 const HISTORY_AT = 64;
 const HEADER_BYTES = HISTORY_AT + HISTORY * 8;
@@ -33,7 +32,7 @@ export interface Packet {
 }
 
 /** Bytes of a ring with so many slots. */
-export const ringBytes = (slots: number): number => HEADER_BYTES + slots * SLOT_BYTES;
+export const ringBytes = (slots: number): number => HEADER_BYTES + slots * (STAMP_BYTES + FRAME_MAX);
 
 export class PacketRing {
   readonly slots: number;
@@ -49,7 +48,7 @@ export class PacketRing {
 
   /** Empty, with interrupts on: before the other side knows of it. */
   clear(): void {
-    this.#memory.u8.fill(0, this.#base, this.#base + ringBytes(this.slots));
+    this.#memory.u8.fill(0, this.#base, this.#frame(0));
   }
 
   // --- the sender's side ---------------------------------------------------------------------------------------------------------
@@ -64,7 +63,7 @@ export class PacketRing {
   put(sequence: number, { frame, id }: Packet, arrival: Cycles): void {
     const { u8, view, i32 } = this.#memory;
     const at = this.#slot(sequence);
-    u8.set(frame, at + STAMP_BYTES);
+    u8.set(frame, this.#frame(sequence));
     view.setFloat64(at + 8, arrival, true);
     view.setUint32(at + 24, frame.length, true);
     view.setUint32(at + 28, id, true);
@@ -95,7 +94,8 @@ export class PacketRing {
     const { u8, view } = this.#memory;
     const at = this.#slot(sequence);
     const length = Math.min(view.getUint32(at + 24, true), FRAME_MAX);
-    return { frame: u8.slice(at + STAMP_BYTES, at + STAMP_BYTES + length), id: view.getUint32(at + 28, true) };
+    const from = this.#frame(sequence);
+    return { frame: u8.slice(from, from + length), id: view.getUint32(at + 28, true) };
   }
 
   /** Gives the slot back; the sender hears of it at `at`. */
@@ -119,6 +119,9 @@ export class PacketRing {
   }
 
   #slot(sequence: number): number {
-    return this.#base + HEADER_BYTES + (sequence % this.slots) * SLOT_BYTES;
+    return this.#base + HEADER_BYTES + (sequence % this.slots) * STAMP_BYTES;
+  }
+  #frame(sequence: number): number {
+    return this.#base + HEADER_BYTES + this.slots * STAMP_BYTES + (sequence % this.slots) * FRAME_MAX;
   }
 }

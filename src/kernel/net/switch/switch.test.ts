@@ -6,7 +6,7 @@ import { inflate, KernelLab, type LabOptions } from '../../testing.ts';
 import { CAPTURE_HEADER, FRAME, NET_DEVICE } from '../frame-trace.ts';
 import { addressOfKernel, CLIENT_ADDRESS, CLIENT_KERNEL, DEFAULT_NETWORK, type NetworkParameters } from '../parameters.ts';
 import { SWITCH_VERSIONS, type SwitchSettings } from './settings.ts';
-import { flood, kernelOf, listeners, pass, ping } from './testing.ts';
+import { flood, kernelOf, listeners, order, pass, ping } from './testing.ts';
 
 const archive = inflate(new Uint8Array(readFileSync(new URL('../../../../public/initramfs.cpio.gz', import.meta.url))));
 
@@ -27,11 +27,6 @@ function machine(
   for (let kernel = 1; kernel < kernels; kernel++) lab.input(0, { kind: 'boot', kernel });
   pass(lab, 50);
   return lab;
-}
-
-function order(lab: KernelLab, text: string, to = 0): void {
-  lab.input(to, { kind: 'order', text });
-  pass(lab, 1);
 }
 
 /** How many of three echoes come back. */
@@ -177,7 +172,7 @@ describe('the hub', () => {
     expect(echoes(lab, 0, addressOfKernel(1))).toBe(3);
     order(lab, 'panic 2');
     expect(echoes(lab, 0, addressOfKernel(1))).toBe(0);
-    pass(lab, 500);
+    pass(lab, 1000);
     expect(kernelOf(lab, 1).vnet.hub).toBe(null);
     expect(echoes(lab, 0, addressOfKernel(1))).toBe(0);
     order(lab, 'mv-dev nic0 1');
@@ -189,7 +184,7 @@ describe('the hub', () => {
     const lab = machine(3);
     expect(echoes(lab, 1, addressOfKernel(2))).toBe(3);
     order(lab, 'panic 2');
-    pass(lab, 500);
+    pass(lab, 1000);
     expect([...kernelOf(lab, 0).vnet.ports.keys()]).toEqual([1]);
     order(lab, 'boot 2');
     pass(lab, 30);

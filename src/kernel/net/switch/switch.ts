@@ -28,12 +28,12 @@ import { ETHERNET_HEADER, getMac } from '../ethernet.ts';
 import { FRAME, type FrameEvent, NET_DEVICE, noteFrame } from '../frame-trace.ts';
 import type { NetInterface } from '../interface.ts';
 import { addressOfKernel, CLIENT_KERNEL, DEFAULT_NETWORK, macOfKernel, MTU, padded, SWITCH_PREFIX } from '../parameters.ts';
-import type { NetDevice } from '../platform.ts';
+import type { DeviceDriver, NetDevice } from '../platform.ts';
 import { RingReceiver, RingSender } from './ends.ts';
 import { Napi } from './napi.ts';
 import { Port } from './port.ts';
 import { FRAME_MAX, type Packet, PacketRing, ringBytes } from '../../../machine/devices/packet-ring.ts';
-import { SWITCH_VERSIONS, type SwitchSettings, VERSIONS } from './settings.ts';
+import { SWITCH_LIMITS, SWITCH_VERSIONS, type SwitchSettings, VERSIONS } from './settings.ts';
 import { type Tap, TapQueue } from './tap.ts';
 
 /** Milliseconds after which a client that was not let in asks again. */
@@ -76,7 +76,7 @@ export class VirtualSwitch {
     this.settings = (kernel.parameters.network ?? DEFAULT_NETWORK).switch;
     this.#lanes = kernelsMax(kernel.topology.cores.length);
     this.#own = this.#windowOf(kernel.id);
-    this.device = { name: 'vnet0', mac: macOfKernel(kernel.id), mtu: MTU, transmit: frame => this.#transmit(frame) };
+    this.device = { name: 'vnet0', mac: macOfKernel(kernel.id), mtu: MTU, transmit: frame => this.#transmit(frame), driver: this.#driver };
     const self = this;
     this.tap = {
       queue: new TapQueue(),
@@ -329,8 +329,8 @@ export class VirtualSwitch {
     const port = this.ports.get(target);
     const name = this.isHub ? target : this.#kernel.id;
     if (port === undefined) return this.#dropped(FRAME.Nowhere, name, packet);
-    if (!port.put(packet, VERSIONS[this.settings.version])) return this.#dropped(FRAME.Full, name, packet);
-    this.note(FRAME.Out, name, packet);
+    if (!port.put(packet, VERSIONS[this.settings.version])) return this.#dropped(FRAME.Full, name, packet, port.sender.underWay);
+    this.note(FRAME.Out, name, packet, port.sender.underWay);
     return true;
   }
 
@@ -344,14 +344,14 @@ export class VirtualSwitch {
     return all.filter(kernel => kernel !== from && macOfKernel(kernel) === to);
   }
 
-  #dropped(what: FrameEvent, port: KernelId, packet: Packet): false {
+  #dropped(what: FrameEvent, port: KernelId, packet: Packet, fill = 0): false {
     if (what === FRAME.Nowhere) this.nowhere++;
-    this.note(what, port, packet);
+    this.note(what, port, packet, fill);
     return false;
   }
 
-  note(what: FrameEvent, port: KernelId, packet: Packet): void {
-    noteFrame(this.#kernel, what, this.isHub ? NET_DEVICE.Switch : NET_DEVICE.Port, port, packet);
+  note(what: FrameEvent, port: KernelId, packet: Packet, fill = 0): void {
+    noteFrame(this.#kernel, what, this.isHub ? NET_DEVICE.Switch : NET_DEVICE.Port, port, packet, fill);
   }
 
   // --- in ------------------------------------------------------------------------------------------------------------------------
@@ -396,8 +396,9 @@ export class VirtualSwitch {
       const receiver = this.ports.get(from)?.receiver;
       if (receiver === undefined || receiver.waiting === 0) continue;
       this.#turn = (this.#turn + i + 1) % kernels.length;
+      const fill = receiver.waiting;
       const packet = receiver.take();
-      this.note(FRAME.In, this.isHub ? from : this.#kernel.id, packet);
+      this.note(FRAME.In, this.isHub ? from : this.#kernel.id, packet, fill);
       return { from, packet };
     }
     return null;
@@ -418,6 +419,44 @@ export class VirtualSwitch {
   }
 
   // --- telling -------------------------------------------------------------------------------------------------------------------
+
+  /** What ethtool shows of `vnet0`. Interrupts are held back as the hub says. */
+  get #driver(): DeviceDriver {
+    const sum = (of: (port: Port) => number): number => [...this.ports.values()].reduce((all, port) => all + of(port), 0);
+    return {
+      driver: 'shmtun',
+      bus: '',
+      statistics: () => ({
+        rx_ring_packets: sum(({ receiver }) => receiver.received),
+        tx_ring_packets: sum(({ sender }) => sender.sent),
+        tx_ring_full: sum(({ sender }) => sender.full),
+        tx_dropped: sum(({ dropped }) => dropped),
+        tx_queued: sum(({ queued }) => queued),
+        tx_interrupts_raised: sum(({ sender }) => sender.raised),
+        rx_waiting: this.waiting,
+        rx_interrupts: this.napi.interrupts,
+        rx_polls: this.napi.polls,
+        rx_polled_packets: this.napi.packets,
+        rx_budget_exhausted: this.napi.exhausted,
+        nowhere: this.nowhere,
+        ports: this.ports.size,
+      }),
+      hasLink: () => this.hub !== null && (this.isHub || this.ports.size > 0),
+      speed: () => null,
+      rings: () => {
+        const slots = this.#rings?.slots ?? this.settings.slots;
+        return { receive: slots, receiveMost: SWITCH_LIMITS.slots[1], send: slots, sendMost: SWITCH_LIMITS.slots[1] };
+      },
+      coalesce: {
+        get: () => this.settings.coalesce,
+        set: coalesce => {
+          const isPossible = this.isHub && coalesce <= SWITCH_LIMITS.coalesce[1];
+          if (isPossible) this.set({ ...this.settings, coalesce });
+          return isPossible;
+        },
+      },
+    };
+  }
 
   /** /proc/popcorn/switch */
   get text(): string {

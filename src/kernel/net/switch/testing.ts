@@ -14,6 +14,12 @@ export const pass = (lab: KernelLab, milliseconds: number): void => {
   lab.run(lab.now + milliseconds * MS, () => false);
 };
 
+/** Gives an order, as a console would, and a millisecond for it. */
+export function order(lab: KernelLab, text: string, to = 0): void {
+  lab.input(to, { kind: 'order', text });
+  pass(lab, 1);
+}
+
 /** The kernel that runs under a number. */
 export function kernelOf(lab: KernelLab, id: number): Kernel {
   const found = lab.running.find(kernel => kernel.id === id);

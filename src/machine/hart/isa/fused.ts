@@ -35,7 +35,7 @@ export interface FusedFunctions {
 /** `error` such that sum + error = x + y exactly, where sum = x + y rounded (Knuth). */
 function sumError(sum: Local<F64>, x: F64, y: F64, part: Local<F64>): F64 {
   const { get } = part;
-  return [...part.set(f64.sub(sum.get, x)), ...f64.add(f64.sub(x, f64.sub(sum.get, get)), f64.sub(y, get))] as readonly number[] as F64;
+  return after(part.set(f64.sub(sum.get, x)), f64.add(f64.sub(x, f64.sub(sum.get, get)), f64.sub(y, get)));
 }
 
 /** sum, moved to its odd neighbour on the side of the error, if there is an error and sum is even. */

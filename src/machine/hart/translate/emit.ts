@@ -20,7 +20,6 @@ import { type FusedWays, fusedWays } from '../isa/fused.ts';
 import { atomicOperations, loadAs, missesFirstLevel, multiplyHigh, sizeOf, storeAs, tlbSlot } from '../operations.ts';
 import {
   after,
-  append,
   block,
   branch,
   branchWhen,
@@ -129,7 +128,7 @@ export class RegionEmitter {
   readonly #wordsBefore = new Map<number, ReadonlySet<number>>();
   readonly #need: readonly number[];
   readonly #checked: readonly boolean[];
-  readonly #out: number[] = [];
+  readonly #out: Code[] = [];
   readonly #labels: number[] = [];
 
   constructor(region: Region, locals: Locals, options: EmitOptions) {
@@ -222,7 +221,7 @@ export class RegionEmitter {
   // --- nesting -------------------------------------------------------------------------------------------------------------------
 
   #emit(...parts: Code[]): void {
-    append(this.#out, ...parts);
+    this.#out.push(...parts);
   }
   #label(kind: 'block' | 'loop', label: number, inside: () => void): void {
     this.#emit([kind === 'block' ? 0x02 : 0x03, 0x40]);

@@ -1,10 +1,13 @@
 /**
  * WebAssembly expressions. An expression IS the bytes that leave its value on the stack, branded with the type of that value; a
  * statement (`Code`) is bytes that leave nothing. So expressions nest like calls, and what is built is what is run.
+ *
+ * Always holds: nested code stays nested, and is never changed: its bytes are copied once, when the function that they belong to is done
+ * (`flatten`).
  */
 
 declare const type: unique symbol;
-export type Code = readonly number[];
+export type Code = readonly (number | Code)[] | Uint8Array;
 export type I32 = Code & { readonly [type]: 'i32' };
 export type I64 = Code & { readonly [type]: 'i64' };
 export type F32 = Code & { readonly [type]: 'f32' };
@@ -48,19 +51,35 @@ export function signed(value: number | bigint): number[] {
   }
 }
 
-/** By index, since this is what translation spends much of its time in. */
-export function append(bytes: number[], ...parts: (readonly number[])[]): void {
-  for (let i = 0; i < parts.length; i++) {
-    const part = parts[i] as readonly number[];
-    for (let at = 0; at < part.length; at++) bytes.push(part[at] as number);
+/** What `flatten` writes into; grows. */
+let bytes = new Uint8Array(1 << 16);
+
+/** The bytes of code. */
+export function flatten(code: Code): Uint8Array<ArrayBuffer> {
+  const end = write(code, 0);
+  return bytes.slice(0, end);
+}
+/** @returns where the next byte goes */
+function write(code: Code, from: number): number {
+  let at = from;
+  for (let i = 0; i < code.length; i++) {
+    const part = code[i] as number | Code;
+    if (typeof part !== 'number') {
+      at = write(part, at);
+      continue;
+    }
+    if (at === bytes.length) {
+      const more = new Uint8Array(2 * at);
+      more.set(bytes);
+      bytes = more;
+    }
+    bytes[at++] = part;
   }
+  return at;
 }
 
-function joined<T extends Code>(parts: readonly Code[], ...opcode: number[]): T {
-  const bytes: number[] = [];
-  append(bytes, ...parts, opcode);
-  return bytes as Code as T;
-}
+const joined = <T extends Code>(parts: readonly Code[], ...opcode: number[]): T =>
+  (opcode.length === 0 ? parts : [...parts, opcode]) as Code as T;
 
 /** Statements one after another. */
 export const sequence = (...parts: Code[]): Code => joined(parts);

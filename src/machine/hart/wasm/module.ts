@@ -2,7 +2,7 @@
  * Puts functions together into the bytes of a WebAssembly module. Imports come first in the numbering of functions, in the order in
  * which they are declared; the one memory is imported as `env.memory` and is shared, a table of functions as `env.table`.
  */
-import { append, type Code, type Local, type Value, type ValueTypeName, local, unsigned, valueType } from './code.ts';
+import { type Code, type Local, type Value, type ValueTypeName, flatten, local, unsigned, valueType } from './code.ts';
 
 interface Signature {
   readonly parameters: readonly ValueTypeName[];
@@ -31,17 +31,16 @@ export class Locals {
 }
 
 const text = (name: string): number[] => [...unsigned(name.length), ...[...name].map(c => c.charCodeAt(0))];
-const section = (id: number, entries: readonly (readonly number[])[]): number[] => {
-  const body = [...unsigned(entries.length)];
-  append(body, ...entries);
-  return [id, ...unsigned(body.length)].concat(body);
+const section = (id: number, entries: readonly Code[]): Code => {
+  const body = flatten([unsigned(entries.length), ...entries]);
+  return [id, unsigned(body.length), body];
 };
 
 export class ModuleBuilder {
   readonly #types: string[] = [];
   readonly #typeBytes: number[][] = [];
   readonly #imports: number[][] = [];
-  readonly #functions: { type: number; body: number[] }[] = [];
+  readonly #functions: { type: number; body: Uint8Array }[] = [];
   readonly #exports: number[][] = [];
   #importCount = 0;
 
@@ -73,8 +72,7 @@ export class ModuleBuilder {
   ): number {
     const locals = new Locals(parameters);
     const code = build(locals);
-    const body = locals.encode();
-    append(body, code, [0x0b]);
+    const body = flatten([locals.encode(), code, 0x0b]);
     const index = this.#importCount + this.#functions.length;
     this.#functions.push({ type: this.#type({ parameters, results }), body });
     if (exportedAs !== undefined) this.#exports.push([...text(exportedAs), 0x00, ...unsigned(index)]);
@@ -82,21 +80,16 @@ export class ModuleBuilder {
   }
 
   bytes(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(
-      [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00].concat(
-        section(1, this.#typeBytes),
-        section(2, this.#imports),
-        section(
-          3,
-          this.#functions.map(f => unsigned(f.type)),
-        ),
-        section(7, this.#exports),
-        section(
-          10,
-          this.#functions.map(f => unsigned(f.body.length).concat(f.body)),
-        ),
-      ),
-    );
+    const types = this.#functions.map(({ type }) => unsigned(type));
+    const bodies = this.#functions.map(({ body }) => [unsigned(body.length), body]);
+    const sections = [
+      section(1, this.#typeBytes),
+      section(2, this.#imports),
+      section(3, types),
+      section(7, this.#exports),
+      section(10, bodies),
+    ];
+    return flatten([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, ...sections]);
   }
 
   #type({ parameters, results }: Signature): number {

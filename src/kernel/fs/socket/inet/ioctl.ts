@@ -11,6 +11,7 @@ import type { NetStack } from '../../../net/stack.ts';
 import { fromBytes, setU32, toBytes, u32At } from '../../bytes.ts';
 import type { IoContext } from '../../file.ts';
 import type { InetDomain } from './domain.ts';
+import { ethtool } from './ethtool.ts';
 
 export const IFF = {
   UP: 1,
@@ -110,7 +111,7 @@ function put16le(data: Uint8Array, value: number): void {
   data[NAME_BYTES + 1] = (value >>> 8) & 255;
 }
 
-/** Throws ENODEV, EPERM, ENOTTY for a command that it doesn't know. */
+/** Throws ENODEV, EPERM, ENOTTY for a command that it doesn't know. SIOCETHTOOL: `data` is the interface's name and what the ifreq points to. */
 export function interfaceIoctl({ stack }: InetDomain, command: number, data: Uint8Array, { uid }: IoContext): number {
   if (command === IOCTL.SIOCGIFCONF) return listInterfaces(stack, data);
   if (command === IOCTL.SIOCGIFNAME) {
@@ -125,12 +126,13 @@ export function interfaceIoctl({ stack }: InetDomain, command: number, data: Uin
     return 0;
   }
   const act = GETS.get(command) ?? SETS.get(command);
-  if (act === undefined) throw new Errno(E.NOTTY);
+  if (act === undefined && command !== IOCTL.SIOCETHTOOL) throw new Errno(E.NOTTY);
   if (SETS.has(command) && uid !== 0) throw new Errno(E.PERM);
   const name = fromBytes(data.subarray(0, NAME_BYTES)).replace(/\0.*$/s, '');
   const through = stack.interfaces.find(each => each.name === name);
   if (through === undefined) throw new Errno(E.NODEV);
-  act(through, data, stack);
+  if (act === undefined) ethtool(through, data.subarray(NAME_BYTES), uid);
+  else act(through, data, stack);
   return 0;
 }
 

@@ -1,4 +1,4 @@
-/** Debian's iproute2, unmodified: `ip` and `ss` show the truth about a kernel's network, and `ip` changes it, wherever they run. */
+/** Debian's iproute2 and ethtool, unmodified: they show the truth about a kernel's network, and change it, wherever they run. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -6,13 +6,15 @@ import { describe, expect, it } from 'vitest';
 
 const path = (name: string): string => new URL(name, import.meta.url).pathname;
 const LAB = path('../../cli/lab.mjs');
-const ARCHIVE = path('../../../node_modules/.cache/debian/iproute2.tar.gz');
+const ARCHIVE = path('../../../node_modules/.cache/debian/network.tar.gz');
 
 /** Packed once, and kept. False where there is no way to get it. */
 function isThere(): boolean {
   if (existsSync(ARCHIVE)) return true;
   mkdirSync(dirname(ARCHIVE), { recursive: true });
-  const { status, stderr } = spawnSync(process.execPath, [path('userland.mjs'), '-o', ARCHIVE, 'iproute2'], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync(process.execPath, [path('userland.mjs'), '-o', ARCHIVE, 'iproute2', 'ethtool'], {
+    encoding: 'utf8',
+  });
   if (status !== 0) process.stderr.write(stderr);
   return status === 0;
 }
@@ -52,7 +54,7 @@ const SOCKETS = [
   'tcp   ESTAB  0      0      127.0.0.1:4000 127.0.0.1:4001 users:(("inet",pid=N,fd=6))\n',
 ];
 
-describe.skipIf(!isThere())('iproute2 of Debian (skipped without apt)', () => {
+describe.skipIf(!isThere())('iproute2 and ethtool of Debian (skipped without apt)', () => {
   const run = (script: string, ...options: string[]): string => {
     const args = [LAB, 'exec', '--with', ARCHIVE, ...options, '--', 'sh', '-c', `exec 2>&1; ${script}`];
     const { stdout } = spawnSync(process.execPath, args, { input: '', encoding: 'latin1', timeout: 170_000 });
@@ -88,5 +90,30 @@ describe.skipIf(!isThere())('iproute2 of Debian (skipped without apt)', () => {
   it('does so from whichever of 8 kernels it is on, as its network is that of the kernel where it began', () => {
     const moving = narrow(run('ip addr show dev lo; /usr/lib/tests/inet hold ss -Htuan', '--plan', 'clustered', '--migrate-every', '1ms'));
     expect(moving).toBe(`${narrow(`1: lo: ${LINK}${HOME}`)}${narrow(SOCKETS.join(''))}`.replace(/ users:.*$/gm, ''));
+  }, 240_000);
+
+  it('shows what drivers say of the switch, the card and a virtual function of it, from whichever kernel', () => {
+    const script = `ping -c 2 10.1.2.2 >/dev/null; cd /usr/sbin
+      for i in vnet0 eth0 eth1; do ./ethtool -i $i; ./ethtool -S $i; ./ethtool $i; test $i = eth1 || ./ethtool -g $i; test $i = eth0 || ./ethtool -c $i; done
+      ./ethtool -C eth1 rx-usecs 50; ./ethtool -c eth1 | grep rx-usecs:; ./ethtool -C eth1 tx-usecs 50; ./ethtool -S lo; ./ethtool -i nosuch`;
+    const text = narrow(run(script, '--plan', '0-1+disk0+nic0+nic0.1;2-3', '--client', '--migrate-every', '200us'));
+    const parts = text.split(/^(?=driver: )/m);
+    expect(parts.map(part => /^driver: (.*)/.exec(part)?.[1])).toEqual(['shmtun', 'popcorn_nic', 'popcorn_nicvf']);
+    for (const [part, lines] of [
+      [
+        parts[0],
+        ['supports-statistics: yes', ' tx_ring_packets: 3', ' ports: 1', 'RX: 256', 'RX: 64', 'rx-usecs: 0', 'Link detected: yes'],
+      ],
+      [parts[1], ['bus-info: nic0', ' tx_packets: 0', 'TX: 32', 'Speed: 1000Mb/s', 'Duplex: Full', 'Link detected: yes']],
+      [parts[2], ['bus-info: nic0.1', ' rx_packets: 0', 'rx-usecs: 20', 'Speed: Unknown!', 'Link detected: yes', 'rx-usecs: 50']],
+    ] as const)
+      for (const line of lines)
+        expect(part?.split('\n').map(each => each.trimEnd().replace(/^\t/, ''))).toContainEqual(expect.stringContaining(line));
+    // What there is nothing to say of is no error anywhere else.
+    expect(text.match(/^.*(Cannot|netlink|not supported).*$/gm)).toEqual([
+      'Cannot set device coalesce parameters: Operation not supported',
+      'Cannot get stats strings information: Operation not supported',
+      'Cannot get driver information: No such device',
+    ]);
   }, 240_000);
 });
