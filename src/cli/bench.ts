@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { boot, idle } from './bench/boot.ts';
+import { crowd } from './bench/crowd.ts';
 import { busyboxTimes } from './bench/busybox.ts';
 import { fileReads } from './bench/files.ts';
 import { workloads } from './bench/hart.ts';
@@ -93,6 +94,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]> | AsyncIterable<F
   hart: async () => workloads(median),
   messages,
   switch: virtualSwitch,
+  crowd,
   web: webServer,
   migration,
   fork: forks,

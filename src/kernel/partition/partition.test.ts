@@ -225,6 +225,9 @@ describe('kernels', () => {
     type(1, 'echo $(ps | grep -c [s]leep) asleep');
     order(0, 'halt');
     expect(lab.log(0)).toContain('System halted');
+    expect(lab.trace.filter(([, , kind]) => kind === TraceKind.Inherit).map(([, heir, , , of, , tree]) => [heir, of, tree])).toEqual([
+      [1, 0, 1],
+    ]);
     expect(lab.log(1)).toContain('keeps the file tree from now on');
     expect(type(1, 'cat <&3; read line <&4; echo "$line $(pwd)"; ls /bin/sh | cat')).toContain('two\nkept /tmp\n/bin/sh\n');
     expect(type(2, 'cat /root/mine; cat /tmp/a; echo three >> /tmp/a; ls /bin/sh | cat')).toContain('alone\none\ntwo\n/bin/sh\n');

@@ -48,7 +48,7 @@ class WireTally {
   readonly queue = new Gauge();
 }
 
-/** A frame that leaves a kernel: to the hub, from it, or (to null) onto the wire. */
+/** A frame on its way: to the hub, from it, onto the wire (to null), or off the wire (from the client machine). */
 export interface Passage {
   readonly time: number;
   readonly from: number;
@@ -151,11 +151,12 @@ export class NetworkTable {
       const { wire } = this;
       if (isDropped) wire.dropped++;
       if (fill > 0 && kernel !== CLIENT_KERNEL) wire.queue.set(time, fill);
+      if (what === FRAME.In && kernel !== CLIENT_KERNEL) this.#pass({ time, from: CLIENT_KERNEL, to: kernel, protocol });
       if (what !== FRAME.Out) return;
       const isOurs = port !== CLIENT_END;
       (isOurs ? wire.sent : wire.received).add(time, 1);
       (isOurs ? wire.sentBytes : wire.receivedBytes).add(time, bytes);
-      this.#pass({ time, from: isOurs ? sender : CLIENT_KERNEL, to: null, protocol });
+      if (isOurs) this.#pass({ time, from: sender, to: null, protocol });
       return;
     }
     if (device === NET_DEVICE.Card) return;

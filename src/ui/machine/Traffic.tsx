@@ -72,7 +72,7 @@ export function Links({ layout, places }: Props) {
       count(load, way);
     });
     session.trace.network.eachPassage(status.now - rate, ({ from, to }) => {
-      if (to !== null) count(packets, route(homes.get(from) ?? 0, homes.get(to) ?? 0));
+      if (to !== null && from !== CLIENT_KERNEL) count(packets, route(homes.get(from) ?? 0, homes.get(to) ?? 0));
     });
   }
   return (
@@ -102,17 +102,14 @@ export function Links({ layout, places }: Props) {
   );
 }
 
-/** The way of a packet: between kernels as messages go; the wire begins at the card. */
-function wayOf(
-  { from, to }: Passage,
-  hub: number | null,
-  card: Point | undefined,
-  way: (from: number, to: number) => readonly Point[],
-): readonly Point[] {
-  if (to !== null) return way(from, to);
-  const [own] = hub === null ? [] : way(hub, hub);
+/** The way of a packet: between kernels as messages go; the wire begins and ends at the card. */
+function wayOf({ from, to }: Passage, card: Point | undefined, way: (from: number, to: number) => readonly Point[]): readonly Point[] {
+  const comes = from === CLIENT_KERNEL;
+  if (to !== null && !comes) return way(from, to);
+  const near = comes ? to : from;
+  const [own] = near === null ? [] : way(near, near);
   if (own === undefined || card === undefined) return [];
-  return from === CLIENT_KERNEL ? [card, own] : [own, card];
+  return comes ? [card, own] : [own, card];
 }
 
 /** The way of the chosen message. */
@@ -154,10 +151,9 @@ export function Dots({ layout, places }: Props) {
       const flight = Number.isNaN(received) ? 0 : received - sent;
       add(`${from}>${to}:${type}`, { from, name: messageName(type), points: () => way(from, to), flight, count: 1, look: 'message' });
     });
-    const { hub = null } = trace.network.switch ?? {};
     cursor.current.packets = trace.network.eachNewPassage(cursor.current.packets, passage => {
       const { from, to, protocol } = passage;
-      const points = (): readonly Point[] => wayOf(passage, hub, card, way);
+      const points = (): readonly Point[] => wayOf(passage, card, way);
       add(`${from}>${to}:${protocol}`, { from, name: protocolName(protocol), points, flight: 0, count: 1, look: 'packet' });
     });
     if (document.hidden) return;

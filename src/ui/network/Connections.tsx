@@ -150,7 +150,7 @@ function OverTime({ row, network }: { row: ConnectionRow; network: NetworkTable 
             lines={[
               line('under way', 'area', path.flight),
               line('congestion', 'line', path.congestionWindow),
-              line('the peer’s', 'dashed', path.peerWindow),
+              line('peer’s', 'dashed', path.peerWindow),
             ]}
           />
           <Chart

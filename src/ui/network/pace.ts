@@ -4,7 +4,9 @@ import { LEVEL_USUAL, LEVELS, STEPS } from '../../lab/trace/series.ts';
 
 const WALL_MS = 2000;
 /** A level is left when it is so many times too long. */
-const PATIENCE = 16;
+const PATIENCE = 7.5;
+/** So much of that time it has to show at least. */
+const PART = 0.7;
 
 export function useSuitedLevel(now: number): number {
   const seen = useRef<{ readonly wall: number; readonly now: number }[]>([]);
@@ -19,8 +21,8 @@ export function useSuitedLevel(now: number): number {
   const passed = first === undefined ? 0 : ((now - first.now) / Math.max(1, wall - first.wall)) * WALL_MS;
   const span = (each: number): number => STEPS * (LEVELS[each] as number);
   // While it stands still nothing is learned.
-  if (list.length > 2 && last?.now !== now && (span(level.current) < passed * 0.9 || span(level.current) > PATIENCE * passed)) {
-    const suited = LEVELS.findIndex((_, each) => span(each) >= passed * 0.9);
+  if (list.length > 2 && last?.now !== now && (span(level.current) < passed * PART || span(level.current) > PATIENCE * passed)) {
+    const suited = LEVELS.findIndex((_, each) => span(each) >= passed * PART);
     level.current = suited < 0 ? LEVELS.length - 1 : suited;
   }
   return level.current;

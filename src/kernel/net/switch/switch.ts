@@ -52,7 +52,9 @@ export class VirtualSwitch {
   readonly tap: Tap;
   /** Woken when something has arrived for that program, or the version changes. */
   readonly changed = new WaitQueue();
-  /** Frames that could go nowhere. */
+  /** Frames that a ring, or the queue before the program of version `user`, had no room for; */
+  full = 0;
+  /** that could go nowhere. */
   nowhere = 0;
   readonly #kernel: Kernel;
   readonly #own: Window;
@@ -346,6 +348,7 @@ export class VirtualSwitch {
 
   #dropped(what: FrameEvent, port: KernelId, packet: Packet, fill = 0): false {
     if (what === FRAME.Nowhere) this.nowhere++;
+    else this.full++;
     this.note(what, port, packet, fill);
     return false;
   }
@@ -430,7 +433,7 @@ export class VirtualSwitch {
         rx_ring_packets: sum(({ receiver }) => receiver.received),
         tx_ring_packets: sum(({ sender }) => sender.sent),
         tx_ring_full: sum(({ sender }) => sender.full),
-        tx_dropped: sum(({ dropped }) => dropped),
+        tx_dropped: this.full,
         tx_queued: sum(({ queued }) => queued),
         tx_interrupts_raised: sum(({ sender }) => sender.raised),
         rx_waiting: this.waiting,

@@ -68,12 +68,18 @@ export function listeners(lab: KernelLab, kernels: readonly number[], port = 9):
   );
 }
 
-/** Sends datagrams that carry their number, each `gap` cycles after the one before. */
-export function flood(lab: KernelLab, from: number, to: number, count: number, { gap = 20_000, bytes = 1000, port = 9 } = {}): void {
+/** Sends datagrams that carry their number, the first `after` so many cycles, each other `gap` cycles after the one before. */
+export function flood(
+  lab: KernelLab,
+  from: number,
+  to: number,
+  count: number,
+  { gap = 20_000, bytes = 1000, port = 9, after = 0 } = {},
+): void {
   const kernel = kernelOf(lab, from);
   const socket = kernel.net.stack.udpOpen();
   for (let i = 0; i < count; i++) {
-    kernel.at(lab.now + i * gap, () => {
+    kernel.at(lab.now + after + i * gap, () => {
       const payload = new Uint8Array(bytes).fill(i & 255);
       put32(payload, 0, i);
       socket.send(payload, { address: addressOfKernel(to), port });
