@@ -19,12 +19,12 @@ const numbersOf = (name: string, usual: readonly number[]): readonly number[] =>
 /** Each figure as soon as it is there. @throws Error where Debian's packages are not to be had, a request fails, or hosts make a difference */
 export async function* webServer(): AsyncGenerator<Figure> {
   const bytes = new Uint8Array(readFileSync(webArchive()));
-  const [requests = 0] = numbersOf('WEB_REQUESTS', [1600]);
+  const [requests = 0] = numbersOf('WEB_REQUESTS', [800]);
   const hosts = numbersOf('WEB_HOSTS', [1]);
   const versions = process.env['WEB_VERSIONS']?.split(',') ?? SWITCH_VERSIONS;
   for (const version of SWITCH_VERSIONS.filter(each => versions.includes(each))) {
     for (const kernels of numbersOf('WEB_KERNELS', [1, 2, 4, 8, 16])) {
-      for (const concurrency of numbersOf('WEB_CONCURRENCY', [1, 16])) {
+      for (const concurrency of numbersOf('WEB_CONCURRENCY', [16])) {
         const scenario = webScenario({ kernels, version, concurrency, requests: Math.ceil(requests / kernels) });
         const runs: Run[] = [];
         for (const count of hosts)

@@ -38,6 +38,8 @@ export class Consoles {
       output: (kernel, port, _time, bytes) => {
         this.version++;
         if (port === 0) this.of(kernel).terminal.write(bytes);
+        // Of a scenario's program, which has no terminal to make its ends of lines.
+        else if (port === 1 || port === 2) this.of(kernel).terminal.write(decoder.decode(bytes).replace(/\r?\n/g, '\r\n'));
         else if (port === 3) {
           const each = this.of(kernel);
           each.log = (each.log + decoder.decode(bytes)).slice(-LOG_MAX);
