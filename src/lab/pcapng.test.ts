@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
-import { addressOfKernel, CLIENT_ADDRESS, CLIENT_KERNEL, DEFAULT_NETWORK } from '../kernel/net/parameters.ts';
-import { flood, kernelOf, listeners, pass, ping } from '../kernel/net/switch/testing.ts';
+import { addressOfFunction, addressOfKernel, CLIENT_ADDRESS, CLIENT_KERNEL, DEFAULT_NETWORK } from '../kernel/net/parameters.ts';
+import { SWITCH_VERSIONS, type SwitchVersion } from '../kernel/net/switch/settings.ts';
+import { flood, kernelOf, listeners, order, pass, ping } from '../kernel/net/switch/testing.ts';
 import { must, pour, Sink } from '../kernel/net/testing.ts';
 import { KernelLab } from '../kernel/testing.ts';
 import { Capture } from './pcapng.ts';
@@ -15,18 +16,23 @@ const archive = gunzipSync(new Uint8Array(readFileSync(new URL('../../public/ini
 const present = spawnSync('tshark', ['--version']).status === 0;
 
 /** Three kernels and a client machine that have spoken: echoes, datagrams, fragments, a stream over the cable, and some that got lost. */
-function conversation(): KernelLab {
+function conversation(version: SwitchVersion): KernelLab {
   const lab = new KernelLab({
     archive,
     cores: 3,
     kernels: 3,
     client: true,
     exec: ['sleep', '1000'],
-    network: { ...DEFAULT_NETWORK, capture: true },
+    network: { ...DEFAULT_NETWORK, switch: { ...DEFAULT_NETWORK.switch, version }, capture: true },
   });
   for (const kernel of [1, 2]) lab.input(0, { kind: 'boot', kernel });
   pass(lab, 50);
   listeners(lab, [0, 2]);
+  for (const kernel of [1, 2]) order(lab, `mv-dev nic0.${kernel} ${kernel}`);
+  ping(lab, 1, addressOfFunction(2), 2);
+  ping(lab, CLIENT_KERNEL, addressOfFunction(1), 2);
+  pass(lab, 10);
+  for (const kernel of [1, 2]) order(lab, `mv-dev nic0.${kernel} 0`, kernel);
   ping(lab, 1, addressOfKernel(2), 3);
   ping(lab, CLIENT_KERNEL, addressOfKernel(1), 3);
   flood(lab, 1, 2, 5, { bytes: 1400 });
@@ -88,7 +94,17 @@ function dissect(file: Buffer, fields: readonly string[]): string[][] {
   }
 }
 
-const lab = conversation();
+const lab = conversation('rings');
+
+/** What is said of frames at the switch's ports, and at the card's. */
+const FATES = [
+  'hub: kernel 0; to kernel 0, here',
+  'hub: kernel 0; to kernel 0, here; to port 1',
+  'hub: kernel 0; to kernel 0, here; to port 2',
+  'hub: kernel 0; to port 1',
+  'hub: kernel 0; to port 1; to port 2',
+  'hub: kernel 0; to port 2',
+];
 
 describe.skipIf(!present)('tshark reads a capture', () => {
   const { capture, file } = captured(lab);
@@ -106,7 +122,7 @@ describe.skipIf(!present)('tshark reads a capture', () => {
 
   it('with a port for each kernel and the wire as interfaces, and times in order', () => {
     const rows = dissect(file, ['frame.interface_name', 'frame.time_epoch']);
-    expect([...new Set(rows.map(([name]) => name))].sort()).toEqual(['port0', 'port1', 'port2', 'wire']);
+    expect([...new Set(rows.map(([name]) => name))].sort()).toEqual(['nic0.1', 'nic0.2', 'port0', 'port1', 'port2', 'wire']);
     const times = rows.map(([, time]) => Number(time));
     expect(times).toEqual([...times].sort((a, b) => a - b));
     // Virtual time, to the nanosecond: what happened after 50 ms.
@@ -117,16 +133,20 @@ describe.skipIf(!present)('tshark reads a capture', () => {
   it('with what became of each frame in its comment', () => {
     const comments = new Set(dissect(file, ['frame.comment']).map(([comment]) => comment));
     expect([...comments].sort()).toEqual([
+      'card: from kernel 1; to nic0.2',
+      'card: from kernel 1; to nic0; to nic0.2',
+      'card: from kernel 2; to nic0.1',
       'from kernel 0',
       'from kernel 0, lost on the wire',
+      'from kernel 1',
       'from the client machine',
-      'hub: kernel 0; to kernel 0, here',
-      'hub: kernel 0; to kernel 0, here; to port 1',
-      'hub: kernel 0; to kernel 0, here; to port 2',
-      'hub: kernel 0; to port 1',
-      'hub: kernel 0; to port 1; to port 2',
-      'hub: kernel 0; to port 2',
+      ...FATES,
     ]);
+  });
+
+  it('also where programs carry them: to each port that one has written to', () => {
+    const comments = dissect(captured(conversation('user')).file, ['frame.interface_name', 'frame.comment']);
+    expect([...new Set(comments.flatMap(([name, comment = '']) => (name?.startsWith('port') ? [comment] : [])))].sort()).toEqual(FATES);
   });
 
   it('and sees the stream on the wire whole, without anything sent twice', () => {
