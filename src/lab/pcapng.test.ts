@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { addressOfFunction, addressOfKernel, CLIENT_ADDRESS, CLIENT_KERNEL, DEFAULT_NETWORK } from '../kernel/net/parameters.ts';
-import { SWITCH_VERSIONS, type SwitchVersion } from '../kernel/net/switch/settings.ts';
+import type { SwitchVersion } from '../kernel/net/switch/settings.ts';
 import { flood, kernelOf, listeners, order, pass, ping } from '../kernel/net/switch/testing.ts';
 import { must, pour, Sink } from '../kernel/net/testing.ts';
 import { KernelLab } from '../kernel/testing.ts';
