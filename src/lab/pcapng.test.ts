@@ -1,19 +1,16 @@
 /** Captures, as Wireshark's dissectors read them: `tshark` was not written here. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { addressOfFunction, addressOfKernel, CLIENT_ADDRESS, CLIENT_KERNEL, DEFAULT_NETWORK } from '../kernel/net/parameters.ts';
 import type { SwitchVersion } from '../kernel/net/switch/settings.ts';
 import { flood, kernelOf, listeners, order, pass, ping } from '../kernel/net/switch/testing.ts';
 import { must, pour, Sink } from '../kernel/net/testing.ts';
+import { CHECKSUMS, dissect, hasTshark, TROUBLE } from '../kernel/net/tshark/testing.ts';
 import { KernelLab } from '../kernel/testing.ts';
 import { Capture } from './pcapng.ts';
 
 const archive = gunzipSync(new Uint8Array(readFileSync(new URL('../../public/initramfs.cpio.gz', import.meta.url))));
-const present = spawnSync('tshark', ['--version']).status === 0;
 
 /** Three kernels and a client machine that have spoken: echoes, datagrams, fragments, a stream over the cable, and some that got lost. */
 function conversation(version: SwitchVersion): KernelLab {
@@ -76,24 +73,6 @@ function captured(lab: KernelLab, wanted: (kernel: number, bytes: Uint8Array) =>
   return { capture, file: Buffer.concat(pieces) };
 }
 
-/** One row of fields for each frame. */
-function dissect(file: Buffer, fields: readonly string[]): string[][] {
-  const folder = mkdtempSync(join(tmpdir(), 'pcapng-'));
-  try {
-    const name = join(folder, 'run.pcapng');
-    writeFileSync(name, file);
-    const checks = ['ip', 'tcp', 'udp'].flatMap(protocol => ['-o', `${protocol}.check_checksum:TRUE`]);
-    const args = ['-n', '-r', name, ...checks, '-T', 'fields', '-E', 'separator=|', ...fields.flatMap(field => ['-e', field])];
-    const text = execFileSync('tshark', args, { encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'ignore'] });
-    return text
-      .split('\n')
-      .slice(0, -1)
-      .map(line => line.split('|'));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
 const lab = conversation('rings');
 
 /** What is said of frames at the switch's ports, and at the card's. */
@@ -106,16 +85,14 @@ const FATES = [
   'hub: kernel 0; to port 2',
 ];
 
-describe.skipIf(!present)('tshark reads a capture', () => {
+describe.skipIf(!hasTshark)('tshark reads a capture', () => {
   const { capture, file } = captured(lab);
 
   it('and finds every frame well', () => {
-    const sums = ['ip', 'tcp', 'udp', 'icmp'].map(protocol => `${protocol}.checksum.status`);
-    const rows = dissect(file, ['_ws.malformed', 'frame.len', ...sums]);
+    const rows = dissect(file, ['_ws.malformed', 'frame.len', ...CHECKSUMS]);
     expect(rows).toHaveLength(capture.count);
     expect(rows.length).toBeGreaterThan(400);
     expect(rows.filter(([malformed]) => malformed !== '')).toEqual([]);
-    // 0 is bad; an empty field: there is none, or it can't be told (of a fragment).
     expect(rows.filter(row => row.slice(2).some(status => status.split(',').includes('0')))).toEqual([]);
     expect(rows.every(([, length]) => Number(length) >= 60)).toBe(true);
   });
@@ -151,10 +128,7 @@ describe.skipIf(!present)('tshark reads a capture', () => {
 
   it('and sees the stream on the wire whole, without anything sent twice', () => {
     const wire = captured(lab, (_kernel, bytes) => bytes[1] === 1);
-    const signs = ['retransmission', 'lost_segment', 'ack_lost_segment', 'out_of_order', 'duplicate_ack'].map(
-      sign => `tcp.analysis.${sign}`,
-    );
-    const rows = dissect(wire.file, ['tcp.len', 'tcp.srcport', 'tcp.flags.fin', ...signs]);
+    const rows = dissect(wire.file, ['tcp.len', 'tcp.srcport', 'tcp.flags.fin', ...TROUBLE]);
     const bytesFrom = (isServer: boolean): number =>
       rows.reduce((sum, [length, port]) => sum + ((port === '20080') === isServer ? Number(length) : 0), 0);
     expect([bytesFrom(true), bytesFrom(false)]).toEqual([200_000, 50_000]);
