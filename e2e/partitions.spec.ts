@@ -3,15 +3,16 @@ import { expect, type Page, test } from '@playwright/test';
 
 const shell = (page: Page): Promise<string> => page.locator('.shell .xterm-rows').innerText();
 const kernel = (page: Page, number: number) => page.locator(`.kernel-card[data-kernel="${number}"]`);
-const middle = async (page: Page, core: number): Promise<[number, number]> => {
-  const box = await page.locator(`[data-core="${core}"]`).boundingBox();
-  if (box === null) throw new Error(`core ${core} is not on the picture`);
+const middle = async (page: Page, place: string): Promise<[number, number]> => {
+  const box = await page.locator(place).boundingBox();
+  if (box === null) throw new Error(`${place} is not on the picture`);
   return [box.x + box.width / 2, box.y + box.height / 2];
 };
-const dragCore = async (page: Page, core: number, to: number): Promise<void> => {
-  await page.mouse.move(...(await middle(page, core)));
+/** Drags a core or a device to a core. */
+const drag = async (page: Page, what: string, core: number): Promise<void> => {
+  await page.mouse.move(...(await middle(page, what)));
   await page.mouse.down();
-  await page.mouse.move(...(await middle(page, to)), { steps: 5 });
+  await page.mouse.move(...(await middle(page, `[data-core="${core}"]`)), { steps: 5 });
   await page.mouse.up();
 };
 const order = async (page: Page, text: string): Promise<void> => {
@@ -19,16 +20,23 @@ const order = async (page: Page, text: string): Promise<void> => {
   await page.keyboard.press('Enter');
 };
 
-test('cores are dragged from kernel to kernel; kernels are booted, halted, and end by a fault', async ({ page }) => {
+test('cores and devices are dragged from kernel to kernel; kernels are booted, halted, and end by a fault', async ({ page }) => {
   await page.goto('/');
   await page.getByRole('textbox', { name: 'Partitions' }).fill('0-7@0;8-15@1');
   await page.getByRole('button', { name: 'Boot all' }).click();
   await expect.poll(() => shell(page), { timeout: 30_000 }).toContain('/ #');
   await expect(kernel(page, 1)).toHaveAttribute('data-state', '2');
 
-  await dragCore(page, 5, 12);
+  await drag(page, '[data-core="5"]', 12);
   await expect(kernel(page, 1)).toHaveAttribute('aria-label', /cores 5,8-15/);
   await expect(kernel(page, 0)).toHaveAttribute('aria-label', /cores 0-4,6-7/);
+
+  await page.locator('[data-device="nic0"]').focus();
+  await page.keyboard.press('m');
+  await page.keyboard.press('1');
+  await expect(page.locator('[data-device="nic0"]')).toHaveAttribute('aria-label', /of kernel 1/);
+  await drag(page, '[data-device="disk0"]', 12);
+  await expect(page.locator('[data-device="disk0"]')).toHaveAttribute('aria-label', /of kernel 1/);
 
   await order(page, 'boot --cpus 16-19 --mem 32M@2');
   await expect(kernel(page, 2)).toHaveAttribute('data-state', '2');

@@ -148,6 +148,10 @@ for (const [width, height] of [
 ] as const) {
   test(`nothing is cut off at ${width} × ${height}`, async ({ page }) => {
     await page.setViewportSize({ width, height });
+    await open(page);
+    const bar = await page.locator('.plan-bar').boundingBox();
+    const count = await page.locator('#plan-error').boundingBox();
+    expect((count?.x ?? Number.NaN) + (count?.width ?? 0)).toBeLessThanOrEqual((bar?.x ?? 0) + (bar?.width ?? 0));
     await boot(page, 8);
     const bad = await page.evaluate(() => {
       const { scrollWidth, scrollHeight } = document.documentElement;

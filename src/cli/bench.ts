@@ -18,6 +18,7 @@ import { openPage } from './bench/page.ts';
 import { forks } from './bench/processes.ts';
 import { scale } from './bench/scale.ts';
 import { virtualSwitch } from './bench/switch.ts';
+import { webServer } from './bench/web.ts';
 import { cpioFiles } from '../lab/archive/file.ts';
 import { scenarioOf } from '../lab/scenario.ts';
 import { embeddedRoot, start } from './session.ts';
@@ -39,7 +40,7 @@ async function wall(argv: readonly string[], plan: string, boot: readonly number
   return median(times);
 }
 
-const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
+const BENCHES: Readonly<Record<string, () => Promise<Figure[]> | AsyncIterable<Figure>>> = {
   /** Integer work of one program, against qemu-riscv64 on the same file. */
   primes: async () => {
     const argv = ['primes', '300000'];
@@ -94,6 +95,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   messages,
   switch: virtualSwitch,
   crowd,
+  web: webServer,
   migration,
   fork: forks,
   files: fileReads,
@@ -111,7 +113,7 @@ export async function bench(args: readonly string[]): Promise<number> {
   }
   for (const [each, measure] of Object.entries(BENCHES)) {
     if (name !== undefined && name !== each) continue;
-    for (const { what, value } of await measure()) process.stdout.write(`${each.padEnd(10)} ${what.padEnd(80)} ${value}\n`);
+    for await (const { what, value } of await measure()) process.stdout.write(`${each.padEnd(10)} ${what.padEnd(80)} ${value}\n`);
   }
   return 0;
 }

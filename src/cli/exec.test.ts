@@ -168,6 +168,7 @@ describe.skipIf(!tools)('a program of the distribution’s compiler and C librar
       ['static', 'program', '-static'],
       ['dynamic', 'program'],
       ['threads', 'threads', '-static'],
+      ['contended', 'contended', '-static'],
     ] as const;
     for (const [name, source, ...flags] of compiled) {
       const { status, stderr } = spawnSync(
@@ -215,6 +216,12 @@ describe.skipIf(!tools)('a program of the distribution’s compiler and C librar
     },
     60_000,
   );
+
+  it.each(['interpret', 'translate'])('on four cores of one kernel loses no increment by LR and SC (%s)', engine => {
+    const { out, err, status } = lab(['exec', '--engine', engine, '--root', root, '--', '/bin/contended']);
+    expect([out, status]).toEqual([expected('contended', []), 0]);
+    expect(err).toBe('cores 4, refused now and then\n');
+  });
 
   it('of POSIX threads, spread over 8 kernels, has the same fingerprint with 1, 2 and 4 hosts, and interpreted', () => {
     const run = (...options: string[]) =>

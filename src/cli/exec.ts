@@ -3,8 +3,9 @@ import { constants } from 'node:os';
 import { fstatSync, writeSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { SWITCH_VERSIONS } from '../kernel/net/switch/settings.ts';
-import { type Scenario, scenarioOf } from '../lab/scenario.ts';
-import { withPrefix } from '../lab/plan-text.ts';
+import { CLIENT_KERNEL } from '../kernel/net/parameters.ts';
+import { type Daemon, type Scenario, scenarioOf } from '../lab/scenario.ts';
+import { numbers, withPrefix } from '../lab/plan-text.ts';
 import { resolvePlan } from '../lab/plan.ts';
 import { cyclesOf } from '../lab/time.ts';
 import { archiveOf, archivesNamed } from './archive.ts';
@@ -131,7 +132,23 @@ async function prepare(args: readonly string[]): Promise<{
   const dashes = args.indexOf('--');
   const { values, flags, rest } = readOptions(
     dashes < 0 ? args : args.slice(0, dashes),
-    ['machine', 'plan', 'kernel', 'root', 'with', 'migrate-every', 'hosts', 'seed', 'engine', 'disk', 'memory', 'switch', 'pcap'],
+    [
+      'machine',
+      'plan',
+      'kernel',
+      'root',
+      'with',
+      'migrate-every',
+      'hosts',
+      'seed',
+      'engine',
+      'disk',
+      'memory',
+      'switch',
+      'pcap',
+      'daemon',
+      'client-with',
+    ],
     ['fingerprint', 'no-caches', 'client'],
   );
   const argv = [...rest, ...(dashes < 0 ? [] : args.slice(dashes + 1))].map(text => Buffer.from(text).toString('latin1'));
@@ -139,7 +156,9 @@ async function prepare(args: readonly string[]): Promise<{
   const { topology, xml } = machineNamed(values['machine'] ?? 'opteron-6274');
   const plan = withPrefix(values['plan'] ?? 'smp', memoryRule(values['memory']));
   const { partitions, mode } = resolvePlan(plan, topology);
-  const kernel = wholeNumber(values['kernel'], 'kernel', 0, 0, partitions.length - 1);
+  const onClient = values['kernel'] === 'client';
+  const hasClient = onClient || flags.has('client') || values['client-with'] !== undefined;
+  const kernel = onClient ? CLIENT_KERNEL : wholeNumber(values['kernel'], 'kernel', 0, 0, partitions.length - 1);
   const migrateEvery = values['migrate-every'] === undefined ? 0 : cyclesOf(values['migrate-every'], topology.hertz);
   if (values['migrate-every'] !== undefined && migrateEvery <= 0) throw new Error('--migrate-every: the time must be more than nothing');
   if (mode === 'federation' && migrateEvery > 0) throw new Error('--migrate-every: in a federation no process moves to another kernel');
@@ -160,14 +179,35 @@ async function prepare(args: readonly string[]): Promise<{
       seed: wholeNumber(values['seed'], 'seed', 1),
       ...(flags.has('no-caches') ? { caches: false } : {}),
       ...(values['disk'] === undefined ? {} : { disk: diskFrom(values['disk']) }),
-      ...(flags.has('client') || version !== undefined
-        ? { network: { client: flags.has('client'), ...(version === undefined ? {} : { switch: { version } }) } }
+      ...(hasClient || version !== undefined
+        ? {
+            network: {
+              client: hasClient,
+              ...(values['client-with'] === undefined ? {} : { clientRoot: archivesNamed(values['client-with']) }),
+              ...(version === undefined ? {} : { switch: { version } }),
+            },
+          }
         : {}),
+      ...(values['daemon'] === undefined
+        ? {}
+        : {
+            daemons: daemonsOf(
+              values['daemon'],
+              partitions.map(each => each.kernel),
+            ),
+          }),
       ...(values['with'] === undefined ? {} : { root: archivesNamed(values['with']) }),
       boot: partitions.map(partition => partition.kernel),
       exec: { kernel, argv, env: ENVIRONMENT, migrateEvery },
     }),
   };
+}
+
+/** A shell command as daemons: `COMMAND` on every kernel of the plan, `0-3,7:COMMAND` on these. Each finds its kernel's number in $KERNEL. @throws Error */
+function daemonsOf(text: string, plan: readonly number[]): Daemon[] {
+  const [, named, command = text] = /^([\d,-]+):(.*)$/s.exec(text) ?? [];
+  const kernels = named === undefined ? plan : numbers(named, 0, '--daemon');
+  return kernels.map(kernel => ({ kernel, argv: ['/bin/sh', '-c', command], env: [...ENVIRONMENT, `KERNEL=${kernel}`] }));
 }
 
 /** All of it, even into a pipe that is full. */

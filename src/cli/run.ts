@@ -2,6 +2,7 @@
 import { createWriteStream, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Recording, readFile, type Scenario } from '../lab/scenario.ts';
+import { mapArchives } from '../lab/roots.ts';
 import { machineOf } from '../lab/machine.ts';
 import { cyclesOf } from '../lab/time.ts';
 import { saveDisk } from './disk.ts';
@@ -68,9 +69,7 @@ export async function run(args: readonly string[]): Promise<number> {
 
 /** With the archives that it names and that lie beside it. @throws Error */
 function withRoot<T extends Scenario | Recording>(source: T, folder: string): T {
-  const filled = ({ root, ...scenario }: Scenario): Scenario =>
-    root === undefined
-      ? scenario
-      : { ...scenario, root: root.map(({ name, bytes }) => ({ name, bytes: bytes ?? readFileSync(join(folder, name)) })) };
+  const filled = (scenario: Scenario): Scenario =>
+    mapArchives(scenario, ({ name, bytes }) => ({ name, bytes: bytes ?? readFileSync(join(folder, name)) }));
   return source.kind === 'recording' ? { ...source, scenario: filled(source.scenario) } : (filled(source as Scenario) as T);
 }

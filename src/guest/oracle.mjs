@@ -10,7 +10,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { getPriority, setPriority, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -24,6 +24,9 @@ if (!qemu) {
   console.error('oracle: qemu-riscv64 is missing; on Debian or Ubuntu: apt-get install qemu-user-static');
   process.exit(1);
 }
+
+// `system` prints its priority.
+if (getPriority() !== 0) setPriority(0);
 
 const root = join(mkdtempSync(join(tmpdir(), 'oracle-')), 'root');
 let failed = 0;

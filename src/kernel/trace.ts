@@ -58,7 +58,10 @@ export const TraceKind = {
   CoreOwner: 34,
   /** Memory comes to this kernel or leaves it. a: first frame, b: frames, c: node, d: 1 comes, 0 leaves. */
   MemoryOwner: 35,
-  /** A frame of the network (net/frame-trace.ts). a: what << 24 | device << 16 | port, b: bytes, c: its id, d: ethertype << 16 | protocol of IP. */
+  /**
+   * A frame of the network (net/frame-trace.ts). a: what << 24 | device << 16 | port, b: packets in its ring, this one among them << 16 | bytes,
+   * c: its id, d: ethertype << 16 | protocol of IP.
+   */
   NetFrame: 40,
   /** A network device has interrupted. a: device, b: packets that wait. */
   NetInterrupt: 41,
@@ -68,30 +71,43 @@ export const TraceKind = {
   NetSwitch: 43,
   /** The cable. a: 1 it is in, b: Mb/s, c: delay in nanoseconds, d: frames lost of a million. */
   NetLink: 44,
+  /**
+   * A TCP connection's state, its number at this kernel in `core`'s place. a: own address, b: the peer's, c: own port << 16 | the peer's,
+   * d: errno with which it ended << 8 | TCP_STATE (net/tcp/endpoint.ts).
+   */
+  TcpState: 50,
+  /**
+   * What a connection knows of its path, its number in `core`'s place. a: round trip in ns, smoothed (0: not known), b: congestion window,
+   * c: the peer's window, d: what is under way; these in bytes.
+   */
+  TcpPath: 51,
+  /** A segment is sent again, the connection's number in `core`'s place. a: its first byte, counted from the stream's, b: bytes, c: 1 as the timer rang. */
+  TcpResend: 52,
   /** A device comes to this kernel or leaves it. a: its place in the machine's list (machine/devices/devices.ts), b: 1 comes, 0 leaves. */
   DeviceOwner: 36,
+  /** This kernel has taken over what one that halts has left. a: that kernel, b: files, c: 1 when the file tree is this kernel's from now on. */
+  Inherit: 37,
   /** Frames in use now. a: free frames, b: all frames. */
   Memory: 33,
 } as const;
 export type TraceKind = (typeof TraceKind)[keyof typeof TraceKind];
 
-/** Which of a, b, c are pids. */
-const PIDS: ReadonlyMap<TraceKind, readonly number[]> = new Map<TraceKind, readonly number[]>([
-  [TraceKind.TaskRun, [0, 1]],
-  [TraceKind.TaskStop, [0, 1]],
-  [TraceKind.TaskNew, [0, 1, 2]],
-  [TraceKind.TaskExit, [0, 1]],
-  [TraceKind.Migrate, [0]],
-  [TraceKind.PageFault, [0]],
-  [TraceKind.MissingCall, [0]],
-  [TraceKind.Signal, [0]],
+/** How many of a, b, c are pids, from the first on. */
+const PIDS: ReadonlyMap<TraceKind, number> = new Map<TraceKind, number>([
+  [TraceKind.TaskRun, 2],
+  [TraceKind.TaskStop, 2],
+  [TraceKind.TaskNew, 3],
+  [TraceKind.TaskExit, 2],
+  [TraceKind.Migrate, 1],
+  [TraceKind.PageFault, 1],
+  [TraceKind.MissingCall, 1],
+  [TraceKind.Signal, 1],
 ]);
 /** In a federation pids are each kernel's own; in the trace they have its number in them, as they have in a single system. */
 export const toldPid = (kernel: number, pid: number): number => (pid === 0 ? 0 : (kernel << 15) | pid);
 export function toldPids(kernel: number, kind: TraceKind, a: number, b: number, c: number): readonly [number, number, number] {
-  const places = PIDS.get(kind) ?? [];
-  const told = (value: number, place: number): number => (places.includes(place) ? toldPid(kernel, value) : value);
-  return [told(a, 0), told(b, 1), told(c, 2)];
+  const pids = PIDS.get(kind) ?? 0;
+  return [pids > 0 ? toldPid(kernel, a) : a, pids > 1 ? toldPid(kernel, b) : b, pids > 2 ? toldPid(kernel, c) : c];
 }
 
 export const FaultKind = { MessageLost: 1, MessageCorrupted: 2, CoreStopped: 3, MemoryTaken: 4, Deaf: 5 } as const;

@@ -22,8 +22,12 @@ export interface Dissection {
   /** Of the innermost layer that can be read: ARP, ICMP, UDP, TCP, IPv4, Ethernet. */
   readonly protocol: string;
   readonly summary: string;
+  /** Source and target, of IPv4 or ARP. */
+  readonly addresses: readonly string[];
   /** Ports of UDP or TCP, source and target. */
   readonly ports: readonly number[];
+  /** Of TCP: SYN, ACK and the others that are set. */
+  readonly flags: readonly string[];
   readonly layers: readonly Layer[];
   /** Something in it is not as it should be. */
   readonly damaged: boolean;
@@ -45,12 +49,10 @@ export function dissect(frame: Uint8Array): Dissection {
   return whole('Ethernet', `type 0x${type.toString(16).padStart(4, '0')}, ${frame.length - ETHERNET_HEADER} bytes`, [ethernet]);
 }
 
-const whole = (protocol: string, summary: string, layers: readonly Layer[], ports: readonly number[] = []): Dissection => ({
-  protocol,
-  summary,
-  layers,
-  ports,
-  damaged: false,
+type Facts = Partial<Pick<Dissection, 'addresses' | 'ports' | 'flags'>>;
+const whole = (protocol: string, summary: string, layers: readonly Layer[], facts: Facts = {}): Dissection => ({
+  ...{ protocol, summary, layers, addresses: [], ports: [], flags: [], damaged: false },
+  ...facts,
 });
 const damagedAs = (protocol: string, summary: string, layers: readonly Layer[]): Dissection => ({
   ...whole(protocol, `damaged: ${summary}`, layers),
@@ -75,7 +77,7 @@ function arp(frame: Uint8Array, ethernet: Layer): Dissection {
       : operation === 2
         ? `${ipText(sender)} is at ${macText(senderMac)}`
         : `operation ${operation}`;
-  return whole('ARP', summary, [ethernet, layer]);
+  return whole('ARP', summary, [ethernet, layer], { addresses: [ipText(sender), ipText(target)] });
 }
 
 function ipv4(bytes: Uint8Array, ethernet: Layer): Dissection {
@@ -101,15 +103,23 @@ function ipv4(bytes: Uint8Array, ethernet: Layer): Dissection {
     } satisfies Layer,
   ];
   const route = `${ipText(source)} → ${ipText(target)}`;
-  if (isPart) return whole('IPv4', `${route} ${NAMES[protocol] ?? `protocol ${protocol}`}, fragment at ${fragmentOffset}`, layers);
+  const addresses = [ipText(source), ipText(target)];
+  if (isPart)
+    return whole('IPv4', `${route} ${NAMES[protocol] ?? `protocol ${protocol}`}, fragment at ${fragmentOffset}`, layers, { addresses });
   const packet = bytes.subarray(0, totalBytes);
-  if (protocol === PROTOCOL.ICMP) return icmp(header, packet.subarray(headerBytes), route, layers);
-  if (protocol === PROTOCOL.UDP) return udp(header, packet.subarray(headerBytes), route, layers);
-  if (protocol === PROTOCOL.TCP) return tcp(header, packet, route, layers);
-  return whole('IPv4', `${route} protocol ${protocol}, ${totalBytes - headerBytes} bytes`, layers);
+  if (protocol === PROTOCOL.ICMP) return { ...icmp(header, packet.subarray(headerBytes), route, layers), addresses };
+  if (protocol === PROTOCOL.UDP) return { ...udp(header, packet.subarray(headerBytes), route, layers), addresses };
+  if (protocol === PROTOCOL.TCP) return { ...tcp(header, packet, route, layers), addresses };
+  return whole('IPv4', `${route} protocol ${protocol}, ${totalBytes - headerBytes} bytes`, layers, { addresses });
 }
 
 const NAMES: Readonly<Record<number, string>> = { [PROTOCOL.ICMP]: 'ICMP', [PROTOCOL.TCP]: 'TCP', [PROTOCOL.UDP]: 'UDP' };
+/** Of what a record of the trace says of a frame: ethertype << 16 | protocol of IP. */
+export function protocolName(said: number): string {
+  const type = said >>> 16;
+  if (type === ETHERTYPE.ARP) return 'ARP';
+  return type === ETHERTYPE.IPV4 ? (NAMES[said & 0xff] ?? 'IPv4') : 'Ethernet';
+}
 const IPV4_FAULTS = {
   header: 'the header makes no sense',
   truncated: 'the packet is longer than the frame',
@@ -159,12 +169,9 @@ function udp({ source, target }: Ipv4Header, bytes: Uint8Array, route: string, l
       ['data', `${length - UDP_HEADER} bytes`],
     ],
   };
-  return whole(
-    'UDP',
-    `${ipText(source)}:${ports[0]} → ${ipText(target)}:${ports[1]} len=${length - UDP_HEADER}`,
-    [...layers, layer],
+  return whole('UDP', `${ipText(source)}:${ports[0]} → ${ipText(target)}:${ports[1]} len=${length - UDP_HEADER}`, [...layers, layer], {
     ports,
-  );
+  });
 }
 
 function tcp(header: Ipv4Header, packet: Uint8Array, route: string, layers: readonly Layer[]): Dissection {
@@ -195,7 +202,7 @@ function tcp(header: Ipv4Header, packet: Uint8Array, route: string, layers: read
   const data = `len=${payload.length}${first === '' ? '' : ` ${first}`}`;
   const said = `[${set.join(' ')}] ${data} seq=${seq}${(flags & FLAG.ACK) === 0 ? '' : ` ack=${ack}`} win=${window}`;
   const summary = `${ipText(header.source)}:${sourcePort} → ${ipText(header.target)}:${targetPort} ${said}`;
-  return whole('TCP', summary, [...layers, layer], [sourcePort, targetPort]);
+  return whole('TCP', summary, [...layers, layer], { ports: [sourcePort, targetPort], flags: set });
 }
 
 /** The first line where it is plain text (HTTP and the like); else nothing. */

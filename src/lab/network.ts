@@ -8,16 +8,19 @@ import { memoryMap } from '../machine/layout.ts';
 import { clientMachine } from '../machine/topology/presets.ts';
 import type { Topology } from '../machine/topology/topology.ts';
 import type { ClientMachine } from '../world/protocol.ts';
+import type { RootPart } from './scenario.ts';
 
 export interface NetworkScenario {
   /** Whether there is a client machine at the other end of the cable. */
   readonly client?: boolean;
+  /** Archives that are laid over the client machine's userland. Left out: its root is made as the machine's is. */
+  readonly clientRoot?: readonly RootPart[];
   /** Where it differs from what is usual (kernel/net/switch/settings.ts, machine/devices/nic.ts). */
   readonly switch?: Partial<SwitchSettings>;
   readonly link?: Partial<LinkSettings>;
 }
 
-export const networkParameters = (scenario: NetworkScenario | undefined, capture: boolean): NetworkParameters => ({
+export const networkParameters = (scenario: NetworkScenario | undefined, capture: NetworkParameters['capture']): NetworkParameters => ({
   switch: { ...DEFAULT_NETWORK.switch, ...scenario?.switch },
   link: { ...DEFAULT_NETWORK.link, ...scenario?.link },
   capture,

@@ -161,7 +161,7 @@ function deviceNames(word: string, at: number, kernel: number, topology: Topolog
 }
 
 /** `0-7,9` */
-function numbers(text: string, at: number, who: string): number[] {
+export function numbers(text: string, at: number, who: string): number[] {
   const found: number[] = [];
   for (const piece of text.split(',')) {
     const match = /^\s*(\d{1,4})(?:-(\d{1,4}))?\s*$/.exec(piece);

@@ -5,7 +5,7 @@ import { DEFAULT_MESSAGES } from '../kernel/message/settings.ts';
 import { commandLine, rangesText } from '../kernel/boot/parameters.ts';
 import { deviceTexts } from '../machine/devices/devices.ts';
 import { PlanError, withPrefix } from './plan-text.ts';
-import { planText, resolvePlan } from './plan.ts';
+import { planText, resolvePlan, withDevice } from './plan.ts';
 
 const opteron = preset('opteron-6274');
 const MEBIBYTE = 1 << 20;
@@ -181,6 +181,22 @@ it('whatever is accepted keeps what the file promises, and survives being writte
     }),
     { numRuns: 300 },
   );
+});
+
+it('gives a device to another kernel and leaves all else as it is', () => {
+  for (const text of ['clustered', 'flat:clustered+vf', '0-7@0;8-15@1;16-63@2-7', 'federation:0-7@0+nic0;8-15@3+disk0']) {
+    for (const [device, to] of [
+      ['disk0', 1],
+      ['nic0', 1],
+      ['disk0', 0],
+    ] as const) {
+      const [before, after] = [resolvePlan(text, opteron), resolvePlan(withDevice(text, device, to, opteron), opteron)];
+      const without = (plan: typeof before) =>
+        plan.partitions.map(each => ({ ...each, devices: each.devices.filter(name => name !== device) }));
+      expect(after.partitions[to]?.devices).toContain(device);
+      expect({ ...after, partitions: without(after) }).toEqual({ ...before, partitions: without(before) });
+    }
+  }
 });
 
 it('says on the command line what Popcorn’s kernels were told', () => {

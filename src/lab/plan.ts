@@ -8,7 +8,7 @@ import { rangesText } from '../kernel/boot/parameters.ts';
 import type { MemoryRange, Partition, ResolvedPlan } from '../kernel/boot/parameters.ts';
 import { windowBytes } from '../kernel/message/window.ts';
 import { kernelsMax } from '../kernel/partition/map.ts';
-import { deviceTexts, usualDevices } from '../machine/devices/devices.ts';
+import { deviceTexts, machineDevices, usualDevices } from '../machine/devices/devices.ts';
 import { type MemoryMap, memoryMap } from '../machine/layout.ts';
 import type { Topology } from '../machine/topology/topology.ts';
 import { PlanError, readPlan, type WantedKernel, withPrefix } from './plan-text.ts';
@@ -134,18 +134,32 @@ export function kernelsText(kernels: readonly KernelWords[], topology: Topology)
     .join(';');
 }
 
-/** A plan as text that `resolvePlan` reads: by a rule where one gives the same memory, else with its nodes. */
+/** The same plan, but for a device that a kernel has now. @throws PlanError */
+export function withDevice(text: string, device: string, kernel: number, topology: Topology): string {
+  const order = machineDevices(topology).map(({ name }) => name);
+  const kernels = readPlan(text, topology).kernels.map((each, index): KernelWords => {
+    const others = each.devices.filter(name => name !== device);
+    const devices = index === kernel ? [...others, device].sort((a, b) => order.indexOf(a) - order.indexOf(b)) : others;
+    return { ...each, devices };
+  });
+  return withPrefix(text, { body: kernelsText(kernels, topology) });
+}
+
+/** A plan as text that `resolvePlan` reads: by a rule where one gives the same memory, else with the nodes of those kernels that have others. */
 export function planText(plan: ResolvedPlan, topology: Topology): string {
-  const kernels = plan.partitions.map(({ cores, devices }) => ({ cores, nodes: null, devices }));
-  const byRule = withPrefix(kernelsText(kernels, topology), { mode: plan.mode });
-  for (const rule of ['numa', 'flat'] as const) {
-    const text = withPrefix(byRule, { rule });
-    if (JSON.stringify(resolvePlan(text, topology)) === JSON.stringify(plan)) return text;
-  }
   const named = plan.partitions.map(({ cores, memory, devices }) => ({
     cores,
     nodes: [...new Set(memory.map(({ node }) => node))],
     devices,
   }));
-  return withPrefix(kernelsText(named, topology), { mode: plan.mode });
+  const byRule = named.map(each => ({ ...each, nodes: null }));
+  const mixed = named.map(each => {
+    const own = new Set(each.cores.map(core => homeOf(core, topology)));
+    return own.size === each.nodes.length && each.nodes.every(node => own.has(node)) ? { ...each, nodes: null } : each;
+  });
+  const texts = ([byRule, mixed] as const).flatMap(kernels =>
+    (['numa', 'flat'] as const).map(rule => withPrefix(kernelsText(kernels, topology), { mode: plan.mode, rule })),
+  );
+  const same = texts.find(text => JSON.stringify(resolvePlan(text, topology)) === JSON.stringify(plan));
+  return same ?? withPrefix(kernelsText(named, topology), { mode: plan.mode });
 }

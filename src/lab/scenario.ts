@@ -35,10 +35,19 @@ export interface Scenario {
     readonly env: readonly string[];
     readonly migrateEvery: number;
   } | null;
+  /** Programs that kernels start once they are up, beside their first; what they say goes to the kernel's log. */
+  readonly daemons?: readonly Daemon[];
   /** Archives (tar, cpio, .deb) that are laid over the userland, in this order. A file may leave the bytes out: then they lie beside it. */
   readonly root?: readonly RootPart[];
   /** Inputs of the scenario itself, in order of time (cycles). */
   readonly inputs: readonly TimedInput[];
+}
+
+export interface Daemon {
+  readonly kernel: number;
+  readonly argv: readonly string[];
+  /** Left out: as init's. */
+  readonly env?: readonly string[];
 }
 
 export interface RootPart {
@@ -107,6 +116,15 @@ const timed = v.pipe(
 const text = v.pipe(v.string(), v.maxLength(4096));
 const number = ([least, most]: readonly [number, number]) => v.pipe(v.number(), v.minValue(least), v.maxValue(most));
 const whole = (limits: readonly [number, number]) => v.pipe(number(limits), v.integer());
+const rootParts = v.pipe(
+  v.array(
+    v.object({
+      name: v.pipe(v.string(), v.maxLength(255), v.regex(/^[^/\\]+$/, 'a name without folders')),
+      bytes: v.exactOptional(bytes),
+    }),
+  ),
+  v.maxLength(100),
+);
 const scenarioSchema = v.object({
   version: v.literal(1, 'this lab reads version 1'),
   kind: v.literal('scenario'),
@@ -116,6 +134,12 @@ const scenarioSchema = v.object({
   seed: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1)),
   boot: v.pipe(v.array(kernel), v.maxLength(128)),
   exec: v.nullable(v.object({ kernel, argv: v.pipe(v.array(text), v.minLength(1)), env: v.array(text), migrateEvery: time })),
+  daemons: v.exactOptional(
+    v.pipe(
+      v.array(v.object({ kernel, argv: v.pipe(v.array(text), v.minLength(1)), env: v.exactOptional(v.array(text)) })),
+      v.maxLength(1000),
+    ),
+  ),
   caches: v.exactOptional(v.boolean()),
   disk: v.exactOptional(
     v.nullable(
@@ -132,6 +156,7 @@ const scenarioSchema = v.object({
   network: v.exactOptional(
     v.object({
       client: v.exactOptional(v.boolean()),
+      clientRoot: v.exactOptional(rootParts),
       switch: v.exactOptional(
         v.object({
           version: v.exactOptional(v.picklist(SWITCH_VERSIONS)),
@@ -151,17 +176,7 @@ const scenarioSchema = v.object({
       ),
     }),
   ),
-  root: v.exactOptional(
-    v.pipe(
-      v.array(
-        v.object({
-          name: v.pipe(v.string(), v.maxLength(255), v.regex(/^[^/\\]+$/, 'a name without folders')),
-          bytes: v.exactOptional(bytes),
-        }),
-      ),
-      v.maxLength(100),
-    ),
-  ),
+  root: v.exactOptional(rootParts),
   inputs: timed,
 });
 const recordingSchema = v.object({

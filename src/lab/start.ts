@@ -57,7 +57,7 @@ export interface SessionOptions {
   /** Ends after so many milliseconds of wall time; 0 for the next turn. */
   readonly pause: (milliseconds: number) => Promise<void>;
   /** Have the bytes of frames told as they pass (output port CAPTURE_PORT): changes nothing that happens. */
-  readonly capture?: boolean;
+  readonly capture?: boolean | 'once';
   /** Keep the trace in memory for views. */
   readonly keepTrace?: boolean;
 }
@@ -74,8 +74,11 @@ export async function startSession(source: Scenario | Recording, options: Sessio
   const plan = resolvePlan(scenario.plan, topology, memoryLimit, hasClient ? clientMachine(topology.hertz) : null);
   const hosts = options.isolated ? Math.max(1, Math.min(options.hosts, plan.partitions.length + (hasClient ? 1 : 0), HOSTS_MAX)) : 1;
   const { exec } = scenario;
-  if (exec !== null && !plan.partitions.some(({ kernel }) => kernel === exec.kernel) && !(hasClient && exec.kernel === CLIENT_KERNEL))
-    throw new Error(`the plan has no kernel ${exec.kernel}`);
+  const isThere = (kernel: number): boolean =>
+    plan.partitions.some(each => each.kernel === kernel) || (hasClient && kernel === CLIENT_KERNEL);
+  if (exec !== null && !isThere(exec.kernel)) throw new Error(`the plan has no kernel ${exec.kernel}`);
+  const { daemons } = scenario;
+  for (const { kernel, argv } of daemons ?? []) if (!isThere(kernel)) throw new Error(`the plan has no kernel ${kernel} for ${argv[0]}`);
   const shared = {
     seed: scenario.seed,
     caches: scenario.caches ?? true,
@@ -83,12 +86,14 @@ export async function startSession(source: Scenario | Recording, options: Sessio
     balance: false,
     network: networkParameters(scenario.network, options.capture ?? false),
     init: exec === null,
+    ...(daemons === undefined ? {} : { daemons }),
     exec:
       exec === null
         ? null
         : { kernel: exec.kernel, path: exec.argv[0] ?? '', argv: exec.argv, env: exec.env, migrateEvery: exec.migrateEvery },
   };
   const kernels = plan.partitions.map(({ kernel }): BootParameters => ({ ...shared, kernel, plan, by: kernel, present: [] }));
+  const clientRoot = scenario.network?.clientRoot;
   const session = new RunningSession(source, scenario, topology, plan, { ...options, memoryLimit }, hosts);
   const ports = Array.from({ length: hosts }, (_, index) => options.makeHost(index));
   try {
@@ -97,12 +102,17 @@ export async function startSession(source: Scenario | Recording, options: Sessio
         {
           topology,
           kernels,
-          rootArchive: scenario.root === undefined ? options.rootArchive : await laidOver(options.rootArchive, scenario.root),
+          rootArchive: await laidOver(options.rootArchive, scenario.root ?? []),
           disk: diskOf(scenario),
           memoryLimit,
           engine: options.engine ?? 'translate',
           caches: scenario.caches ?? true,
-          client: hasClient ? clientOf(topology, memoryLimit, shared) : null,
+          client: hasClient
+            ? {
+                ...clientOf(topology, memoryLimit, shared),
+                ...(clientRoot === undefined ? {} : { rootArchive: await laidOver(options.rootArchive, clientRoot) }),
+              }
+            : null,
         },
         ports,
         options.isolated,
@@ -122,6 +132,7 @@ async function laidOver(root: Uint8Array, parts: readonly RootPart[]): Promise<U
     if (bytes === undefined) throw new Error(`the scenario needs the archive ${name}: open that too`);
     return { name, bytes };
   });
+  if (whole.length === 0) return root;
   // What reads archives is loaded when there are some.
   const { rootWith } = await import('./archive/unpack.ts');
   return rootWith(root, whole);

@@ -73,6 +73,8 @@ export interface KernelRow {
   signals: number;
   /** Numbers of system calls that are not there. */
   readonly missing: Set<number>;
+  /** What it has taken over from kernels that have halted. */
+  readonly inherited: { readonly from: number; readonly time: number; readonly files: number; readonly tree: boolean }[];
   /** Free frames and all, where it told. */
   memory: { readonly free: number; readonly all: number } | null;
 }
@@ -107,6 +109,8 @@ export class TraceStore {
   readonly shared = new SharedPageTable();
   /** The switch, the cable, and frames. */
   readonly network = new NetworkTable();
+  /** Who keeps the file tree of a single system. */
+  tree = { kernel: 0, since: 0 };
   /** Changes with any of the owners above. */
   sharesVersion = 0;
   /** Messages that were ever sent, and those handled. */
@@ -164,6 +168,15 @@ export class TraceStore {
         return this.#bytes(kernel, bytes.subarray(at + 16, at + 32));
       case TraceKind.MessageReceive:
         return this.#receive(a >>> 16, kernel, b, time);
+      case TraceKind.NetFrame:
+      case TraceKind.NetInterrupt:
+      case TraceKind.NetPoll:
+      case TraceKind.NetSwitch:
+      case TraceKind.NetLink:
+      case TraceKind.TcpState:
+      case TraceKind.TcpPath:
+      case TraceKind.TcpResend:
+        return this.network.take(kind, kernel, time, core, a, b, c, d);
     }
     (this.#marks[kernel] ??= new MarkTable(KEPT.marks)).add(time, kind, a, b, c, d);
     const row = this.#kernel(kernel);
@@ -171,6 +184,8 @@ export class TraceStore {
       case TraceKind.KernelState:
         Object.assign(row, { state: a, by: b, cores: c, frames: d, since: time });
         if (a > 2) this.shared.kernelGone(kernel);
+        if (a === 1) row.inherited.length = 0;
+        if (a !== 2) this.network.kernelGone(kernel, time);
         return;
       case TraceKind.PageState:
         return this.shared.changed(kernel, time, core, a, b, c, d);
@@ -214,18 +229,19 @@ export class TraceStore {
         this.sharesVersion++;
         return;
       }
+      case TraceKind.Inherit:
+        row.inherited.push({ from: a, time, files: b, tree: c === 1 });
+        if (c === 1 && time >= this.tree.since) this.tree = { kernel, since: time };
+        return;
       case TraceKind.Memory:
         row.memory = { free: a, all: b };
-        return;
-      default:
-        this.network.take(kind, kernel, time, a, b, c, d);
     }
   }
 
   #kernel(id: number): KernelRow {
     let row = this.kernels.get(id);
     if (row === undefined) {
-      row = { state: 0, by: 0, cores: 0, frames: 0, since: 0, faults: 0, signals: 0, missing: new Set(), memory: null };
+      row = { state: 0, by: 0, cores: 0, frames: 0, since: 0, faults: 0, signals: 0, missing: new Set(), inherited: [], memory: null };
       this.kernels.set(id, row);
     }
     return row;

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Caches } from './caches.ts';
 import { MEMORY_COSTS } from './costs.ts';
-import { Bench } from './hart/harness.ts';
+import { Bench, Pte, USER_RWX } from './hart/harness.ts';
 import { ExitKind, SAMPLED_ONE_IN } from './hart/hart.ts';
 import { encode } from './hart/isa/encode.ts';
 import { SAMPLED_BITS } from './hart/layout.ts';
@@ -84,4 +84,42 @@ describe('a hart that waits for memory', () => {
     expect([hart.run(1000), hart.consumed, hart.retired]).toEqual([ExitKind.Fuel, 1000, 0]);
     expect(hart.x(11)).toBe(0);
   });
+
+  it.each([0, 1])(
+    'meets each followed line in memory that lies in one piece, and where a page is taken out of it (threshold %i)',
+    threshold => {
+      const pages = 20;
+      let misses = 0;
+      const bench = new Bench({
+        threshold,
+        miss: () => {
+          misses++;
+          return 0;
+        },
+      });
+      let frame = bench.frame();
+      while (frame % 16 !== (SAMPLED_BITS >>> 12) - 1) frame = bench.frame();
+      bench.map(DATA, pages, USER_RWX | Pte.A | Pte.D, frame);
+      bench.code(bench.map(CODE) * 4096, [
+        encode('ld', { rd: 10, rs1: 8 }),
+        encode('sd', { rs1: 8, rs2: 10 }),
+        encode('addi', { rd: 8, rs1: 8, imm: 8 }),
+        encode('bne', { rs1: 8, rs2: 9, imm: -12 }),
+        encode('ebreak'),
+      ]);
+      const { hart } = bench;
+      const pass = (): ExitKind => {
+        hart.pc = CODE;
+        hart.setX(8, DATA);
+        hart.setX(9, DATA + pages * 4096);
+        return hart.run(1_000_000);
+      };
+      expect([pass(), pass(), pass()]).toEqual([ExitKind.Ebreak, ExitKind.Ebreak, ExitKind.Ebreak]);
+      // Two followed lines, of which each drives out the other.
+      expect(misses).toBe(6);
+      bench.setPte(bench.pte(DATA + 7 * 4096), 0, 0);
+      hart.flushTlb(DATA + 7 * 4096);
+      expect([pass(), hart.faultAddress]).toEqual([ExitKind.PageFault, DATA + 7 * 4096]);
+    },
+  );
 });

@@ -21,8 +21,8 @@ import { WASM_PAGE } from './memory.ts';
 import type { Topology } from './topology/topology.ts';
 
 export const HOSTS_MAX = 8;
-export const DECODE_CACHE_BYTES = 4 << 20;
-export const TRANSLATION_BYTES = 1 << 19;
+export const DECODE_CACHE_BYTES = 16 << 20;
+export const TRANSLATION_BYTES = 1 << 20;
 /** Bytes at the bottom that world/ lays out for itself. */
 export const HOST_WORDS_BYTES = 65536;
 

@@ -73,7 +73,7 @@ export function App() {
         </div>
       )}
       <Announcer />
-      {prompt !== null && <KernelPrompt kind={prompt.kind} />}
+      {prompt !== null && <KernelPrompt {...prompt} />}
       {help && <Help />}
     </div>
   );

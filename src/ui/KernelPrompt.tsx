@@ -1,10 +1,10 @@
-/** Asks for the number of a kernel: whose console to show, or where the chosen process goes. A number that can't go on is taken at once. */
+/** Asks for the number of a kernel: whose console to show, or where a process or a device goes. A number that can't go on is taken at once. */
 import { useEffect, useRef, useState } from 'react';
 import { kernelName } from './kernels.ts';
 import { type Prompt, useLab } from './store.ts';
 
-export function KernelPrompt({ kind }: { kind: Prompt['kind'] }) {
-  const { plan, pid, session, select, migrate } = useLab();
+export function KernelPrompt({ kind, device }: Prompt) {
+  const { plan, pid, session, select, migrate, giveDevice } = useLab();
   const [text, setText] = useState('');
   const input = useRef<HTMLInputElement>(null);
   const before = useRef<Element | null>(document.activeElement);
@@ -21,13 +21,15 @@ export function KernelPrompt({ kind }: { kind: Prompt['kind'] }) {
     if (value === '' || !(kernel < count)) return;
     select({ prompt: null });
     if (kind === 'console') select({ kernel, tab: 'shell' });
+    else if (kind === 'device') giveDevice(device ?? '', kernel);
     else if (pid !== null) migrate(pid, kernel);
   };
+  const what = kind === 'device' ? device : (session?.trace.processes.get(pid ?? 0)?.name ?? 'the process');
   const wrong = text !== '' && !(Number(text) < count);
   return (
-    <div className="prompt" role="dialog" aria-label={kind === 'move' ? 'Move the process' : 'Show a console'}>
+    <div className="prompt" role="dialog" aria-label={NAMES[kind]}>
       <label>
-        {kind === 'move' ? `Move ${session?.trace.processes.get(pid ?? 0)?.name ?? 'the process'} to kernel ` : 'Console of kernel '}
+        {kind === 'console' ? 'Console of kernel ' : `Move ${what} to kernel `}
         <input
           ref={input}
           value={text}
@@ -53,3 +55,5 @@ export function KernelPrompt({ kind }: { kind: Prompt['kind'] }) {
     </div>
   );
 }
+
+const NAMES = { console: 'Show a console', move: 'Move the process', device: 'Move the device' } as const;

@@ -182,6 +182,14 @@ export const ACTIONS: readonly Action[] = [
   { id: 'messages', name: 'Messages', group: 'Views', keys: ['e'], shown: 'E', run: () => lab().select({ tab: 'messages' }) },
   { id: 'network', name: 'Network', group: 'Views', keys: ['w'], shown: 'W', run: () => lab().select({ tab: 'network' }) },
   {
+    id: 'packets',
+    name: 'Packets below the consoles, as they pass',
+    group: 'Views',
+    keys: ['k'],
+    shown: 'K',
+    run: () => lab().select({ packets: !lab().packets }),
+  },
+  {
     id: 'heartbeats',
     name: 'Show heartbeats',
     group: 'Views',

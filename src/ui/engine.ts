@@ -75,7 +75,7 @@ export async function startInBrowser(source: Scenario | Recording, speed: number
         rootArchive: root,
         speed,
         memoryLimit,
-        capture: true,
+        capture: 'once',
         makeHost: webHost,
         clock: () => performance.now(),
         pause: milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds)),

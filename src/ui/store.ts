@@ -5,7 +5,7 @@
 import { create } from 'zustand';
 import { machineOf } from '../lab/machine.ts';
 import { PlanError, prefixOf, withPrefix } from '../lab/plan-text.ts';
-import { kernelsText, resolvePlan } from '../lab/plan.ts';
+import { kernelsText, resolvePlan, withDevice } from '../lab/plan.ts';
 import type { DebugCommand } from '../kernel/debug/watch.ts';
 import type { ResolvedPlan } from '../kernel/boot/parameters.ts';
 import { type Recording, readFile, type Scenario, scenarioOf, writeFile } from '../lab/scenario.ts';
@@ -13,6 +13,7 @@ import { partitionsNow } from '../lab/partitions.ts';
 import { Debugger } from '../lab/debugger.ts';
 import type { Session, SessionStatus, StepKind } from '../lab/session.ts';
 import { fromFragment, toFragment } from '../lab/link.ts';
+import { namesOnly, withArchive } from '../lab/roots.ts';
 import { M } from '../kernel/message/catalog.ts';
 import { clientMachine } from '../machine/topology/presets.ts';
 import { coreOf, type Topology } from '../machine/topology/topology.ts';
@@ -46,9 +47,11 @@ export const SPEEDS: readonly { readonly label: string; readonly rate: number }[
 const SPEED_REAL = 6;
 export const STEPS: readonly StepKind[] = ['event', 'message', 'quantum'];
 
-/** A number of a kernel being typed: whose console to show, or where a process goes. */
+/** A number of a kernel being typed: whose console to show, or where a process or a device goes. */
 export interface Prompt {
-  readonly kind: 'console' | 'move';
+  readonly kind: 'console' | 'move' | 'device';
+  /** That goes there. */
+  readonly device?: string;
 }
 
 interface State {
@@ -73,6 +76,8 @@ interface State {
   message: number | null;
   /** Whether heartbeats, which every kernel sends its neighbour all the time, are shown among the messages. */
   heartbeats: boolean;
+  /** Whether packets are shown below consoles, as they pass. */
+  packets: boolean;
   /** A lane for each core rather than for each kernel. */
   byCore: boolean;
   stepKind: StepKind;
@@ -104,6 +109,8 @@ interface State {
   /** To the kernels (kernel/partition/control.ts), by the lowest that is up. */
   order(text: string): void;
   migrate(pid: number, to: number): void;
+  /** By order while it runs, in the plan before. */
+  giveDevice(device: string, to: number): void;
   /** To the chosen process. */
   debug(order: DebugCommand): void;
   togglePause(): void;
@@ -113,7 +120,19 @@ interface State {
     part: Partial<
       Pick<
         State,
-        'kernel' | 'pid' | 'message' | 'tab' | 'theme' | 'projector' | 'help' | 'notice' | 'heartbeats' | 'byCore' | 'stepKind' | 'prompt'
+        | 'kernel'
+        | 'pid'
+        | 'message'
+        | 'tab'
+        | 'theme'
+        | 'projector'
+        | 'help'
+        | 'notice'
+        | 'heartbeats'
+        | 'packets'
+        | 'byCore'
+        | 'stepKind'
+        | 'prompt'
       >
     >,
   ): void;
@@ -146,6 +165,7 @@ export const useLab = create<State>((set, get) => ({
   projector: false,
   help: false,
   heartbeats: false,
+  packets: false,
   byCore: false,
   stepKind: 'message',
   prompt: null,
@@ -301,6 +321,13 @@ export const useLab = create<State>((set, get) => ({
       set({ notice: { text: 'a recording is playing: it can’t be changed', bad: true } });
     else set({ pid });
   },
+  giveDevice: (device, to) => {
+    const { session, scenario, topology, plan } = get();
+    const isThere = plan?.partitions.some(({ kernel, devices }) => kernel === to && devices.includes(device));
+    if (plan === null || isThere) return;
+    if (session !== null) get().order(`mv-dev ${device} ${to}`);
+    else get().changePlan(withDevice(scenario.plan, device, to, topology));
+  },
   debug: order => {
     const { inspector, pid } = get();
     if (inspector === null || pid === null) return;
@@ -363,11 +390,8 @@ export const useLab = create<State>((set, get) => ({
     const { unpack } = await import('../lab/archive/unpack.ts');
     const files = await unpack(name, bytes);
     if (session === null) {
-      const others = (scenario.root ?? []).filter(each => each.name !== name);
-      set({
-        scenario: { ...scenario, root: [...others, { name, bytes }] },
-        notice: { text: `${name}: ${files.length} files will be in the root when kernels boot`, bad: false },
-      });
+      const { where, ...laid } = withArchive(scenario, { name, bytes });
+      set({ ...laid, notice: { text: `${name}: ${files.length} files will be in ${where} when kernels boot`, bad: false } });
       return;
     }
     if (session.trace.kernels.get(0)?.state !== 2) throw new Error(`${name}: boot kernel 0 first; then its files are laid over the root`);
@@ -395,9 +419,8 @@ export const useLab = create<State>((set, get) => ({
   },
   copyLink: async () => {
     const url = new URL(location.href);
-    const { root, ...scenario } = get().scenario;
     // Archives are too large for a link: their names go along.
-    url.hash = toFragment({ ...scenario, ...(root === undefined ? {} : { root: root.map(({ name }) => ({ name })) }), title: 'shared' });
+    url.hash = toFragment({ ...namesOnly(get().scenario), title: 'shared' });
     history.replaceState(null, '', url);
     try {
       await navigator.clipboard.writeText(url.href);

@@ -40,6 +40,7 @@ import { PhysicalMemory } from '../machine/memory.ts';
 import type { Topology } from '../machine/topology/topology.ts';
 import { type FromHost, hostOf, type ToHost } from './protocol.ts';
 import { HostWords, NEVER } from './words.ts';
+import { OutputBatch } from './outputs.ts';
 
 /** What a host needs of the thread it lives in. */
 export interface HostEnvironment {
@@ -116,6 +117,7 @@ export class Host {
   #trace = new Uint8Array(TRACE_BYTES);
   #view = new DataView(this.#trace.buffer);
   #traceLength = 0;
+  readonly #outputs = new OutputBatch();
   #stopped = false;
 
   constructor(environment: HostEnvironment, init: Extract<ToHost, { kind: 'init' }>, make: ReplicaFactory = createReplica) {
@@ -187,7 +189,7 @@ export class Host {
         },
         startRequest: () => this.#starts.read(kernel),
         trace: (time, kind, core, a, b, c, d) => this.#record(kernel, time, kind, core, a, b, c, d),
-        output: (time, port, bytes) => environment.post({ kind: 'output', kernel, port, time, bytes: bytes.slice() }),
+        output: (time, port, bytes) => this.#output(kernel, port, time, bytes),
         programEnded: (time, status) => this.#programEnded(kernel, time, status),
       };
       return make(kernel, machine.parameters.find(each => each.kernel === kernel) ?? null, platform);
@@ -417,6 +419,7 @@ export class Host {
     this.#cutDone = false;
     this.#words.ringAll(this.#host);
     this.#flush();
+    this.#flushOutputs();
     this.#environment.post({
       kind: 'reached',
       host: this.#host,
@@ -424,6 +427,17 @@ export class Host {
       next: this.#least,
       hashes: this.#locals.map(({ kernel, hash }) => [kernel, hash[0] >>> 0, hash[1] >>> 0] as const),
     });
+  }
+
+  #output(kernel: KernelId, port: number, time: Cycles, bytes: Uint8Array): void {
+    if (this.#outputs.add(kernel, port, time, bytes)) return;
+    this.#flushOutputs();
+    this.#outputs.add(kernel, port, time, bytes);
+  }
+
+  #flushOutputs(): void {
+    const batch = this.#outputs.take();
+    if (batch !== null) this.#environment.post({ kind: 'outputs', batch }, [batch.buffer]);
   }
 
   #flush(): void {

@@ -63,7 +63,8 @@ export type FromHost =
   | { readonly kind: 'disk'; readonly image: Uint8Array }
   /** Whole trace records of this host's kernels, in order for each kernel. */
   | { readonly kind: 'trace'; readonly bytes: Uint8Array<ArrayBuffer> }
-  | { readonly kind: 'output'; readonly kernel: number; readonly port: number; readonly time: number; readonly bytes: Uint8Array }
+  /** What devices of this host's kernels have put out (outputs.ts), in order for each kernel. */
+  | { readonly kind: 'outputs'; readonly batch: Uint8Array<ArrayBuffer> }
   /** The program of `exec` is over. `end`: a time that follows from that alone and that no kernel has passed; the stretch ends there at the latest. */
   | { readonly kind: 'ended'; readonly kernel: number; readonly time: number; readonly status: number; readonly end: number }
   /** No kernel anywhere has anything to do before the limit, which may have been lowered. `next`: when this host's have. Hashes: two words for each of its kernels. */

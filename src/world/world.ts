@@ -8,6 +8,7 @@ import { memoryMap } from '../machine/layout.ts';
 import { Disk } from '../machine/devices/disk.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import { type FromHost, type HostInput, hostOf, type ToHost, type WorldOptions } from './protocol.ts';
+import { type Output, readOutputs } from './outputs.ts';
 import { HostWords, NEVER } from './words.ts';
 
 /** A host in its thread. */
@@ -42,7 +43,7 @@ export class World {
   /** Who waits for what is on it, where it is the host's. */
   readonly #images: ((image: Uint8Array) => void)[] = [];
   /** Outputs not handed over yet. `key`: the time, or that of what the same kernel put out before if that is later. */
-  readonly #outputs: { readonly key: number; readonly output: Extract<FromHost, { kind: 'output' }> }[] = [];
+  readonly #outputs: { readonly key: number; readonly output: Output }[] = [];
   readonly #lastOutput = new Map<number, number>();
   readonly #endings: Extract<FromHost, { kind: 'ended' }>[] = [];
   #waiting: {
@@ -167,12 +168,13 @@ export class World {
       case 'trace':
         this.#listener.trace(message.bytes);
         return;
-      case 'output': {
-        const key = Math.max(message.time, this.#lastOutput.get(message.kernel) ?? 0);
-        this.#lastOutput.set(message.kernel, key);
-        this.#outputs.push({ key, output: message });
+      case 'outputs':
+        for (const output of readOutputs(message.batch)) {
+          const key = Math.max(output.time, this.#lastOutput.get(output.kernel) ?? 0);
+          this.#lastOutput.set(output.kernel, key);
+          this.#outputs.push({ key, output });
+        }
         return;
-      }
       case 'ended':
         this.#endings.push(message);
         return;

@@ -73,18 +73,13 @@ export const E = {
   RESTARTNOHAND: 514,
 } as const;
 
-/** V8 notes where an error was made, for what reports errors; kernels throw thousands that are answers, and nobody looks. */
-const engine = Error as unknown as { stackTraceLimit?: number };
-
-/** Thrown anywhere in kernel code to end the running system call with `-errno`. Has no stack. */
-export class Errno extends Error {
-  readonly errno: number;
-
-  constructor(errno: number) {
-    const { stackTraceLimit } = engine;
-    engine.stackTraceLimit = 0;
-    super(`errno ${errno}`);
-    engine.stackTraceLimit = stackTraceLimit;
-    this.errno = errno;
+/** Thrown anywhere in kernel code to end the running system call with `-errno`. No Error, whose stack would cost more than most calls do. */
+export class Errno {
+  constructor(readonly errno: number) {}
+  get message(): string {
+    return `errno ${this.errno}`;
+  }
+  toString(): string {
+    return this.message;
   }
 }

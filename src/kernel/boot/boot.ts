@@ -84,7 +84,9 @@ export function* boot(kernel: Kernel): Blocking<void> {
   kernel.balancer.isOn = kernel.parameters.balance;
   kernel.log(6, `Freeing unused kernel memory; process server is up`);
   yield* startFirst(kernel);
-  kernel.vnet.ready(() => kernel.spawn(startDaemon(kernel, '/sbin/tunnel')));
+  kernel.vnet.ready(() => kernel.spawn(startDaemon(kernel, ['/sbin/tunnel'], INIT_ENV)));
+  for (const { kernel: where, argv, env = INIT_ENV } of kernel.parameters.daemons ?? [])
+    if (where === kernel.id) kernel.spawn(startDaemon(kernel, argv, env));
   const early = kernel.early ?? [];
   kernel.early = null;
   for (const take of early) take();
@@ -133,8 +135,8 @@ function* startFirst(kernel: Kernel): Blocking<void> {
   yield* start(kernel, record, exec.path, exec.argv, exec.env, files, exec.migrateEvery);
 }
 
-/** A program that the kernel itself wants, in a session of its own; what it says goes to the log. */
-function* startDaemon(kernel: Kernel, path: string): Blocking<void> {
+/** A program that nobody on this kernel has started, in a session of its own; what it says goes to the log. */
+function* startDaemon(kernel: Kernel, argv: readonly string[], env: readonly string[]): Blocking<void> {
   let init = kernel.records.all.get((kernel.id << 15) | 1) ?? null;
   if (init === null) {
     init = kernel.records.create(null, kernel.id);
@@ -147,7 +149,7 @@ function* startDaemon(kernel: Kernel, path: string): Blocking<void> {
   const caller = kernel.files.kernelCaller();
   for (const [fd, name] of ['/dev/null', '/dev/kmsg', '/dev/kmsg'].entries())
     files.set(fd, yield* settle(kernel.vfs.open(caller, kernel.vfs.root, name, fd === 0 ? O.RDONLY : O.WRONLY)), false);
-  yield* start(kernel, record, path, [path], INIT_ENV, files, 0);
+  yield* start(kernel, record, argv[0] ?? '', argv, env, files, 0);
 }
 
 const REASONS: Readonly<Record<number, string>> = {

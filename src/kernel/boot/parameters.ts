@@ -43,6 +43,14 @@ export interface ExecRequest {
   readonly migrateEvery: number;
 }
 
+/** A program that a kernel starts once it is up, beside its first. */
+export interface DaemonRequest {
+  readonly kernel: KernelId;
+  readonly argv: readonly string[];
+  /** Left out: as init's. */
+  readonly env?: readonly string[];
+}
+
 export interface BootParameters {
   readonly kernel: KernelId;
   /** Who owns what when it starts, itself included. */
@@ -60,6 +68,8 @@ export interface BootParameters {
   /** Whether processes are moved from busy kernels to idle ones (migrate/balancer.ts). */
   readonly balance: boolean;
   readonly exec: ExecRequest | null;
+  /** Of all kernels: each starts its own. Left out: none. */
+  readonly daemons?: readonly DaemonRequest[];
   /** Left out: as is usual (net/parameters.ts). */
   readonly network?: NetworkParameters;
   /** Whether /init is started on the console: not in a run whose subject is one program. */

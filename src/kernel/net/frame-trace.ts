@@ -36,17 +36,44 @@ export type NetDeviceNumber = (typeof NET_DEVICE)[keyof typeof NET_DEVICE];
 export const CAPTURE_PORT = 5;
 export const CAPTURE_HEADER = 8;
 
-export function noteFrame(kernel: Kernel, what: FrameEvent, device: NetDeviceNumber, port: number, { frame, id }: Packet): void {
+/** @param fill packets in the ring that it comes from or goes to, with this one; 0: it passes none */
+export function noteFrame(
+  kernel: Kernel,
+  what: FrameEvent,
+  device: NetDeviceNumber,
+  port: number,
+  { frame, id }: Packet,
+  fill: number,
+): void {
   const type = frame.length < ETHERNET_HEADER ? 0 : ethertype(frame);
   const protocol = type === ETHERTYPE.IPV4 ? (frame[ETHERNET_HEADER + 9] ?? 0) : 0;
-  kernel.trace(TraceKind.NetFrame, (what << 24) | (device << 16) | port, frame.length, id, (type << 16) | protocol);
-  if (kernel.parameters.network?.capture !== true) return;
-  const bytes = new Uint8Array(CAPTURE_HEADER + frame.length);
+  kernel.trace(TraceKind.NetFrame, (what << 24) | (device << 16) | port, (fill << 16) | frame.length, id, (type << 16) | protocol);
+  const capture = kernel.parameters.network?.capture ?? false;
+  if (capture === false || (capture === 'once' && isPassedOver(what, device))) return;
+  const length = capture === 'once' && isKnown(what, device, kernel.id === id >>> 24) ? 0 : frame.length;
+  const bytes = new Uint8Array(CAPTURE_HEADER + length);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, what);
   view.setUint8(1, device);
   view.setUint16(2, port, true);
   view.setUint32(4, id, true);
-  bytes.set(frame, CAPTURE_HEADER);
+  if (length > 0) bytes.set(frame, CAPTURE_HEADER);
   kernel.platform.output(kernel.now, CAPTURE_PORT, bytes);
 }
+
+/** What passes a client's port passes the hub as well. */
+const isPassedOver = (what: FrameEvent, device: NetDeviceNumber): boolean =>
+  device === NET_DEVICE.Port && (what === FRAME.In || what === FRAME.Out);
+/** Another event has told its bytes: it came into the switch before, or was put on the wire. */
+const isKnown = (what: FrameEvent, device: NetDeviceNumber, isOwn: boolean): boolean => {
+  switch (device) {
+    case NET_DEVICE.Switch:
+      return what !== FRAME.In;
+    case NET_DEVICE.Nic:
+      return what === FRAME.In;
+    case NET_DEVICE.Card:
+      return what === FRAME.Out || (what === FRAME.In && !isOwn);
+    default:
+      return false;
+  }
+};

@@ -14,7 +14,8 @@
 import { KERNEL_COSTS } from '../costs.ts';
 import type { Kernel } from '../kernel.ts';
 import type { NetInterface } from './interface.ts';
-import type { Cycles, Ipv4Address, NetDevice, NetPlatform, NetWork } from './platform.ts';
+import { TraceKind } from '../trace.ts';
+import type { ConnectionEvent, Cycles, Ipv4Address, NetDevice, NetPlatform, NetWork } from './platform.ts';
 import { NetStack } from './stack.ts';
 
 /** What an interface is to have from the start. */
@@ -77,6 +78,27 @@ export function platformOf(kernel: Kernel): NetPlatform {
       };
     },
     random: () => kernel.random(),
+    tell: event => tellConnection(kernel, event),
     spent: (work, bytes, loopback) => kernel.charge(packetCost(work, bytes, loopback)),
   };
+}
+
+const LARGEST = 0xffffffff;
+
+/** What a connection tells of itself, as the trace has it. */
+function tellConnection(kernel: Kernel, event: ConnectionEvent): void {
+  const { number } = event;
+  switch (event.kind) {
+    case 'state': {
+      const { local, localPort, remote, remotePort } = event.tuple;
+      const ports = ((localPort << 16) | remotePort) >>> 0;
+      return kernel.traceAt(TraceKind.TcpState, number, local, remote, ports, (event.error << 8) | event.state);
+    }
+    case 'path': {
+      const nanoseconds = Math.min(LARGEST, Math.ceil(((event.roundTrip ?? 0) * 1e9) / kernel.hertz));
+      return kernel.traceAt(TraceKind.TcpPath, number, nanoseconds, event.congestionWindow, event.peerWindow, event.flight);
+    }
+    case 'resend':
+      return kernel.traceAt(TraceKind.TcpResend, number, event.offset, event.bytes, event.timeout ? 1 : 0, 0);
+  }
 }

@@ -154,7 +154,7 @@ export class NicPort {
     packet: Packet,
     device: NetDeviceNumber = this.nic.isClient ? NET_DEVICE.Nic : NET_DEVICE.Card,
   ): void {
-    noteFrame(this.#kernel, what, device, device === NET_DEVICE.Nic ? this.nic.end : port, packet);
+    noteFrame(this.#kernel, what, device, device === NET_DEVICE.Nic ? this.nic.end : port, packet, 0);
   }
 
   // --- in ------------------------------------------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ export class NicPort {
   #putOnWire(packet: Packet, time: Cycles): void {
     const isFull = this.#onWire >= CABLE_FRAMES;
     const { fate, arrival } = isFull ? { fate: 'full' as const, arrival: 0 } : this.nic.carry(0, packet, time);
-    noteFrame(this.#kernel, TOLD[fate], NET_DEVICE.Nic, 0, packet);
+    noteFrame(this.#kernel, TOLD[fate], NET_DEVICE.Nic, 0, packet, 0);
     if (fate !== 'sent') return;
     this.#onWire++;
     this.#expect(arrival, WIRE_KEYS * 2 ** 32 + this.#wired++, () => {
@@ -213,7 +213,7 @@ export class NicPort {
       this.napi.notify();
     } else {
       this.counters.rxMissed++;
-      this.#note(FRAME.Full, packet, from);
+      this.#note(FRAME.Full, packet, from, RECEIVE_SLOTS);
     }
   }
 
@@ -223,15 +223,16 @@ export class NicPort {
     if (first === undefined) return false;
     kernel.charge(kernel.cost('nicDescriptor'));
     this.counters.rxPackets++;
-    this.#note(FRAME.In, first.packet, first.from);
+    this.#note(FRAME.In, first.packet, first.from, this.#queue.length + 1);
     kernel.net.receive(this.device, first.packet.frame);
     return true;
   }
 
-  #note(what: FrameEvent, packet: Packet, from: number): void {
+  /** @param fill packets that wait in memory, with this one */
+  #note(what: FrameEvent, packet: Packet, from: number, fill: number): void {
     const { nic } = this;
-    if (nic.isFar(from)) noteFrame(this.#kernel, what, NET_DEVICE.Nic, nic.isClient ? 0 : 1, packet);
-    else noteFrame(this.#kernel, what, NET_DEVICE.Card, nic.port, packet);
+    if (nic.isFar(from)) noteFrame(this.#kernel, what, NET_DEVICE.Nic, nic.isClient ? 0 : 1, packet, fill);
+    else noteFrame(this.#kernel, what, NET_DEVICE.Card, nic.port, packet, fill);
   }
 
   #driver(bus: string): DeviceDriver {

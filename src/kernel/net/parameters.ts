@@ -10,8 +10,8 @@ export interface NetworkParameters {
   readonly switch: SwitchSettings;
   /** The cable between the machine's card and that of the client machine, likewise. */
   readonly link: LinkSettings;
-  /** Whether the bytes of frames are told to the outside as they pass (net/frame-trace.ts). */
-  readonly capture: boolean;
+  /** Whether frames are told to the outside as they pass (net/frame-trace.ts); `once`: of each the bytes the first time only. */
+  readonly capture: boolean | 'once';
 }
 
 export const DEFAULT_NETWORK: NetworkParameters = { switch: DEFAULT_SWITCH, link: DEFAULT_LINK, capture: false };

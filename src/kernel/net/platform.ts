@@ -4,6 +4,8 @@
  * Always holds: the stack has no other source of time or chance, so what it does follows from these and from the calls made on it.
  */
 
+import type { FourTuple } from './tcp/endpoint.ts';
+
 /** An IPv4 address as an unsigned 32-bit number: 10.1.2.3 is 0x0a010203. */
 export type Ipv4Address = number;
 /** A MAC address as an unsigned 48-bit number. */
@@ -19,9 +21,27 @@ export interface NetPlatform {
   at(time: Cycles, act: () => void): () => void;
   /** The next unsigned 32-bit number of a seeded generator. */
   random(): number;
+  /** Something about a TCP connection, for those who look on. */
+  tell?(event: ConnectionEvent): void;
   /** A packet of so many bytes has passed through the stack: the work is done, and is to be charged. */
   spent(work: NetWork, bytes: number, loopback: boolean): void;
 }
+
+/** What a stack tells of its TCP connections; `number` is one's own in this stack, for good. */
+export type ConnectionEvent =
+  /** `state` by TCP_STATE; `error`: errno with which it has ended. */
+  | { readonly kind: 'state'; readonly number: number; readonly tuple: FourTuple; readonly state: number; readonly error: number }
+  /** `roundTrip` smoothed, in cycles, null before it was measured; the windows and what is under way in bytes. */
+  | {
+      readonly kind: 'path';
+      readonly number: number;
+      readonly roundTrip: Cycles | null;
+      readonly congestionWindow: number;
+      readonly peerWindow: number;
+      readonly flight: number;
+    }
+  /** A segment goes out again. `offset`: its first byte, counted from the stream's first. */
+  | { readonly kind: 'resend'; readonly number: number; readonly offset: number; readonly bytes: number; readonly timeout: boolean };
 
 /** Which way a packet went. */
 export type NetWork = 'send' | 'receive';

@@ -56,6 +56,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   halt: {
     where: named,
     run: function* (kernel) {
+      yield* kernel.estate.refuseWithoutRoom();
       // After the answer has gone.
       kernel.at(kernel.now, () => kernel.spawn(kernel.lifecycle.halt()));
     },
@@ -112,7 +113,8 @@ const VERBS: Readonly<Record<string, Verb>> = {
     where: kernel => kernel.id,
     run: (kernel, [gone = '']) => absorb(kernel, kernelNumber(gone)),
   },
-  // Between kernels: devices are in use that have come; the run ends; whether one uses the disk's files in ways that its owner can't see.
+  // Between kernels: devices are in use that have come; the run ends; whether one uses the disk's files in ways that its owner can't see; whether
+  // one has so many free frames.
   settled: {
     where: kernel => kernel.id,
     run: kernel => kernel.devices.settled(),
@@ -127,6 +129,13 @@ const VERBS: Readonly<Record<string, Verb>> = {
       kernel.disk.refuseIfUsed();
     },
   },
+  room: {
+    where: kernel => kernel.id,
+    run: function* (kernel, [frames = '']) {
+      if (kernel.frames.own.free < Number(frames))
+        throw new Refusal(E.NOMEM, `kernel ${kernel.id} has ${kernel.frames.own.free} free frames`);
+    },
+  },
   'mv-dev': {
     where: (kernel, [names = '']) => upOr(kernel, kernel.map.ownerOfDevice(devicesOf(kernel, names)[0] as string)),
     run: (kernel, [names = '', to = '']) => moveDevices(kernel, devicesOf(kernel, names), kernelNumber(to)),
@@ -134,7 +143,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
 };
 
 /** Not for people. */
-const INNER: readonly string[] = ['idle', 'settled', 'finish', 'absorb'];
+const INNER: readonly string[] = ['idle', 'settled', 'finish', 'absorb', 'room'];
 
 export class Control {
   readonly #kernel: Kernel;

@@ -24,7 +24,9 @@ import { type Kernel, latin1 } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import { ALL } from '../message/multicast.ts';
 import { ObjectHome } from '../migrate/shared-memory.ts';
+import { Refusal } from './refusal.ts';
 import type { RecordState } from '../task/record.ts';
+import { TraceKind } from '../trace.ts';
 import { type Blocking, type KernelId, PAGE_SIZE, type Pfn } from '../types.ts';
 
 interface Will {
@@ -79,10 +81,40 @@ export class Estate {
 
   // --- leaving -------------------------------------------------------------------------------------------------------------------
 
+  /**
+   * Before anything has ended: that somebody can take the file tree, should this kernel keep it.
+   * @throws Refusal
+   */
+  *refuseWithoutRoom(): Blocking<void> {
+    const kernel = this.#kernel;
+    const peers = kernel.peers();
+    if (kernel.isFederated || peers.length === 0) return;
+    const packer = new Packer(kernel.files.services, kernel.platform.rootArchive);
+    if (this.#packTree(packer) === null) return;
+    const pages = pagesOf(packer.finish());
+    for (const peer of peers) {
+      try {
+        yield* kernel.messages.call(peer, M.CONTROL_REQUEST, { order: `room ${pages}` }, M.CONTROL_RESPONSE);
+        return;
+      } catch (error) {
+        if (!(error instanceof Errno)) throw error;
+      }
+    }
+    throw new Refusal(E.NOMEM, `no kernel has room for the ${pages} pages of files that kernel ${kernel.id} keeps`);
+  }
+
+  /** Null: another kernel keeps the tree. */
+  #packTree(packer: Packer): Will['tree'] {
+    const { heirs, vfs, id } = this.#kernel;
+    const [root, names] = [vfs.root.inode, vfs.unix.ownNames];
+    if (heirs.tree !== id || !(root instanceof TmpDirectory) || !(names instanceof TmpDirectory)) return null;
+    return { root: packer.inode(root), names: packer.inode(names) };
+  }
+
   /** Leaves what this kernel has to the lowest that takes it. Its own processes have ended. */
   *handOver(): Blocking<void> {
     const kernel = this.#kernel;
-    const { image, messages, heirs, records } = kernel;
+    const { image, messages, records } = kernel;
     const { files } = image;
     const heirsInOrder = kernel.peers();
     if (kernel.plan.mode === 'federation' || heirsInOrder.length === 0) return;
@@ -94,12 +126,7 @@ export class Estate {
     let frames: Pfn[] = [];
     try {
       const packer = new Packer(kernel.files.services, kernel.platform.rootArchive);
-      const { vfs } = kernel;
-      const [root, names] = [vfs.root.inode, vfs.unix.ownNames];
-      const tree =
-        heirs.tree === kernel.id && root instanceof TmpDirectory && names instanceof TmpDirectory
-          ? { root: packer.inode(root), names: packer.inode(names) }
-          : null;
+      const tree = this.#packTree(packer);
       const left = records.state();
       const will: Will = {
         tree,
@@ -112,7 +139,7 @@ export class Estate {
       };
       const bytes = latin1(JSON.stringify(will));
       frames = framesWith(kernel, bytes);
-      const pages = will.data.inodes.reduce((sum, { content }) => sum + (content.pages?.length ?? 0), 0);
+      const pages = pagesOf(will.data);
       for (const heir of heirsInOrder) {
         if (!(yield* this.#offer(heir, bytes.length, frames))) continue;
         const { inodes } = will.data;
@@ -147,7 +174,7 @@ export class Estate {
   #adopt(from: KernelId, { data, tree, files, records, program, pids, handles }: Will): void {
     const kernel = this.#kernel;
     const made = unpack(data, kernel.files.services, kernel.platform.rootArchive);
-    const pages = data.inodes.reduce((sum, { content }) => sum + (content.pages?.length ?? 0), 0);
+    const pages = pagesOf(data);
     kernel.charge(pages * kernel.cost('pageCopy') + data.inodes.length * kernel.cost('lookup'));
     kernel.image.files.adopt(files, made);
     kernel.records.adopt(records);
@@ -160,6 +187,7 @@ export class Estate {
       kernel.vfs.unix.keepNames(made.inodes[tree.names] as TmpDirectory);
       kernel.log(5, `popcorn: this kernel keeps the file tree from now on: ${data.inodes.length} files of kernel ${from}`);
     }
+    kernel.trace(TraceKind.Inherit, from, data.inodes.length, tree === null ? 0 : 1, 0);
     this.#taken.set(from, { pids, handles });
   }
 
@@ -203,6 +231,8 @@ export class Estate {
     kernel.log(4, `popcornfs: the file tree was lost; / of kernel ${from} mounted`);
   }
 }
+
+const pagesOf = ({ inodes }: TreeState): number => inodes.reduce((sum, { content }) => sum + (content.pages?.length ?? 0), 0);
 
 /** Bytes in frames of this kernel, each with a reference. @throws Errno ENOMEM */
 function framesWith(kernel: Kernel, bytes: Uint8Array): Pfn[] {

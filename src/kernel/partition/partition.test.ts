@@ -182,6 +182,25 @@ describe('kernels', () => {
     expect(lab.log(0)).toContain('reboot: System halted');
     expect(lab.console(1)).toContain('still 42');
   });
+  it('do not halt with a file tree that no other has room for', () => {
+    const lab = new KernelLab({ archive, cores: 4, kernels: 2 });
+    let time = lab.run(0.2 * SECOND);
+    const give = (seconds: number, text: string): void => {
+      lab.input(
+        0,
+        text.startsWith('$') ? { kind: 'console', bytes: new TextEncoder().encode(`${text.slice(2)}\n`) } : { kind: 'order', text },
+      );
+      time = lab.run(time + seconds * SECOND);
+    };
+    give(0.2, 'boot --cpus 2 --mem 8M@1');
+    give(0.5, '$ echo 0123456789abcde > /tmp/large; for i in $(seq 20); do cat /tmp/large /tmp/large > /tmp/b; mv /tmp/b /tmp/large; done');
+    give(0.1, 'halt');
+    expect(lab.log(0)).toMatch(/popcorn: halt: no kernel has room for the 4\d\d\d pages of files that kernel 0 keeps\n/);
+    give(0.5, '$ ls -l /tmp/large; rm /tmp/large');
+    expect(lab.console(0)).toContain('16777216');
+    give(1, 'halt');
+    expect(lab.log(0)).toContain('reboot: System halted');
+  });
   it('hand over the file tree, open files, pipes and records when the one that keeps it is halted, and again', () => {
     const lab = new KernelLab({ archive, cores: 6, kernels: 3 });
     for (const kernel of [1, 2]) lab.input(0, { kind: 'boot', kernel });
@@ -206,6 +225,9 @@ describe('kernels', () => {
     type(1, 'echo $(ps | grep -c [s]leep) asleep');
     order(0, 'halt');
     expect(lab.log(0)).toContain('System halted');
+    expect(lab.trace.filter(([, , kind]) => kind === TraceKind.Inherit).map(([, heir, , , of, , tree]) => [heir, of, tree])).toEqual([
+      [1, 0, 1],
+    ]);
     expect(lab.log(1)).toContain('keeps the file tree from now on');
     expect(type(1, 'cat <&3; read line <&4; echo "$line $(pwd)"; ls /bin/sh | cat')).toContain('two\nkept /tmp\n/bin/sh\n');
     expect(type(2, 'cat /root/mine; cat /tmp/a; echo three >> /tmp/a; ls /bin/sh | cat')).toContain('alone\none\ntwo\n/bin/sh\n');

@@ -43,11 +43,11 @@ export function durationOf(kernel: Kernel, user: SyscallContext['user'], address
 }
 
 export function timeCalls(kernel: Kernel): Readonly<Record<number, CallRow>> {
+  const parts = (cycles: Cycles, base = 0): Timespec => {
+    const seconds = Math.floor(cycles / kernel.hertz);
+    return { seconds: base + seconds, nanoseconds: Math.floor(((cycles - seconds * kernel.hertz) * 1e9) / kernel.hertz) };
+  };
   const read = (ctx: SyscallContext, clock: number): Timespec => {
-    const parts = (cycles: Cycles, base = 0): Timespec => {
-      const seconds = Math.floor(cycles / kernel.hertz);
-      return { seconds: base + seconds, nanoseconds: Math.floor(((cycles - seconds * kernel.hertz) * 1e9) / kernel.hertz) };
-    };
     switch (int(clock)) {
       case CLOCK.REALTIME:
       case CLOCK.REALTIME_COARSE:

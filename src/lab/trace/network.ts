@@ -1,63 +1,60 @@
 /**
- * What kernels told of the network: the switch and its settings, the cable, what passes each port, and the last frames with their bytes.
+ * What kernels told of the network: the switch and its settings, the cable, what passes each port, TCP connections, and the last frames with
+ * their bytes.
  *
- * Always holds: counts are those of trace records (kernel/trace.ts, Net…); frames are those that the run has told of (SessionOptions.capture),
+ * Always holds: counts are those of trace records (kernel/trace.ts, Net… and Tcp…); frames are those that the run has told of (SessionOptions.capture),
  * the last KEPT of them, in order of time as far as they came so.
  */
 import { CAPTURE_HEADER, FRAME, NET_DEVICE } from '../../kernel/net/frame-trace.ts';
 import { CLIENT_KERNEL } from '../../kernel/net/parameters.ts';
 import { SWITCH_VERSIONS, type SwitchVersion } from '../../kernel/net/switch/settings.ts';
 import { TraceKind } from '../../kernel/trace.ts';
+import { ConnectionTable } from './connections.ts';
+import { Gauge, Tally } from './series.ts';
 
-/** Frames that are kept. */
-const KEPT = 1000;
-/** Cycles in a step of a rate, and how many steps are remembered: about two seconds of a machine of 2 GHz. */
-const STEP = 2 ** 25;
-const STEPS = 128;
+/** Frames that are kept, and passages for the picture of the machine. */
+const KEPT = 4096;
+const PASSAGES = 4096;
 const NO_HUB = 255;
 /** Whence frames on the wire come that are the client machine's (kernel/net/frame-trace.ts). */
 const CLIENT_END = 1;
-
-/** A count, and how quickly it grew of late. */
-export class Tally {
-  total = 0;
-  readonly #counts = new Float64Array(STEPS);
-  readonly #steps = new Float64Array(STEPS).fill(-1);
-
-  add(time: number, count: number): void {
-    this.total += count;
-    const step = Math.floor(time / STEP);
-    const at = step % STEPS;
-    if ((this.#steps[at] as number) < step) {
-      this.#steps[at] = step;
-      this.#counts[at] = 0;
-    }
-    if (this.#steps[at] === step) this.#counts[at] = (this.#counts[at] as number) + count;
-  }
-
-  /** How much it grew in the `cycles` before `now`, per as many cycles; of a run that is younger, per as many as it has had. */
-  rate(now: number, cycles: number): number {
-    const last = Math.floor(now / STEP);
-    const first = Math.max(0, last - Math.min(STEPS - 1, Math.ceil(cycles / STEP)) + 1);
-    let sum = 0;
-    for (let step = first; step <= last; step++) if (this.#steps[step % STEPS] === step) sum += this.#counts[step % STEPS] as number;
-    return (sum * cycles) / Math.max(STEP, now - first * STEP);
-  }
-}
 
 /** A kernel on the switch. */
 export class PortTally {
   /** Frames that have come from it, and frames given to it. */
   readonly sent = new Tally();
   readonly received = new Tally();
-  sentBytes = 0;
-  receivedBytes = 0;
+  readonly sentBytes = new Tally();
+  readonly receivedBytes = new Tally();
+  /** Packets in its two rings with the hub, as either end told. */
+  readonly toHub = new Gauge();
+  readonly fromHub = new Gauge();
   /** Frames from it or to it that there was no room for, or nobody. */
   dropped = 0;
   /** Of the kernel, by the switch: interrupts, polls, and packets that polls took. */
   readonly interrupts = new Tally();
   readonly polls = new Tally();
   polled = 0;
+}
+
+/** Frames put on the wire by the machine and by the client machine; lost there, or dropped before it. */
+class WireTally {
+  readonly sent = new Tally();
+  readonly received = new Tally();
+  readonly sentBytes = new Tally();
+  readonly receivedBytes = new Tally();
+  dropped = 0;
+  /** Frames that the card has put into memory and nobody has looked at; of the machine's card, and of the client machine's. */
+  readonly queue = new Gauge();
+}
+
+/** A frame on its way: to the hub, from it, onto the wire (to null), or off the wire (from the client machine). */
+export interface Passage {
+  readonly time: number;
+  readonly from: number;
+  readonly to: number | null;
+  /** Ethertype << 16 | protocol of IP. */
+  readonly protocol: number;
 }
 
 /** A frame that came into the switch, was put on the wire, or stayed within the network card, between functions of that. */
@@ -76,6 +73,7 @@ export interface PacketRow {
 }
 
 export class NetworkTable {
+  readonly connections = new ConnectionTable();
   /** By kernel. */
   readonly ports = new Map<number, PortTally>();
   /** What the hub told last; null: no kernel has told of a switch yet. */
@@ -83,18 +81,21 @@ export class NetworkTable {
   /** Mb/s, nanoseconds, lost of a million; as the machine's card has it. */
   link: { readonly up: boolean; readonly rate: number; readonly delay: number; readonly loss: number } | null = null;
   /** Frames put on the wire by the machine and by the client machine; lost there, or dropped before it. */
-  readonly wire = { sent: new Tally(), received: new Tally(), sentBytes: 0, receivedBytes: 0, dropped: 0 };
+  readonly wire = new WireTally();
+  readonly #passages: Passage[] = [];
+  /** Passages so far. */
+  #passed = 0;
   readonly #packets: PacketRow[] = [];
   /** Frames that came into the switch or the card, by their id; the hub may deal with several by turns. */
   readonly #inside = new Map<number, PacketRow>();
   /** Frames so far. */
   packetCount = 0;
 
-  /** Takes a record of one of the kinds Net…; others are passed over. */
-  take(kind: number, kernel: number, time: number, a: number, b: number, c: number, d: number): void {
+  /** Takes a record of one of the kinds Net… and Tcp…. */
+  take(kind: number, kernel: number, time: number, core: number, a: number, b: number, c: number, d: number): void {
     switch (kind) {
       case TraceKind.NetFrame:
-        return this.#frame(time, a >>> 24, (a >>> 16) & 0xff, a & 0xffff, b);
+        return this.#frame(kernel, time, a >>> 24, (a >>> 16) & 0xff, a & 0xffff, b & 0xffff, b >>> 16, c >>> 24, d);
       case TraceKind.NetInterrupt:
         if (a === NET_DEVICE.Switch) this.#port(kernel).interrupts.add(time, 1);
         return;
@@ -116,7 +117,18 @@ export class NetworkTable {
       }
       case TraceKind.NetLink:
         if (kernel !== CLIENT_KERNEL) this.link = { up: a === 1, rate: b, delay: c, loss: d };
+        return;
+      case TraceKind.TcpState:
+      case TraceKind.TcpPath:
+      case TraceKind.TcpResend:
+        return this.connections.take(kind, kernel, time, core, a, b, c, d);
     }
+  }
+
+  /** A kernel ends, or begins anew. */
+  kernelGone(kernel: number, time: number): void {
+    this.connections.kernelGone(kernel, time);
+    if (this.switch?.hub === kernel) this.switch = { ...this.switch, hub: null };
   }
 
   #port(kernel: number): PortTally {
@@ -128,32 +140,58 @@ export class NetworkTable {
     return port;
   }
 
-  #frame(time: number, what: number, device: number, port: number, bytes: number): void {
+  #frame(
+    ...[kernel, time, what, device, port, bytes, fill, sender, protocol]: [
+      ...[kernel: number, time: number, what: number, device: number, port: number, bytes: number],
+      ...[fill: number, sender: number, protocol: number],
+    ]
+  ): void {
     const isDropped = what === FRAME.Full || what === FRAME.Lost || what === FRAME.Nowhere;
     if (device === NET_DEVICE.Nic) {
       const { wire } = this;
       if (isDropped) wire.dropped++;
-      else if (what === FRAME.Out && port === CLIENT_END) {
-        wire.received.add(time, 1);
-        wire.receivedBytes += bytes;
-      } else if (what === FRAME.Out) {
-        wire.sent.add(time, 1);
-        wire.sentBytes += bytes;
-      }
+      if (fill > 0 && kernel !== CLIENT_KERNEL) wire.queue.set(time, fill);
+      if (what === FRAME.In && kernel !== CLIENT_KERNEL) this.#pass({ time, from: CLIENT_KERNEL, to: kernel, protocol });
+      if (what !== FRAME.Out) return;
+      const isOurs = port !== CLIENT_END;
+      (isOurs ? wire.sent : wire.received).add(time, 1);
+      (isOurs ? wire.sentBytes : wire.receivedBytes).add(time, bytes);
+      if (isOurs) this.#pass({ time, from: sender, to: null, protocol });
       return;
     }
     if (device === NET_DEVICE.Card) return;
     const row = this.#port(port);
+    // At the hub a frame that comes in has come from the port's kernel, at that kernel one that goes out goes to the hub.
+    if (fill > 0) ((device === NET_DEVICE.Switch) === (what === FRAME.In) ? row.toHub : row.fromHub).set(time, fill);
     if (isDropped) row.dropped++;
-    // The hub counts for all: what a client puts into its ring comes out there.
-    else if (device !== NET_DEVICE.Switch) return;
-    else if (what === FRAME.In) {
-      row.sent.add(time, 1);
-      row.sentBytes += bytes;
-    } else {
-      row.received.add(time, 1);
-      row.receivedBytes += bytes;
+    else if (what === FRAME.Out && fill > 0) {
+      const other = device === NET_DEVICE.Switch ? port : (this.switch?.hub ?? null);
+      if (other !== null) this.#pass({ time, from: kernel, to: other, protocol });
     }
+    // The hub counts for all: what a client puts into its ring comes out there.
+    if (isDropped || device !== NET_DEVICE.Switch) return;
+    const isSent = what === FRAME.In;
+    (isSent ? row.sent : row.received).add(time, 1);
+    (isSent ? row.sentBytes : row.receivedBytes).add(time, bytes);
+  }
+
+  #pass(passage: Passage): void {
+    this.#passed++;
+    this.#passages.push(passage);
+    if (this.#passages.length > 2 * PASSAGES) this.#passages.splice(0, PASSAGES);
+  }
+
+  /** Visits what has passed since the cursor's last visit, as far as it is remembered. Returns the cursor for the next one. */
+  eachNewPassage(cursor: number, visit: (passage: Passage) => void): number {
+    const first = this.#passed - this.#passages.length;
+    for (let at = Math.max(0, cursor - first); at < this.#passages.length; at++) visit(this.#passages[at] as Passage);
+    return this.#passed;
+  }
+
+  /** Visits what passed since a time. */
+  eachPassage(start: number, visit: (passage: Passage) => void): void {
+    // Kernels come in any order, but not far apart.
+    for (const passage of this.#passages) if (passage.time >= start) visit(passage);
   }
 
   // --- frames --------------------------------------------------------------------------------------------------------------------
@@ -189,7 +227,7 @@ export class NetworkTable {
       from: onWire || inCard ? sender : port,
       to: onWire && what === FRAME.Out && sender !== CLIENT_KERNEL ? [CLIENT_KERNEL] : [],
       fates: fateOf(what, onWire, inCard),
-      frame: bytes.slice(CAPTURE_HEADER),
+      frame: bytes.subarray(CAPTURE_HEADER),
     };
     if (device !== NET_DEVICE.Port) {
       this.#inside.set(id, row);
@@ -205,6 +243,16 @@ export class NetworkTable {
   /** The last frames that are kept, `count` at most, oldest first. */
   packets(count = KEPT): PacketRow[] {
     return this.#packets.slice(-Math.min(count, KEPT));
+  }
+
+  /** The last frames from or to a kernel, `count` at most, oldest first. */
+  packetsOf(kernel: number, count: number): PacketRow[] {
+    const found: PacketRow[] = [];
+    for (let at = this.#packets.length - 1; at >= 0 && found.length < count; at--) {
+      const row = this.#packets[at] as PacketRow;
+      if (row.from === kernel || row.to.includes(kernel)) found.push(row);
+    }
+    return found.reverse();
   }
 }
 

@@ -206,6 +206,35 @@ export class MarkTable extends Table {
   }
 }
 
+/** What one end of a TCP connection told of its path. Round trips in nanoseconds, 0 while not known; the others in bytes. */
+export class PathTable extends Table {
+  time = new Float64Array(64);
+  roundTrip = new Uint32Array(64);
+  congestionWindow = new Uint32Array(64);
+  peerWindow = new Uint32Array(64);
+  flight = new Uint32Array(64);
+
+  add(time: number, roundTrip: number, congestionWindow: number, peerWindow: number, flight: number): void {
+    const at = this.open();
+    this.time[at] = time;
+    this.roundTrip[at] = roundTrip;
+    this.congestionWindow[at] = congestionWindow;
+    this.peerWindow[at] = peerWindow;
+    this.flight[at] = flight;
+  }
+
+  protected override resize(room: number): void {
+    this.time = resized(this.time, room);
+    this.roundTrip = resized(this.roundTrip, room);
+    this.congestionWindow = resized(this.congestionWindow, room);
+    this.peerWindow = resized(this.peerWindow, room);
+    this.flight = resized(this.flight, room);
+  }
+  protected override shift(from: number, to: number): void {
+    for (const column of [this.time, this.roundTrip, this.congestionWindow, this.peerWindow, this.flight]) column.copyWithin(0, from, to);
+  }
+}
+
 /** Numbers in order of arrival: ordinals of a lane by sequence, or ids of the messages to a kernel. */
 export class NumberList extends Table {
   values = new Float64Array(64);

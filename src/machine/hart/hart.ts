@@ -23,15 +23,21 @@ import {
   LINE_MASK,
   SAMPLED_BITS,
   SAMPLED_MASK,
+  ACCESS_MAX,
+  LINE_BYTES,
+  TLB_DOWN,
   TLB_ENTRIES,
   TLB_ENTRY_BYTES,
   TLB_FOLLOWED,
   TLB_IDENTITY,
+  WINDOW_BYTES,
   WINDOWS,
   entry as field,
+  window,
   floatImm,
   state,
 } from './layout.ts';
+import { decodedFrame } from './operations.ts';
 import { PageWalker } from './mmu.ts';
 import {
   DECLINED,
@@ -76,12 +82,14 @@ const CODE_COPIES_MAX = 2048;
 /** A reservation covers a cache line. */
 const RESERVATION_BYTES = 64;
 const TLBS = [state.tlbRead, state.tlbWrite, state.tlbFetch] as const;
-/** Of a TLB with its windows. */
-const TLB_WORDS: Readonly<Record<number, number>> = {
-  [state.tlbRead]: ((TLB_ENTRIES + WINDOWS) * TLB_ENTRY_BYTES) / 4,
-  [state.tlbWrite]: ((TLB_ENTRIES + WINDOWS) * TLB_ENTRY_BYTES) / 4,
-  [state.tlbFetch]: (TLB_ENTRIES * TLB_ENTRY_BYTES) / 4,
-};
+const TLB_WORDS = (TLB_ENTRIES * TLB_ENTRY_BYTES) / 4;
+const WINDOWS_WORDS = (WINDOWS * WINDOW_BYTES) / 4;
+/** Pages that a piece goes beyond a page at most. */
+const PIECE_PAGES = 14;
+const PAGE_ONLY = (4096 - (ACCESS_MAX - 1)) << 16;
+const hasFollowedLine = (frame: number): boolean => ((frame * 4096) & SAMPLED_MASK) === (SAMPLED_BITS & ~4095);
+/** Where it lies on its page. */
+const FOLLOWED_AT = SAMPLED_BITS & 4095;
 const TLB_OF: Readonly<Record<AccessKind, number>> = {
   [Access.Fetch]: state.tlbFetch,
   [Access.Load]: state.tlbRead,
@@ -152,7 +160,7 @@ export class Processor {
   readonly decodeCache: DecodeCache;
   readonly #harts = new Map<number, Hart>();
   readonly #cacheBase: number;
-  readonly #cacheMask: number;
+  readonly #cacheBytes: number;
   /** Cost of each row. */
   readonly #costs: readonly number[];
   /** 1 for a frame of which something decoded may lie in the cache. Such a frame is in no TLB for writing. */
@@ -182,7 +190,7 @@ export class Processor {
     this.walker = new PageWalker(buffer, lowLimit);
     this.decodeCache = { base: decodeCacheBase, bytes: decodeCacheBytes };
     this.#cacheBase = decodeCacheBase;
-    this.#cacheMask = decodeCacheBytes - ENTRY_BYTES;
+    this.#cacheBytes = decodeCacheBytes;
     this.#hasCode = new Uint8Array(buffer.byteLength / 4096);
     this.#costs = instructions.map(row => {
       const cost = costs[row.cost];
@@ -311,7 +319,7 @@ export class Processor {
   }
 
   #entryFor(physical: number): number {
-    return this.#cacheBase + ((physical << 3) & this.#cacheMask);
+    return this.#cacheBase + decodedFrame(physical >>> 12, this.#cacheBytes) + ((physical & 4095) << 3);
   }
 
   #decode(hart: Hart, physical: number): number {
@@ -337,7 +345,7 @@ export class Processor {
     const [oldest] = this.#codeCopies.keys();
     if (this.#codeCopies.size >= CODE_COPIES_MAX && oldest !== undefined) this.#codeCopies.delete(oldest);
     this.#codeCopies.set(frame, this.i32.slice(frame * FRAME_WORDS, (frame + 1) * FRAME_WORDS));
-    for (const each of this.#harts.values()) each.forbidWriting(frame);
+    for (const each of this.#harts.values()) each.forbidWriting();
   }
 
   #fill(at: number, tag: number, decoded: Decoded | undefined): void {
@@ -474,18 +482,26 @@ export class Hart {
     for (const tlb of TLBS) {
       if (va === undefined) {
         this.#flush(tlb);
-      } else {
-        this.#forget(this.#slot(tlb, va | 0));
-        const from = this.#word + (tlb >>> 2);
-        const page = (va | 0) & ~4095;
-        for (let at = from + TLB_ENTRIES * 4; at < from + (TLB_WORDS[tlb] as number); at += 4)
-          if (((this.#i32[at] ?? 0) & ~4095) === page) this.#forget(at);
+        continue;
       }
+      const slot = this.#slot(tlb, va | 0);
+      this.#i32.fill(-1, slot, slot + 2);
+      if (tlb !== state.tlbFetch) this.#cutPieces(tlb, va);
     }
   }
-  #forget(entry: number): void {
-    this.#i32[entry] = -1;
-    this.#i32[entry + 1] = -1;
+  /** No piece reaches the page of an address any more. */
+  #cutPieces(tlb: number, va: number): void {
+    const i32 = this.#i32;
+    for (let distance = -PIECE_PAGES; distance <= PIECE_PAGES; distance++)
+      i32[this.#slot(tlb, (va + distance * 4096) | 0) + (TLB_DOWN >>> 2)] = PAGE_ONLY;
+    const page = va - (va % 4096);
+    const first = this.#word + (tlb >>> 2) + TLB_WORDS;
+    for (let at = first; at < first + WINDOWS_WORDS; at += WINDOW_BYTES / 4) {
+      const bytes = i32[at + (window.bytes >>> 2)] ?? 0;
+      if (bytes === 0) continue;
+      const from = (i32[at + 1] ?? 0) * 4294967296 + ((i32[at] ?? 0) >>> 0);
+      if (from < page + 4096 && from + bytes + ACCESS_MAX > page) i32.fill(0, at, at + WINDOW_BYTES / 4);
+    }
   }
 
   /** Physical address for a virtual one as user mode may use it, or −1. Sets accessed and dirty bits as the access itself would. */
@@ -603,6 +619,7 @@ export class Hart {
   /** Where to load from or store to; 0 after noting the fault. */
   locateData(access: 1 | 2, size: number): number {
     this.#i32[this.#word + (state.stall >>> 2)] = 0;
+    this.#processor.walker.forget();
     const low = this.#faultLow();
     const high = this.#faultHigh();
     if ((low & 4095) + size > 4096) return this.#locateCrossing(low, high, access, size);
@@ -664,14 +681,9 @@ export class Hart {
     this.#enter(state.tlbWrite, low, high, frame);
   }
 
-  /** Takes a frame out of the TLB for writing. */
-  forbidWriting(frame: number): void {
-    if (!this.#used[state.tlbWrite]) return;
-    const i32 = this.#i32;
-    const from = this.#word + (state.tlbWrite >>> 2);
-    for (let at = from; at < from + (TLB_WORDS[state.tlbWrite] as number); at += 4) {
-      if (i32[at] !== -1 && ((i32[at] ?? 0) + (i32[at + 2] ?? 0)) >>> 12 === frame) this.#forget(at);
-    }
+  /** Takes a frame out of the TLB for writing, and so all that may tell of it. */
+  forbidWriting(): void {
+    this.#flush(state.tlbWrite);
   }
 
   /** A floating-point instruction, exactly: two words of its decoded entry. False: its rounding mode is no mode. */
@@ -772,14 +784,58 @@ export class Hart {
   }
 
   #enter(tlb: number, low: number, high: number, frame: number): void {
+    const i32 = this.#i32;
     const page = low & ~4095;
     const slot = this.#slot(tlb, low);
     this.#used[tlb] = true;
-    const isFollowed = tlb !== state.tlbFetch && this.#processor.caches && ((frame * 4096) & SAMPLED_MASK) === (SAMPLED_BITS & ~4095);
-    this.#i32[slot] = isFollowed ? page | TLB_FOLLOWED : page;
-    this.#i32[slot + 1] = high;
-    this.#i32[slot + 2] = (frame * 4096 - page) | 0;
-    if (tlb === state.tlbFetch) this.#i32[slot + (TLB_IDENTITY >>> 2)] = this.#processor.identityOf(frame);
+    if (tlb === state.tlbFetch) {
+      this.#setEntry(slot, page, high, frame, false);
+      i32[slot + (TLB_IDENTITY >>> 2)] = this.#processor.identityOf(frame);
+      return;
+    }
+    if (this.#processor.walker.hasJustWalked(low, high)) {
+      this.#enterPiece(tlb, page, high, frame);
+      return;
+    }
+    const delta = (frame * 4096 - page) | 0;
+    const isThere = ((i32[slot] ?? 0) & ~TLB_FOLLOWED) === page && i32[slot + 1] === high && i32[slot + 2] === delta;
+    this.#setEntry(slot, page, high, frame, true);
+    if (!isThere) i32[slot + (TLB_DOWN >>> 2)] = PAGE_ONLY;
+  }
+  #setEntry(slot: number, page: number, high: number, frame: number, isData: boolean): void {
+    const i32 = this.#i32;
+    i32[slot] = isData && this.#processor.caches && hasFollowedLine(frame) ? page | TLB_FOLLOWED : page;
+    i32[slot + 1] = high;
+    i32[slot + 2] = (frame * 4096 - page) | 0;
+  }
+  /**
+   * The page of the last walk, and those that lie in one piece with it: with one look they all are known, and how far each goes on (TLB_DOWN and
+   * TLB_UP). A page whose line is followed ends a piece, and belongs to it.
+   */
+  #enterPiece(tlb: number, page: number, high: number, frame: number): void {
+    const { walker, caches } = this.#processor;
+    const access = tlb === state.tlbWrite ? Access.Store : Access.Load;
+    const goesOn = (distance: number): boolean =>
+      walker.continues(frame, distance, access) &&
+      (access === Access.Load || !(this.#watched || this.#processor.hasCode(frame + distance)));
+    const ends = (distance: number): boolean => caches && hasFollowedLine(frame + distance);
+    let first = 0;
+    while (first > -PIECE_PAGES && (first === 0 || !ends(first)) && goesOn(first - 1)) first--;
+    let last = 0;
+    while (last < PIECE_PAGES && (last === 0 || !ends(last)) && goesOn(last + 1)) last++;
+    const isParted = ends(0);
+    for (let at = first; at <= last; at++) {
+      const slot = this.#slot(tlb, page + at * 4096);
+      const lowest = Math.max(at > 0 && isParted ? 0 : first, at - PIECE_PAGES);
+      const highest = Math.min(at < 0 && isParted ? 0 : last, at + PIECE_PAGES);
+      const below = lowest < at && ends(lowest) ? FOLLOWED_AT + LINE_BYTES : 0;
+      const above = highest > at && ends(highest) ? FOLLOWED_AT : 4096;
+      const down = (at - lowest) * 4096 - below;
+      const up = (highest - at) * 4096 + above - (ACCESS_MAX - 1);
+      // What one table maps has one high word.
+      this.#setEntry(slot, (page + at * 4096) | 0, high, frame + at, true);
+      this.#i32[slot + (TLB_DOWN >>> 2)] = down | (up << 16);
+    }
   }
   /** Index of the entry's first word. */
   #slot(tlb: number, low: number): number {
@@ -789,7 +845,8 @@ export class Hart {
     if (!this.#used[tlb]) return;
     this.#used[tlb] = false;
     const from = this.#word + (tlb >>> 2);
-    this.#i32.fill(-1, from, from + (TLB_WORDS[tlb] as number));
+    this.#i32.fill(-1, from, from + TLB_WORDS);
+    if (tlb !== state.tlbFetch) this.#i32.fill(0, from + TLB_WORDS, from + TLB_WORDS + WINDOWS_WORDS);
   }
   #faultLow(): number {
     return this.#i32[this.#word + (state.faultAddress >>> 2)] ?? 0;

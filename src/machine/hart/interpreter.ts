@@ -37,7 +37,18 @@ import {
   unreachable,
   when,
 } from './wasm/code.ts';
-import { atomicOperations, loadAs, missesFirstLevel, multiplyHigh, sizeOf, slowAccess, storeAs, tlbSlot } from './operations.ts';
+import {
+  atomicOperations,
+  decodedFrameOf,
+  decodedOffset,
+  loadAs,
+  missesFirstLevel,
+  multiplyHigh,
+  sizeOf,
+  slowAccess,
+  storeAs,
+  tlbSlot,
+} from './operations.ts';
 import { engine, type FunctionTable, type Memory } from './wasm/engine.ts';
 import { type Locals, ModuleBuilder } from './wasm/module.ts';
 
@@ -139,6 +150,8 @@ class Run {
   /** The page that pc was last in (its virtual address; −1: none yet), and physical minus virtual for it. */
   readonly #page: Local<I64>;
   readonly #delta: Local<I32>;
+  /** Where the decoded entries of that page are. */
+  readonly #decoded: Local<I32>;
   readonly #physical: Local<I32>;
   readonly #entry: Local<I32>;
   readonly #va: Local<I64>;
@@ -149,7 +162,7 @@ class Run {
   readonly #g: readonly Local<F32>[];
   readonly #helpers: Helpers;
   readonly #cacheBase: number;
-  readonly #cacheMask: number;
+  readonly #cacheBytes: number;
   /** Address of the counters of jumps; null: no translator. */
   readonly #counters: number | null;
   readonly #record: Local<I32>;
@@ -161,13 +174,14 @@ class Run {
     this.#caches = caches;
     this.#counters = counters;
     this.#cacheBase = cacheBase;
-    this.#cacheMask = cacheBytes - 16;
+    this.#cacheBytes = cacheBytes;
     this.#hart = locals.parameter(0);
     this.#left = locals.parameter(1);
     this.#retired = locals.add('i32');
     this.#pc = locals.add('i64');
     this.#page = locals.add('i64');
     this.#delta = locals.add('i32');
+    this.#decoded = locals.add('i32');
     this.#physical = locals.add('i32');
     this.#entry = locals.add('i32');
     this.#va = locals.add('i64');
@@ -306,6 +320,8 @@ class Run {
       this.#slot.set(tlbSlot(hart, pc)),
       when(i64.ne(i64.load(this.#slot.get, state.tlbFetch), this.#page.get), refill),
       this.#delta.set(i32.load(this.#slot.get, state.tlbFetch + 8)),
+      this.#physical.set(i32.add(i32.wrap(pc), this.#delta.get)),
+      this.#decoded.set(i32.add(decodedFrameOf(this.#physical, this.#cacheBytes), i32.const(this.#cacheBase))),
     );
     const miss = sequence(
       this.#spill(),
@@ -314,7 +330,7 @@ class Run {
     return sequence(
       when(i64.ne(pageOf(pc), this.#page.get), newPage),
       this.#physical.set(i32.add(i32.wrap(pc), this.#delta.get)),
-      this.#entry.set(i32.add(i32.and(i32.shl(this.#physical.get, i32.const(3)), i32.const(this.#cacheMask)), i32.const(this.#cacheBase))),
+      this.#entry.set(i32.add(this.#decoded.get, decodedOffset(this.#physical.get))),
       when(i32.ne(i32.load(this.#entry.get, field.tag), i32.or(this.#physical.get, i32.const(1))), miss),
     );
   }

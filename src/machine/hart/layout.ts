@@ -37,8 +37,8 @@ export const state = {
   leftAfterStall: 636,
   /** Place in the table of the translated function that was entered last. */
   translated: 640,
-  tlbRead: 8192,
-  tlbWrite: 26624,
+  tlbRead: 4096,
+  tlbWrite: 24576,
   tlbFetch: 45056,
 } as const;
 
@@ -53,14 +53,31 @@ export const SAMPLED_MASK = 0xffc0;
 export const SAMPLED_BITS = 0x2940;
 export const SAMPLED_ONE_IN = 1024;
 export const LINE_MASK = -64;
+export const LINE_BYTES = 64;
 /** In the virtual address of a TLB entry: there is a followed line on the page. Translated code looks for lines on such pages alone. */
 export const TLB_FOLLOWED = 0x800;
 
 /** A software TLB: direct-mapped by page number. An entry: virtual address of the page (i64, -1: none), physical minus virtual (i32). */
 export const TLB_ENTRIES = 1024;
 export const TLB_ENTRY_BYTES = 16;
-/** Behind the TLB's own entries for loads, and for stores, copies of some, each where some place in translated code looks first. */
+/**
+ * In an entry for loads or stores: how many bytes below the beginning of the page, and from there upwards, lie in one piece with it (u16 each):
+ * contiguous in both spaces, granted to this access, and without a followed line, but for one on the page itself. The last few of what is
+ * above are left out, so that an access that begins there ends there.
+ */
+export const TLB_DOWN = 12;
+export const TLB_UP = 14;
+export const ACCESS_MAX = 8;
+/** Behind the TLB's own entries for loads, and for stores, some such pieces, each where some place in translated code looks first. */
 export const WINDOWS = 128;
+export const WINDOW_BYTES = 32;
+/** The most bytes that accesses of one group lie in: shorter than any piece. */
+export const GROUP_MAX = 256;
+/**
+ * Offsets in a window: virtual address of the piece (i64); how many bytes from there an access may begin in, and a group of accesses (i64, 0:
+ * nowhere); physical minus virtual (i32).
+ */
+export const window = { from: 0, bytes: 8, groups: 16, delta: 24 } as const;
 /** In an entry of the TLB for fetches: the identity of the code on that page (translate/), 0 for none. */
 export const TLB_IDENTITY = 12;
 
@@ -79,6 +96,8 @@ export const entry = {
   cost: 15,
 } as const;
 export const ENTRY_BYTES = 16;
+/** Of the entries of a frame: one for each place where an instruction may begin. */
+export const DECODED_FRAME_BYTES = (PAGE_SIZE / 2) * ENTRY_BYTES;
 
 /**
  * Offsets in a record of where translated code may be entered. It begins with the decoded entry of the instruction there, which itself

@@ -267,6 +267,29 @@ describe.each([
       run(load(), EBREAK);
       expect(hart.x(A1)).toBe(2);
     });
+    test('forgets a page for code at addresses beyond 2 GiB too', () => {
+      const first = bench.map(DATA);
+      const second = bench.frame();
+      bench.view.setBigUint64(first * 4096, 1n, true);
+      bench.view.setBigUint64(second * 4096, 2n, true);
+      bench.code(code, [load(), EBREAK]);
+      for (const high of [2 ** 31, 2 ** 31 + 2 ** 30, 2 ** 37 + 2 ** 31]) {
+        bench.map(high, 1, undefined, code / 4096);
+        hart.setX(A0, DATA);
+        for (const [frame, value] of [
+          [first, 1],
+          [second, 2],
+        ] as const) {
+          bench.setPte(bench.pte(DATA), frame, USER_RWX);
+          hart.flushTlb(DATA);
+          // Decoded, translated, in the TLB, and in a window beside it.
+          for (let times = 0; times < 4; times++) {
+            hart.pc = high;
+            expect([hart.run(1000), hart.x(A1)]).toEqual([ExitKind.Ebreak, value]);
+          }
+        }
+      }
+    });
     test('tells pages apart that share an entry', () => {
       const addresses = [DATA, DATA + (512 << 12), DATA + 2 ** 32, DATA + 2 ** 33 + (1024 << 12)];
       const frames = addresses.map(address => bench.map(address));

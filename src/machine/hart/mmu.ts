@@ -19,6 +19,9 @@ export class PageWalker {
   readonly #words: Int32Array;
   readonly #firstFrame: number;
   readonly #frames: number;
+  /** Index of the entry that the last walk found, and the page that it was of; −1: none, or one that maps more than a page. */
+  #leaf = -1;
+  #leafPage = -1;
 
   constructor(buffer: ArrayBufferLike, lowLimit: number) {
     this.#words = new Int32Array(buffer);
@@ -56,12 +59,36 @@ export class PageWalker {
       if (!this.#exists(frame)) return -1;
       const marks = access === Access.Store ? ACCESSED | DIRTY : ACCESSED;
       if ((pteLow & marks) !== marks) words[at] = pteLow | marks;
+      this.#leaf = level === 0 ? at : -1;
+      this.#leafPage = pageNumber(low, high);
       return frame;
     }
     return -1;
+  }
+
+  /** Whether the last walk, none since `forget`, was of this page, and `continues` can be asked. */
+  hasJustWalked(low: number, high: number): boolean {
+    return this.#leaf >= 0 && this.#leafPage === pageNumber(low, high);
+  }
+  forget(): void {
+    this.#leaf = -1;
+  }
+  /**
+   * Whether the page so many pages from that of the last walk, which found `frame`, grants the same access to the frame as many frames
+   * away, and has the marks of it: then a walk would change nothing.
+   */
+  continues(frame: number, distance: number, access: 1 | 2): boolean {
+    const at = this.#leaf + distance * 2;
+    // Beyond the end of the table other pages follow.
+    if (at >>> 10 !== this.#leaf >>> 10) return false;
+    const flags = access === Access.Store ? VALID | READ | WRITE | USER | ACCESSED | DIRTY : VALID | READ | USER | ACCESSED;
+    const low = this.#words[at] ?? 0;
+    return (low & flags) === flags && low >>> 10 === frame + distance && this.#words[at + 1] === 0 && this.#exists(frame + distance);
   }
 
   #exists(frame: number): boolean {
     return frame >= this.#firstFrame && frame < this.#frames;
   }
 }
+
+const pageNumber = (low: number, high: number): number => high * 1048576 + (low >>> 12);

@@ -3,7 +3,17 @@
  * the functions that each of their modules brings along.
  */
 import type { AccessSize, LoadKind, Operands } from './isa/operands.ts';
-import { Access, type AccessKind, LINE_MASK, SAMPLED_BITS, SAMPLED_MASK, state, TLB_ENTRIES } from './layout.ts';
+import {
+  Access,
+  type AccessKind,
+  DECODED_FRAME_BYTES,
+  LINE_MASK,
+  PAGE_SIZE,
+  SAMPLED_BITS,
+  SAMPLED_MASK,
+  state,
+  TLB_ENTRIES,
+} from './layout.ts';
 import { after, type Code, callFor, choose, type I32, type I64, i32, i64, type Local, sequence, when } from './wasm/code.ts';
 import type { Locals } from './wasm/module.ts';
 
@@ -27,6 +37,20 @@ export const storeAs: Readonly<Record<AccessSize, (at: I32, value: I64, offset?:
 /** Index of a page in a TLB, as the byte offset of its entry. */
 export const tlbSlot = (hart: I32, va: I64): I32 =>
   i32.add(hart, i32.and(i32.shrU(i32.wrap(va), i32.const(8)), i32.const((TLB_ENTRIES - 1) * 16)));
+
+/** Frames that differ by so many places, as the same page of two kernels may, have other places in the cache of decoded instructions. */
+const FRAME_FOLD = 9;
+/** Offset in a cache of decoded instructions at which those of a frame begin. */
+export const decodedFrame = (frame: number, cacheBytes: number): number =>
+  ((frame ^ (frame >>> FRAME_FOLD)) << 15) & (cacheBytes - DECODED_FRAME_BYTES);
+/** The same for the frame of a physical address. */
+export const decodedFrameOf = (physical: Local<I32>, cacheBytes: number): I32 =>
+  i32.and(
+    i32.shl(i32.xor(i32.shrU(physical.get, i32.const(12)), i32.shrU(physical.get, i32.const(12 + FRAME_FOLD))), i32.const(15)),
+    i32.const(cacheBytes - DECODED_FRAME_BYTES),
+  );
+/** From there, of the instruction at an address. */
+export const decodedOffset = (address: I32): I32 => i32.shl(i32.and(address, i32.const(PAGE_SIZE - 1)), i32.const(3));
 
 /** Whether an access goes to a followed line that the first-level cache has not. */
 export const missesFirstLevel = (hart: I32, pa: I32): I32 => {

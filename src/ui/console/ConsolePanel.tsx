@@ -1,26 +1,32 @@
 /** The right side: what a user of one kernel sees: its shell, its log, its messages; and the wall of all consoles. */
+import { ArrowRightLeft } from 'lucide-react';
 import { useEffect, useRef } from 'react';
 import { rangesText } from '../../kernel/boot/parameters.ts';
 import { consoleKernels, kernelName, kernelStyle, STATE_NAMES } from '../kernels.ts';
 import { type ConsoleTab, consoles, useLab } from '../store.ts';
 import { Network } from '../network/Network.tsx';
+import { Tabs } from '../Tabs.tsx';
 import { Processor } from '../processor/Processor.tsx';
 import { Messages } from './Messages.tsx';
+import { PacketStrip } from './PacketStrip.tsx';
 import { Shell } from './Shell.tsx';
 import { Wall } from './Wall.tsx';
 import './console.css';
 
-const TABS: readonly { readonly id: ConsoleTab; readonly label: string }[] = [
+const TABS: readonly { readonly id: ConsoleTab; readonly label: string; readonly short?: string }[] = [
   { id: 'shell', label: 'Shell' },
   { id: 'log', label: 'Log' },
   { id: 'messages', label: 'Messages' },
   { id: 'network', label: 'Network' },
   { id: 'processor', label: 'Processor' },
-  { id: 'wall', label: 'All consoles' },
+  { id: 'wall', label: 'All consoles', short: 'All' },
 ];
 
+/** Consoles, below which packets can be shown. */
+const WITH_PACKETS: readonly ConsoleTab[] = ['shell', 'log'];
+
 export function ConsolePanel() {
-  const { tab, kernel, session, plan, select } = useLab();
+  const { tab, kernel, session, plan, packets, select } = useLab();
   const state = useLab(s => s.session?.trace.kernels.get(kernel)?.state ?? 0);
   const kernels = consoleKernels(plan, session);
   const cores = plan?.partitions.find(each => each.kernel === kernel)?.cores ?? [];
@@ -40,37 +46,17 @@ export function ConsolePanel() {
         <span className="muted">
           {cores.length > 0 ? `${STATE_NAMES[state]} · cpus ${rangesText(cores)}` : kernel === session?.client ? STATE_NAMES[state] : ''}
         </span>
-        <div
-          role="tablist"
-          aria-label="What to show of the kernel"
-          className="tabs"
-          onKeyDown={event => {
-            const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-            if (by === undefined) return;
-            const next = TABS[(TABS.findIndex(({ id }) => id === tab) + by + TABS.length) % TABS.length];
-            if (next) {
-              select({ tab: next.id });
-              event.currentTarget.querySelector<HTMLElement>(`[data-tab="${next.id}"]`)?.focus();
-            }
-            event.preventDefault();
-            event.stopPropagation();
-          }}
+        <button
+          type="button"
+          className="packets-choice"
+          aria-pressed={packets}
+          aria-label="Packets as they pass, below the console"
+          title="Packets as they pass, below the console (K)"
+          onClick={() => select({ packets: !packets })}
         >
-          {TABS.map(({ id, label }) => (
-            <button
-              key={id}
-              role="tab"
-              type="button"
-              data-tab={id}
-              aria-selected={tab === id}
-              aria-controls="console-view"
-              tabIndex={tab === id ? 0 : -1}
-              onClick={() => select({ tab: id })}
-            >
-              {label}
-            </button>
-          ))}
-        </div>
+          <ArrowRightLeft size={15} aria-hidden />
+        </button>
+        <Tabs label="What to show of the kernel" tabs={TABS} chosen={tab} controls="console-view" choose={id => select({ tab: id })} />
       </header>
       <div className="console-view" id="console-view" role="tabpanel" aria-label={TABS.find(({ id }) => id === tab)?.label}>
         {session === null ? (
@@ -88,6 +74,7 @@ export function ConsolePanel() {
         ) : (
           <Messages kernel={kernel} />
         )}
+        {session !== null && packets && WITH_PACKETS.includes(tab) && <PacketStrip network={session.trace.network} kernel={kernel} />}
       </div>
     </section>
   );

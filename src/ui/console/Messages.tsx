@@ -1,19 +1,20 @@
 /** The messages of a kernel as they pass, decoded by the catalog. */
-import { memo, useEffect, useRef, useState } from 'react';
+import { memo, useState } from 'react';
 import type { MessageRow, TraceStore } from '../../lab/trace-store.ts';
 import { clockText } from '../clock.ts';
 import { KernelDot } from '../KernelDot.tsx';
 import { kernelName } from '../kernels.ts';
 import { describeMessage, messageName } from '../message.ts';
+import { Line, Lines } from '../list/Lines.tsx';
 import { isShown, useLab } from '../store.ts';
 
 const SHOWN = 200;
+const COLUMNS = ['time', 'from', 'to', 'type', 'says'].map(name => ({ name }));
 
 export function Messages({ kernel }: { kernel: number }) {
   useLab(s => s.tick);
   const { session, topology, message, heartbeats, select } = useLab();
   const [filter, setFilter] = useState('');
-  const list = useRef<HTMLDivElement>(null);
   const trace = session?.trace ?? null;
   const matches = matcher(filter);
   const ids = trace?.messagesOf(kernel, filter === '' ? SHOWN : 4 * SHOWN, isShown) ?? [];
@@ -25,13 +26,6 @@ export function Messages({ kernel }: { kernel: number }) {
           .filter(row => row !== null)
           .filter(matches)
           .slice(-SHOWN);
-  const last = rows.at(-1)?.id;
-  useEffect(() => {
-    if (message === null && list.current) list.current.scrollTop = list.current.scrollHeight;
-  }, [last, message]);
-  useEffect(() => {
-    if (message !== null) list.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' });
-  }, [message, kernel]);
   return (
     <>
       <div className="filter-bar">
@@ -47,28 +41,17 @@ export function Messages({ kernel }: { kernel: number }) {
         </label>
         <span className="muted">{rows.length === SHOWN ? `the last ${SHOWN}` : `${rows.length} messages`}</span>
       </div>
-      <div className="message-list" ref={list}>
-        <table aria-label={`Messages of ${kernelName(kernel)}, the last ${SHOWN}`}>
-          <thead>
-            <tr>
-              <th>time</th>
-              <th>from</th>
-              <th>to</th>
-              <th>type</th>
-              <th>says</th>
-            </tr>
-          </thead>
-          <tbody>
-            {trace !== null &&
-              rows.map(row => (
-                <Row key={row.id} row={row} trace={trace} hertz={topology.hertz} chosen={row.id === message} select={select} />
-              ))}
-          </tbody>
-        </table>
-        {rows.length === 0 && (
-          <p className="empty muted">{filter === '' ? `No message of ${kernelName(kernel)} yet.` : 'No message fits the filter.'}</p>
-        )}
-      </div>
+      <Lines
+        label={`Messages of ${kernelName(kernel)}, the last ${SHOWN}`}
+        className="message-list"
+        columns={COLUMNS}
+        last={rows.at(-1)?.id}
+        chosen={message}
+        empty={rows.length > 0 ? null : filter === '' ? `No message of ${kernelName(kernel)} yet.` : 'No message fits the filter.'}
+      >
+        {trace !== null &&
+          rows.map(row => <Row key={row.id} row={row} trace={trace} hertz={topology.hertz} chosen={row.id === message} select={select} />)}
+      </Lines>
     </>
   );
 }
@@ -85,24 +68,7 @@ const Row = memo(
   function Row({ row, trace, hertz, chosen, select }: RowProps) {
     const { name, text } = describeMessage(trace, row);
     return (
-      <tr
-        tabIndex={0}
-        aria-selected={chosen}
-        onClick={() => select({ message: row.id })}
-        onKeyDown={event => {
-          const to =
-            event.key === 'ArrowDown'
-              ? event.currentTarget.nextElementSibling
-              : event.key === 'ArrowUp'
-                ? event.currentTarget.previousElementSibling
-                : null;
-          if (to instanceof HTMLElement) to.focus();
-          else if (event.key === 'Enter' || event.key === ' ') select({ message: row.id });
-          else return;
-          event.preventDefault();
-          event.stopPropagation();
-        }}
-      >
+      <Line chosen={chosen} choose={() => select({ message: row.id })}>
         <td className="number">{clockText(row.sent / hertz)}</td>
         <td>
           <KernelDot kernel={row.from} />
@@ -112,7 +78,7 @@ const Row = memo(
         </td>
         <td className="mono">{name}</td>
         <td className="says">{text}</td>
-      </tr>
+      </Line>
     );
   },
   (a, b) =>

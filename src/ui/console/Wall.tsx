@@ -1,12 +1,14 @@
 /** All consoles at once: the last lines of each as text; the chosen one is a live terminal. */
 import { memo } from 'react';
+import type { Session } from '../../lab/session.ts';
+import { dissected } from '../network/dissected.ts';
 import { consoleKernels, kernelName, kernelStyle, STATE_NAMES } from '../kernels.ts';
 import { consoles, useLab } from '../store.ts';
 import { Shell } from './Shell.tsx';
 
 export function Wall() {
   useLab(s => s.tick);
-  const { plan, session, kernel: chosen, select } = useLab();
+  const { plan, session, kernel: chosen, packets, select } = useLab();
   const kernels = consoleKernels(plan, session);
   const lines = kernels.length > 16 ? 4 : kernels.length > 4 ? 6 : 12;
   return (
@@ -25,6 +27,7 @@ export function Wall() {
             key={kernel}
             kernel={kernel}
             state={state}
+            packet={packets ? lastPacket(session, kernel) : ''}
             text={consoles.tail(kernel, lines).join('\n')}
             onOpen={() => {
               select({ kernel });
@@ -37,8 +40,25 @@ export function Wall() {
   );
 }
 
+/** The last packet from or to a kernel, in words. */
+function lastPacket(session: Session | null, kernel: number): string {
+  const [row] = session?.trace.network.packetsOf(kernel, 1) ?? [];
+  if (row === undefined) return '–';
+  const { protocol, summary } = dissected(row);
+  return `${row.from === kernel ? '→' : '←'} ${protocol} ${summary}`;
+}
+
+interface TileProps {
+  readonly kernel: number;
+  readonly state: number;
+  /** Empty where packets are not shown. */
+  readonly packet: string;
+  readonly text: string;
+  readonly onOpen: () => void;
+}
+
 const Tile = memo(
-  function Tile({ kernel, state, text, onOpen }: { kernel: number; state: number; text: string; onOpen: () => void }) {
+  function Tile({ kernel, state, packet, text, onOpen }: TileProps) {
     return (
       <button
         type="button"
@@ -53,8 +73,9 @@ const Tile = memo(
         <pre>
           <span>{text || ' '}</span>
         </pre>
+        {packet !== '' && <span className="wall-packet muted">{packet}</span>}
       </button>
     );
   },
-  (a, b) => a.kernel === b.kernel && a.state === b.state && a.text === b.text,
+  (a, b) => a.kernel === b.kernel && a.state === b.state && a.packet === b.packet && a.text === b.text,
 );

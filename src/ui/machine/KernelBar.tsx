@@ -23,19 +23,24 @@ function KernelLine() {
   const state = row?.state ?? STATE.Off;
   const processes = session.trace.living().filter(each => each.kernel === kernel);
   const missing = row?.missing.size ?? 0;
+  const isSingle = plan !== null && plan.mode === 'single' && plan.partitions.length > 1;
+  const bytes = share?.memory.reduce((sum, each) => sum + each.bytes, 0) ?? 0;
+  const facts = [
+    STATE_NAMES[state],
+    ...(share === undefined ? [] : [`cores ${rangesText(share.cores)}`, sizeText(bytes)]),
+    ...(share === undefined || share.devices.length === 0 || state > STATE.Up ? [] : [deviceTexts(share.devices).join(', ')]),
+    ...(isSingle && session.trace.tree.kernel === kernel && state === STATE.Up ? ['keeps the file tree'] : []),
+    ...(row?.inherited ?? []).map(({ from, files }) => `has ${files} files of kernel ${from}`),
+    ...(state === STATE.Up && row !== undefined ? [`${row.faults} faults`] : []),
+    ...(missing > 0 ? [`${missing} calls missing`] : []),
+  ].join(' · ');
   return (
     <>
       <span className="kernel-name" style={kernelStyle(kernel)}>
         {kernelName(kernel)}
       </span>
-      <span className="muted facts">
-        {STATE_NAMES[state]}
-        {share === undefined
-          ? ''
-          : ` · cores ${rangesText(share.cores)} · ${sizeText(share.memory.reduce((sum, { bytes }) => sum + bytes, 0))}`}
-        {(share?.devices.length ?? 0) > 0 ? ` · ${deviceTexts(share?.devices ?? []).join(', ')}` : ''}
-        {state === STATE.Up && row !== undefined ? ` · ${row.faults} faults` : ''}
-        {missing > 0 ? ` · ${missing} calls missing` : ''}
+      <span className="muted facts" title={facts}>
+        {facts}
       </span>
       {kernel !== session.client && state !== STATE.Up && state !== STATE.Booting && (
         <button type="button" className="primary" onClick={() => void boot(kernel)}>

@@ -124,7 +124,7 @@ export function KernelGroup({ place, layout, state, processes, over, dragged, on
 function caption(width: number, line: number, node: number): string {
   const { topology } = useLab.getState();
   const id = topology.nodes[node]?.id ?? node;
-  return width > line * 12
+  return width > line * 13.4
     ? `node ${id} · ${sizeText(memoryMap(topology).nodes[node]?.bytes ?? 0)}`
     : width > line * 9
       ? `node ${id}`

@@ -63,8 +63,9 @@ export function PlanBar() {
             </button>
           )}
           <span id="plan-error" className={planError === null ? 'muted' : 'bad'} role={planError === null ? undefined : 'alert'}>
-            {planError ?? `${kernels.length} kernel${kernels.length === 1 ? '' : 's'} · drag over cores to draw one`}
+            {planError ?? `${kernels.length} kernel${kernels.length === 1 ? '' : 's'}`}
           </span>
+          {planError === null && <span className="plan-hint muted">drag over cores to draw one</span>}
         </>
       )}
     </div>

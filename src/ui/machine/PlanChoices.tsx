@@ -10,8 +10,8 @@ import { kernelName, kernelStyle } from '../kernels.ts';
 import { useLab } from '../store.ts';
 
 const RULES: readonly { readonly rule: MemoryRule; readonly name: string }[] = [
-  { rule: 'numa', name: 'by node' },
-  { rule: 'flat', name: 'flat' },
+  { rule: 'numa', name: 'memory by node' },
+  { rule: 'flat', name: 'memory flat' },
 ];
 
 export function PlanChoices() {
@@ -23,8 +23,8 @@ export function PlanChoices() {
   );
   return (
     <>
-      <label>
-        <span className="muted">Memory</span>{' '}
+      <label className="plan-memory">
+        <span className="sr">Memory</span>
         <select
           value={rule}
           title="How memory is chosen for the kernels: cycles are those of a load that misses all caches, on the average"

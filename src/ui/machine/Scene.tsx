@@ -18,16 +18,27 @@ interface Point {
   readonly y: number;
 }
 
+/** A process, a core or a device on its way to a kernel. */
+interface Drag {
+  readonly what:
+    | { readonly kind: 'process'; readonly pid: number }
+    | { readonly kind: 'core'; readonly core: number }
+    | { readonly kind: 'device'; readonly name: string };
+  readonly from: Point;
+  readonly at: Point;
+  readonly over: number | null;
+}
+
 /** Wall seconds over which the load is taken. */
 const LOAD_SECONDS = 0.3;
 
 export function Scene({ layout, places }: { layout: MachineLayout; places: readonly KernelPlace[] }) {
-  const { topology, plan, session, status, picked, pick, partitionPicked, undoPlan, select, boot, migrate, order, pid } = useLab();
+  const { topology, plan, session, status, picked, pick, partitionPicked, undoPlan, select, boot, migrate, order, giveDevice, pid } =
+    useLab();
   const tick = useLab(s => s.tick);
   const svg = useRef<SVGSVGElement>(null);
   const [lasso, setLasso] = useState<{ from: Point; to: Point } | null>(null);
-  /** A process, or a core, on its way to a kernel. */
-  const [drag, setDrag] = useState<{ pid: number | null; core: number | null; from: Point; at: Point; over: number | null } | null>(null);
+  const [drag, setDrag] = useState<Drag | null>(null);
   const [cursor, setCursor] = useState(0);
   const owner = useMemo(() => ownersOf(plan), [plan]);
   const cores = useMemo(() => layout.nodes.flatMap(node => node.cores), [layout]);
@@ -46,13 +57,17 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
 
   const onPointerDown = (event: React.PointerEvent): void => {
     if (event.button !== 0) return;
-    const chip = (event.target as Element).closest('[data-pid]');
+    const target = event.target as Element;
+    const chip = target.closest('[data-pid]')?.getAttribute('data-pid');
+    const device = target.closest('[data-device]')?.getAttribute('data-device');
     const from = point(event);
-    if (session === null) setLasso({ from, to: from });
+    const begin = (what: Drag['what']): void => setDrag({ what, from, at: from, over: null });
+    if (device != null) begin({ kind: 'device', name: device });
+    else if (session === null) setLasso({ from, to: from });
     else {
       const core = cores.find(box => overlap(box, { ...from, width: 0, height: 0 }))?.core;
-      if (chip !== null) setDrag({ pid: Number(chip.getAttribute('data-pid')), core: null, from, at: from, over: null });
-      else if (core !== undefined && owner.has(core)) setDrag({ pid: null, core, from, at: from, over: null });
+      if (chip != null) begin({ kind: 'process', pid: Number(chip) });
+      else if (core !== undefined && owner.has(core)) begin({ kind: 'core', core });
       else return;
     }
     event.currentTarget.setPointerCapture(event.pointerId);
@@ -74,13 +89,20 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
     if (drag !== null) {
       const to = point(event);
       const kernel = kernelAt(places, layout, to.x, to.y);
-      if (!moved(drag.from, to)) {
-        if (drag.pid !== null) select({ pid: pid === drag.pid ? null : drag.pid });
-        else if (kernel !== null) act(kernel);
-      } else if (kernel !== null && drag.pid !== null) migrate(drag.pid, kernel);
-      else if (kernel !== null && drag.core !== null && owner.get(drag.core) !== kernel) order(`mv-cpu ${drag.core} ${kernel}`);
+      if (!moved(drag.from, to)) press(drag.what, kernel);
+      else if (kernel !== null) drop(drag.what, kernel);
       setDrag(null);
     }
+  };
+  const press = (what: Drag['what'], kernel: number | null): void => {
+    if (what.kind === 'process') select({ pid: pid === what.pid ? null : what.pid });
+    else if (what.kind === 'device') select({ prompt: { kind: 'device', device: what.name } });
+    else if (kernel !== null) act(kernel);
+  };
+  const drop = (what: Drag['what'], kernel: number): void => {
+    if (what.kind === 'process') migrate(what.pid, kernel);
+    else if (what.kind === 'device') giveDevice(what.name, kernel);
+    else if (owner.get(what.core) !== kernel) order(`mv-cpu ${what.core} ${kernel}`);
   };
   const onPlanKey = (event: React.KeyboardEvent): void => {
     if (at === undefined) return;
@@ -129,13 +151,15 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
 
   const free = cores.filter(({ core }) => !owner.has(core));
   const memory = memoryMap(topology).nodes;
-  const process = trace?.processes.get(drag?.pid ?? -1);
-  const dragged =
-    drag === null || !moved(drag.from, drag.at)
+  const dragged = drag === null || !moved(drag.from, drag.at) ? null : drag.what;
+  const ghost =
+    dragged === null
       ? null
-      : drag.core === null
-        ? process
-        : { name: `core ${drag.core}`, kernel: owner.get(drag.core) };
+      : dragged.kind === 'process'
+        ? (trace?.processes.get(dragged.pid) ?? null)
+        : dragged.kind === 'core'
+          ? { name: `core ${dragged.core}`, kernel: owner.get(dragged.core) }
+          : { name: dragged.name, kernel: plan?.partitions.find(({ devices }) => devices.includes(dragged.name))?.kernel };
   return (
     <svg
       ref={svg}
@@ -164,7 +188,7 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
           </text>
         </g>
       ))}
-      <DeviceBadges layout={layout} />
+      <DeviceBadges layout={layout} dragged={dragged?.kind === 'device' ? dragged.name : null} />
       {layout.nodes.map(node => {
         const id = topology.nodes[node.node]?.id ?? node.node;
         const whole = places.some(place => place.nodes.includes(node));
@@ -198,7 +222,7 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
             state={state}
             processes={byKernel.get(place.kernel) ?? NONE}
             over={drag?.over === place.kernel}
-            dragged={drag?.pid ?? null}
+            dragged={drag?.what.kind === 'process' ? drag.what.pid : null}
             onGo={key => goTo(place.kernel, key)}
             onAct={() => act(place.kernel)}
           >
@@ -268,17 +292,17 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
           <ChosenWire layout={layout} places={places} />
         </g>
       )}
-      {drag !== null && dragged && (
-        <g className="ghost" style={kernelStyle(dragged.kernel)} pointerEvents="none">
+      {drag !== null && ghost !== null && (
+        <g className="ghost" style={kernelStyle(ghost.kernel)} pointerEvents="none">
           <rect
             x={drag.at.x + 10}
             y={drag.at.y - layout.line / 2 - 3}
-            width={dragged.name.length * layout.line * 0.56 + 18}
+            width={ghost.name.length * layout.line * 0.56 + 18}
             height={layout.line + 6}
             rx={(layout.line + 6) / 2}
           />
           <text x={drag.at.x + 19} y={drag.at.y + layout.line * 0.32}>
-            {dragged.name}
+            {ghost.name}
           </text>
         </g>
       )}

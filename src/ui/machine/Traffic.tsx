@@ -1,12 +1,17 @@
 /**
  * What passes between kernels. Below the boxes: the links between nodes, the thicker the more went over them lately. Above: for each message that
- * was sent a dot along the links, its colour the sender's. A dot moves once, because its message did; at a slow pace it takes as long as the
- * message took. With reduced motion a line stands for a moment instead.
+ * was sent a dot along the links, and for each packet of the network a square, which on the wire goes to the card or comes from it; their colour
+ * is the sender's. Each moves once, because what it stands for did; at a slow pace a dot takes as long as its message took. With reduced
+ * motion it stands for a moment at its end instead.
  */
 import { useEffect, useMemo, useRef } from 'react';
+import { CLIENT_KERNEL } from '../../kernel/net/parameters.ts';
+import { protocolName } from '../../lab/dissect.ts';
+import type { Passage } from '../../lab/trace/network.ts';
 import { kernelColor } from '../kernels.ts';
 import { messageName } from '../message.ts';
 import { isShown, useLab } from '../store.ts';
+import { deviceBoxes } from './DeviceBadges.tsx';
 import { linksOf, type MachineLayout, middle, routesOf } from './layout.ts';
 import type { KernelPlace } from './owners.ts';
 
@@ -24,7 +29,7 @@ const DOTS_MAX = 24;
 const LABELS_MAX = 6;
 const TRAVEL_MS = { least: 600, most: 4000 } as const;
 
-/** The points of a message's way. */
+/** The points of a message's way, and of a packet's. */
 function useWays({ layout, places }: Props): (from: number, to: number) => readonly Point[] {
   const topology = useLab(s => s.topology);
   return useMemo(() => {
@@ -50,17 +55,24 @@ export function Links({ layout, places }: Props) {
   const status = useLab(s => s.status);
   useLab(s => s.tick);
   const load = new Map<string, number>();
+  const packets = new Map<string, number>();
+  const count = (counts: Map<string, number>, way: readonly number[]): void => {
+    for (let i = 1; i < way.length; i++) {
+      const [a = 0, b = 0] = [way[i - 1], way[i]];
+      const key = `${Math.min(a, b)}-${Math.max(a, b)}`;
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+  };
   if (session !== null && status !== null) {
     const rate = Number.isFinite(status.speed) && status.speed > 0 ? status.speed : topology.hertz / 10;
     const homes = new Map(places.map(place => [place.kernel, place.home]));
     session.trace.eachMessage(status.now - rate, status.now, (_id, from, to, type) => {
       if (!isShown(type)) return;
       const way = route(homes.get(from) ?? 0, homes.get(to) ?? 0);
-      for (let i = 1; i < way.length; i++) {
-        const [a = 0, b = 0] = [way[i - 1], way[i]];
-        const key = `${Math.min(a, b)}-${Math.max(a, b)}`;
-        load.set(key, (load.get(key) ?? 0) + 1);
-      }
+      count(load, way);
+    });
+    session.trace.network.eachPassage(status.now - rate, ({ from, to }) => {
+      if (to !== null && from !== CLIENT_KERNEL) count(packets, route(homes.get(from) ?? 0, homes.get(to) ?? 0));
     });
   }
   return (
@@ -69,7 +81,8 @@ export function Links({ layout, places }: Props) {
         const [from, to] = [layout.nodes[a], layout.nodes[b]];
         if (from === undefined || to === undefined) return null;
         const [p, q] = [middle(from), middle(to)];
-        const count = load.get(`${a}-${b}`) ?? 0;
+        const [messages, frames] = [load.get(`${a}-${b}`) ?? 0, packets.get(`${a}-${b}`) ?? 0];
+        const all = messages + frames;
         return (
           <line
             key={`${a}-${b}`}
@@ -78,15 +91,25 @@ export function Links({ layout, places }: Props) {
             x2={q.x}
             y2={q.y}
             className="link"
-            data-busy={count > 0}
-            style={{ strokeWidth: 1.5 + Math.min(2.5, Math.log2(1 + count) / 3) }}
+            data-busy={all > 0}
+            style={{ strokeWidth: 1.5 + Math.min(2.5, Math.log2(1 + all) / 3) }}
           >
-            <title>{`link between nodes ${topology.nodes[a]?.id} and ${topology.nodes[b]?.id}, distance ${distance}${count > 0 ? `, ${count} messages lately` : ''}`}</title>
+            <title>{`link between nodes ${topology.nodes[a]?.id} and ${topology.nodes[b]?.id}, distance ${distance}${all > 0 ? `, ${messages} messages and ${frames} packets lately` : ''}`}</title>
           </line>
         );
       })}
     </g>
   );
+}
+
+/** The way of a packet: between kernels as messages go; the wire begins and ends at the card. */
+function wayOf({ from, to }: Passage, card: Point | undefined, way: (from: number, to: number) => readonly Point[]): readonly Point[] {
+  const comes = from === CLIENT_KERNEL;
+  if (to !== null && !comes) return way(from, to);
+  const near = comes ? to : from;
+  const [own] = near === null ? [] : way(near, near);
+  if (own === undefined || card === undefined) return [];
+  return comes ? [card, own] : [own, card];
 }
 
 /** The way of the chosen message. */
@@ -105,45 +128,72 @@ export function Dots({ layout, places }: Props) {
   const tick = useLab(s => s.tick);
   const speed = useLab(s => s.status?.speed ?? 0);
   const group = useRef<HTMLDivElement>(null);
-  const cursor = useRef<{ trace: unknown; at: number[] }>({ trace: null, at: [] });
+  const cursor = useRef<{ trace: unknown; messages: number[]; packets: number }>({ trace: null, messages: [], packets: 0 });
   const way = useWays({ layout, places });
+  const topology = useLab(s => s.topology);
+  const card = useMemo(() => {
+    const found = deviceBoxes(layout, topology).find(({ name }) => name === 'nic0');
+    return found === undefined ? undefined : middle(found.box);
+  }, [layout, topology]);
   const line = layout.line;
   useEffect(() => {
     const place = group.current;
     if (place === null || session === null) return;
     const { trace } = session;
-    if (cursor.current.trace !== trace) cursor.current = { trace, at: [] };
-    const fresh = new Map<string, { from: number; to: number; type: number; flight: number; count: number }>();
-    trace.eachNewMessage(cursor.current.at, (_id, from, to, type, sent, received) => {
+    if (cursor.current.trace !== trace) cursor.current = { trace, messages: [], packets: 0 };
+    const fresh = new Map<string, Moving>();
+    const add = (key: string, moving: Moving): void => {
+      const known = fresh.get(key);
+      fresh.set(key, known === undefined ? moving : { ...moving, count: known.count + 1 });
+    };
+    trace.eachNewMessage(cursor.current.messages, (_id, from, to, type, sent, received) => {
       if (!isShown(type)) return;
-      const key = `${from}>${to}:${type}`;
       const flight = Number.isNaN(received) ? 0 : received - sent;
-      fresh.set(key, { from, to, type, flight, count: (fresh.get(key)?.count ?? 0) + 1 });
+      add(`${from}>${to}:${type}`, { from, name: messageName(type), points: () => way(from, to), flight, count: 1, look: 'message' });
+    });
+    cursor.current.packets = trace.network.eachNewPassage(cursor.current.packets, passage => {
+      const { from, to, protocol } = passage;
+      const points = (): readonly Point[] => wayOf(passage, card, way);
+      add(`${from}>${to}:${protocol}`, { from, name: protocolName(protocol), points, flight: 0, count: 1, look: 'packet' });
     });
     if (document.hidden) return;
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
-    for (const { from, to, type, flight, count } of [...fresh.values()].slice(-DOTS_MAX)) {
+    for (const { from, name, points: pointsOf, flight, count, look } of [...fresh.values()].slice(-DOTS_MAX)) {
       if (place.childElementCount >= DOTS_MAX) break;
-      const points = aside(way(from, to), line * 0.45);
-      if (points.length < 2) continue;
+      const path = pointsOf();
+      const [first, last] = [path[0], path.at(-1)];
+      if (first === undefined || last === undefined || path.length < 2) continue;
+      const points = aside(path, line * 0.45);
       const wall = Number.isFinite(speed) && speed > 0 ? (flight / speed) * 1000 : 0;
       const duration = Math.max(TRAVEL_MS.least, Math.min(TRAVEL_MS.most, wall));
       // One label on a way at a time: more would lie on each other.
-      const between = `${Math.min(from, to)}-${Math.max(from, to)}`;
+      const ends = [first, last].map(({ x, y }) => `${Math.round(x)},${Math.round(y)}`);
+      const between = ends.sort().join(' ');
       const labelled =
         place.querySelectorAll('.dot-label').length >= LABELS_MAX || place.querySelector(`[data-way="${between}"] .dot-label`) !== null;
-      const mark = dotOf(from, labelled ? '' : `${messageName(type)}${count > 1 ? ` ×${count}` : ''}`);
+      const mark = dotOf(from, look, labelled ? '' : `${name}${count > 1 ? ` ×${count}` : ''}`);
       mark.dataset['way'] = between;
       place.append(mark);
       move(mark, still ? points.slice(-1) : points, duration);
     }
-  }, [tick, session, way, speed, line]);
+  }, [tick, session, way, card, speed, line]);
   return <div className="dots" ref={group} aria-hidden="true" style={{ fontSize: line * 0.8 }} />;
 }
 
-function dotOf(from: number, text: string): HTMLElement {
+/** What is new of one kind on one way. */
+interface Moving {
+  readonly from: number;
+  readonly name: string;
+  readonly points: () => readonly Point[];
+  readonly flight: number;
+  readonly count: number;
+  readonly look: 'message' | 'packet';
+}
+
+function dotOf(from: number, look: Moving['look'], text: string): HTMLElement {
   const mark = document.createElement('span');
   mark.className = 'dot';
+  mark.dataset['look'] = look;
   mark.style.color = kernelColor(from);
   if (text !== '') {
     const label = document.createElement('span');

@@ -1,100 +1,101 @@
 /** The last frames, a line each; of the chosen one its layers and its bytes. While one is chosen the list stands still. */
-import { memo, useEffect, useRef, useState } from 'react';
-import { type Dissection, dissect } from '../../lab/dissect.ts';
+import { memo, useMemo } from 'react';
 import type { NetworkTable, PacketRow } from '../../lab/trace/network.ts';
 import { clockText } from '../clock.ts';
 import { KernelDot } from '../KernelDot.tsx';
+import { Line, Lines } from '../list/Lines.tsx';
 import { useLab } from '../store.ts';
-import { packetFilter } from './filter.ts';
+import { dissected } from './dissected.ts';
+import { FilterError, packetFilter, type PacketTest } from './filter.ts';
+import { hexText } from './hex.ts';
+import { StreamView } from './StreamView.tsx';
+import { useNetwork } from './view.ts';
 
 const SHOWN = 300;
 
-/** Frames are dissected once, when they are looked at. */
-const dissections = new WeakMap<Uint8Array, Dissection>();
-function dissected({ frame }: PacketRow): Dissection {
-  let known = dissections.get(frame);
-  if (known === undefined) {
-    known = dissect(frame);
-    dissections.set(frame, known);
-  }
-  return known;
-}
+const COLUMNS = [{ name: 'time' }, { name: 'from → to', className: 'route' }, { name: 'protocol' }, { name: 'says' }];
+const WORDS = 'Words: tcp, port 80, host 10.1.2.3, syn, lost, wire, k3, 2>5, len > 100; and, or, not, ( )';
 
 export function Packets({ network }: { network: NetworkTable }) {
   useLab(s => s.tick);
   const hertz = useLab(s => s.topology.hertz);
-  const [filter, setFilter] = useState('');
-  const [chosen, setChosen] = useState<PacketRow | null>(null);
-  const [held, setHeld] = useState<readonly PacketRow[] | null>(null);
-  const list = useRef<HTMLDivElement>(null);
-  const fits = packetFilter(filter);
+  const { filter, packet, held, stream, choose } = useNetwork();
+  const { test, error } = useMemo(() => tested(filter), [filter]);
+  if (stream !== null) return <StreamView network={network} of={stream} />;
   const all = held ?? network.packets();
-  const rows = (filter === '' ? all : all.filter(row => fits(row, dissected(row)))).slice(-SHOWN);
-  const last = rows.at(-1)?.number;
-  useEffect(() => {
-    if (held === null && list.current) list.current.scrollTop = list.current.scrollHeight;
-  }, [last, held]);
-  useEffect(() => {
-    if (chosen !== null) list.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' });
-  }, [chosen]);
-  const choose = (row: PacketRow | null): void => {
-    setChosen(row);
-    setHeld(row === null ? null : all);
-  };
+  const rows = (filter === '' ? all : all.filter(row => test(row, dissected(row)))).slice(-SHOWN);
   return (
     <>
       <div className="filter-bar">
         <input
           type="search"
           value={filter}
-          placeholder="filter: tcp 80, 10.1.2.3, 2>5, k3"
+          placeholder="filter: tcp port 80, host 10.1.2.3, 2>5, k3"
           aria-label="Filter the packets by protocol, port, address or route"
-          onChange={event => setFilter(event.target.value)}
+          aria-invalid={error !== null}
+          aria-describedby="packet-filter-says"
+          title={WORDS}
+          spellCheck={false}
+          onChange={event => choose({ filter: event.target.value })}
         />
         {held !== null && (
-          <button type="button" aria-label="Follow the packets" onClick={() => choose(null)}>
-            Follow
+          <button type="button" onClick={() => choose({ packet: null, held: null })}>
+            Latest
           </button>
         )}
-        <span className="muted">
-          {rows.length === SHOWN ? `the last ${SHOWN} of ${network.packetCount}` : `${rows.length} of ${network.packetCount}`} frames
+        {packet !== null && dissected(packet).protocol === 'TCP' && !dissected(packet).damaged && (
+          <button type="button" onClick={() => choose({ stream: packet })}>
+            Follow stream
+          </button>
+        )}
+        <span id="packet-filter-says" className={error === null ? 'muted' : 'bad'} role={error === null ? undefined : 'alert'}>
+          {error ??
+            (rows.length === SHOWN
+              ? `the last ${SHOWN} of ${network.packetCount.toLocaleString('en')}`
+              : `${rows.length} of ${network.packetCount.toLocaleString('en')}`)}
         </span>
       </div>
-      <div className="message-list packet-list" ref={list}>
-        <table aria-label={`Packets, the last ${SHOWN}`}>
-          <thead>
-            <tr>
-              <th>time</th>
-              <th className="route">from → to</th>
-              <th>protocol</th>
-              <th>says</th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map(row => (
-              <Line
-                key={row.number}
-                row={row}
-                given={row.to.length + row.fates.length}
-                hertz={hertz}
-                chosen={row === chosen}
-                choose={choose}
-              />
-            ))}
-          </tbody>
-        </table>
-        {rows.length === 0 && (
-          <p className="empty muted">
-            {filter === '' ? 'No frame has passed yet. On a console: ping -c 3 10.1.2.2' : 'No frame fits the filter.'}
-          </p>
-        )}
-      </div>
-      {chosen !== null && <Details row={chosen} onClose={() => choose(null)} />}
+      <Lines
+        label={`Packets, the last ${SHOWN}`}
+        className="packet-list"
+        columns={COLUMNS}
+        last={rows.at(-1)?.number}
+        chosen={packet?.number ?? null}
+        empty={
+          rows.length > 0
+            ? null
+            : filter === ''
+              ? 'No frame has passed yet. On a console: ping -c 3 10.1.2.2'
+              : `No frame fits the filter. ${WORDS}`
+        }
+      >
+        {rows.map(row => (
+          <PacketLine
+            key={row.number}
+            row={row}
+            given={row.to.length + row.fates.length}
+            hertz={hertz}
+            chosen={row === packet}
+            choose={chosen => choose({ packet: chosen, held: all })}
+          />
+        ))}
+      </Lines>
+      {packet !== null && <Details row={packet} onClose={() => choose({ packet: null, held: null })} />}
     </>
   );
 }
 
-interface LineProps {
+/** While a filter makes no sense all frames are shown. */
+function tested(filter: string): { readonly test: PacketTest; readonly error: string | null } {
+  try {
+    return { test: packetFilter(filter), error: null };
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+    return { test: () => true, error: error.message };
+  }
+}
+
+interface PacketLineProps {
   readonly row: PacketRow;
   /** How much was known of its fate: a line is drawn again when more is. */
   readonly given: number;
@@ -105,29 +106,12 @@ interface LineProps {
 
 const TARGETS_SHOWN = 3;
 
-const Line = memo(
-  function Line({ row, hertz, chosen, choose }: LineProps) {
+const PacketLine = memo(
+  function PacketLine({ row, hertz, chosen, choose }: PacketLineProps) {
     const { protocol, summary, damaged } = dissected(row);
     const { from, to, fates, onWire } = row;
     return (
-      <tr
-        tabIndex={0}
-        aria-selected={chosen}
-        onClick={() => choose(row)}
-        onKeyDown={event => {
-          const next =
-            event.key === 'ArrowDown'
-              ? event.currentTarget.nextElementSibling
-              : event.key === 'ArrowUp'
-                ? event.currentTarget.previousElementSibling
-                : null;
-          if (next instanceof HTMLElement) next.focus();
-          else if (event.key === 'Enter' || event.key === ' ') choose(row);
-          else return;
-          event.preventDefault();
-          event.stopPropagation();
-        }}
-      >
+      <Line chosen={chosen} choose={() => choose(row)}>
         <td className="number">{clockText(row.time / hertz)}</td>
         <td>
           <KernelDot kernel={from} /> {onWire ? <span title="on the wire">⇢</span> : '→'}{' '}
@@ -144,7 +128,7 @@ const Line = memo(
           {fates.length > 0 && <span className="bad">{fates.join(', ')}: </span>}
           {damaged ? <span className="bad">{summary}</span> : summary}
         </td>
-      </tr>
+      </Line>
     );
   },
   (a, b) => a.row === b.row && a.chosen === b.chosen && a.given === b.given,
@@ -172,22 +156,9 @@ function Details({ row, onClose }: { row: PacketRow; onClose: () => void }) {
       <pre role="img" aria-label={`Its ${row.frame.length} bytes`}>
         {hexText(row.frame)}
       </pre>
-      <button type="button" aria-label="Close the packet" onClick={onClose}>
+      <button type="button" className="plain" aria-label="Close the packet" onClick={onClose}>
         ×
       </button>
     </aside>
   );
-}
-
-/** As `hexdump -C` has them. */
-function hexText(bytes: Uint8Array): string {
-  const lines: string[] = [];
-  for (let at = 0; at < bytes.length; at += 16) {
-    const part = [...bytes.subarray(at, at + 16)];
-    const hex = part.map(byte => byte.toString(16).padStart(2, '0'));
-    const text = part.map(byte => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : '.')).join('');
-    const columns = `${hex.slice(0, 8).join(' ')}  ${hex.slice(8).join(' ')}`;
-    lines.push(`${at.toString(16).padStart(4, '0')}  ${columns.padEnd(48)}  ${text}`);
-  }
-  return lines.join('\n');
 }

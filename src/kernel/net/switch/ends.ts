@@ -32,6 +32,8 @@ export class RingSender {
   readonly #ring: PacketRing;
   readonly #bell: Window;
   #next = 0;
+  /** The first that the receiver may still have. */
+  #held = 0;
   #lastArrival: Cycles = 0;
 
   /** @param bell the receiver's message window: it is told there to look into its rings */
@@ -51,6 +53,16 @@ export class RingSender {
     return before < 0 || this.#ring.isFreed(before, this.#kernel.visible);
   }
 
+  /** Packets in the ring, as far as the sender can know. */
+  get underWay(): number {
+    this.#collectFreed();
+    return this.#next - this.#held;
+  }
+  #collectFreed(): void {
+    this.#held = Math.max(this.#held, this.#next - this.#ring.slots);
+    while (this.#held < this.#next && this.#ring.isFreed(this.#held, this.#kernel.visible)) this.#held++;
+  }
+
   /** Puts a packet in. False: there is no room. */
   send(packet: Packet, underWay: number | null): boolean {
     const kernel = this.#kernel;
@@ -64,6 +76,8 @@ export class RingSender {
       this.raised++;
     }
     // Cores of one kernel are apart by less than a cell: what is sent later does not arrive earlier.
+    // A slot that is written anew says no more that it was freed.
+    this.#collectFreed();
     const arrival = Math.max(kernel.now + kernel.latencyTo(this.#to), this.#lastArrival);
     this.#lastArrival = arrival;
     this.#ring.put(this.#next++, packet, arrival);

@@ -348,8 +348,8 @@ export class VirtualSwitch {
     const port = this.ports.get(target);
     const name = this.isHub ? target : this.#kernel.id;
     if (port === undefined) return this.#dropped(FRAME.Nowhere, name, packet);
-    if (!port.put(packet, VERSIONS[this.settings.version])) return this.#dropped(FRAME.Full, name, packet);
-    this.note(FRAME.Out, name, packet);
+    if (!port.put(packet, VERSIONS[this.settings.version])) return this.#dropped(FRAME.Full, name, packet, port.sender.underWay);
+    this.note(FRAME.Out, name, packet, port.sender.underWay);
     return true;
   }
 
@@ -363,15 +363,15 @@ export class VirtualSwitch {
     return all.filter(kernel => kernel !== from && macOfKernel(kernel) === to);
   }
 
-  #dropped(what: FrameEvent, port: KernelId, packet: Packet): false {
+  #dropped(what: FrameEvent, port: KernelId, packet: Packet, fill = 0): false {
     if (what === FRAME.Nowhere) this.nowhere++;
     else this.full++;
-    this.note(what, port, packet);
+    this.note(what, port, packet, fill);
     return false;
   }
 
-  note(what: FrameEvent, port: KernelId, packet: Packet): void {
-    noteFrame(this.#kernel, what, this.isHub ? NET_DEVICE.Switch : NET_DEVICE.Port, port, packet);
+  note(what: FrameEvent, port: KernelId, packet: Packet, fill = 0): void {
+    noteFrame(this.#kernel, what, this.isHub ? NET_DEVICE.Switch : NET_DEVICE.Port, port, packet, fill);
   }
 
   // --- in ------------------------------------------------------------------------------------------------------------------------
@@ -416,8 +416,9 @@ export class VirtualSwitch {
       const receiver = this.ports.get(from)?.receiver;
       if (receiver === undefined || receiver.waiting === 0) continue;
       this.#turn = (this.#turn + i + 1) % kernels.length;
+      const fill = receiver.waiting;
       const packet = receiver.take();
-      this.note(FRAME.In, this.isHub ? from : this.#kernel.id, packet);
+      this.note(FRAME.In, this.isHub ? from : this.#kernel.id, packet, fill);
       return { from, packet };
     }
     return null;

@@ -45,6 +45,7 @@ export function abort(c: TcpConnection, error: number): void {
 export function end(c: TcpConnection, error: number): void {
   if (c.state === 'CLOSE') return;
   settle(c, error);
+  c.tellState('CLOSE', error);
   c.layer.forget(c);
 }
 

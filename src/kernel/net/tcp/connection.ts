@@ -17,7 +17,7 @@ import { Timer } from '../timer.ts';
 import type { Binding } from './bindings.ts';
 import { close, failed, shutdownSend } from './close.ts';
 import { NewReno } from './congestion.ts';
-import type { Endpoint, FourTuple, TcpState } from './endpoint.ts';
+import { type Endpoint, type FourTuple, TCP_STATE, type TcpState } from './endpoint.ts';
 import { segmentArrives } from './input.ts';
 import { TCP } from './limits.ts';
 import type { TcpOptions } from './options.ts';
@@ -59,6 +59,8 @@ export interface ConnectionInfo extends FourTuple {
 
 export class TcpConnection extends NetSocket implements Endpoint {
   state: TcpState = 'CLOSE';
+  /** Among the stack's connections, for those who look on. */
+  readonly number: number;
   readonly context: NetContext;
 
   // The send sequence space.
@@ -144,6 +146,7 @@ export class TcpConnection extends NetSocket implements Endpoint {
 
   readonly statistics = { retransmissions: 0, bytesSent: 0, bytesAcked: 0, bytesReceived: 0, segmentsOut: 0, segmentsIn: 0 };
   #changed = false;
+  #told = { congestion: 0, peer: 0 };
 
   constructor(
     readonly layer: TcpLayer,
@@ -156,6 +159,7 @@ export class TcpConnection extends NetSocket implements Endpoint {
     const { context } = layer;
     const { platform } = context;
     this.context = context;
+    this.number = layer.connections++;
     this.sendUna = this.sendNext = this.sendMax = this.smallEnd = initialSequence;
     this.roundTrip = new RoundTrip(context);
     this.congestion = new NewReno(this.mss, initialSequence);
@@ -301,7 +305,30 @@ export class TcpConnection extends NetSocket implements Endpoint {
     }
     if (state === 'CLOSE' && (this.state === 'SYN_SENT' || this.state === 'SYN_RECV')) Tcp.AttemptFails++;
     this.state = state;
+    // Whether it ends or rests is told by who knows (close.ts, tcp.ts).
+    if (state !== 'CLOSE') this.tellState(state);
     this.touch();
+  }
+
+  tellState(state: TcpState, error = 0): void {
+    this.context.platform.tell?.({ kind: 'state', number: this.number, tuple: this.tuple, state: TCP_STATE[state], error });
+  }
+
+  tellPath(): void {
+    const { roundTrip, congestion, sendWindow: peerWindow, flight, number } = this;
+    this.#told = { congestion: congestion.window, peer: peerWindow };
+    this.context.platform.tell?.({
+      ...{ kind: 'path', number, peerWindow, flight },
+      roundTrip: roundTrip.smoothed,
+      congestionWindow: congestion.window,
+    });
+  }
+
+  /** Whether a window is another than what was told last, by so much that it can be seen. */
+  get pathChanged(): boolean {
+    const { congestion, peer } = this.#told;
+    const differ = (a: number, b: number): boolean => Math.abs(a - b) > Math.max(a, b) / 8;
+    return differ(congestion, this.congestion.window) || differ(peer, this.sendWindow);
   }
 
   receive(segment: Segment): void {

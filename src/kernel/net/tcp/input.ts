@@ -68,6 +68,7 @@ export function establish(c: TcpConnection, ack: number): void {
   c.enter(c.finQueued ? 'FIN_WAIT1' : 'ESTABLISHED');
   fitSegments(c);
   c.congestion = new NewReno(c.mss, c.initialSequence);
+  c.tellPath();
   armKeep(c);
 }
 
@@ -163,7 +164,8 @@ function takeAck(c: TcpConnection, s: Segment): boolean {
   const duplicate = acked === 0 && window === c.sendWindow && span(s) === 0 && c.sendMax !== c.sendUna;
   takeWindow(c, s, window, acked);
   if (duplicate) takeDuplicate(c);
-  if (acked > 0) advance(c, s, acked);
+  const measured = acked > 0 && advance(c, s, acked);
+  if (measured || c.pathChanged) c.tellPath();
   if (c.finAcked && c.state === 'FIN_WAIT1') {
     c.enter('FIN_WAIT2');
     if (c.orphan) awaitFin(c);
@@ -191,8 +193,8 @@ function takeDuplicate(c: TcpConnection): void {
   restartResend(c, 'loss');
 }
 
-/** `acked` more sequence numbers are with the peer. */
-function advance(c: TcpConnection, s: Segment, acked: number): void {
+/** `acked` more sequence numbers are with the peer. True: that told the round trip. */
+function advance(c: TcpConnection, s: Segment, acked: number): boolean {
   const { congestion } = c;
   const limited = c.congested || (congestion.window < congestion.threshold && c.flight * 2 >= congestion.window);
   const bytes = Math.min(acked, c.out.length);
@@ -203,7 +205,7 @@ function advance(c: TcpConnection, s: Segment, acked: number): void {
   if (before(c.sendNext, s.ack)) c.sendNext = s.ack;
   c.retries = 0;
   c.softError = 0;
-  measure(c, s);
+  const measured = measure(c, s);
   const now = congestion.acknowledged(acked, s.ack, distance(c.sendMax, s.ack));
   if (now === 'open' && limited) congestion.grow(acked);
   if (now === 'partial') {
@@ -216,18 +218,20 @@ function advance(c: TcpConnection, s: Segment, acked: number): void {
     c.wantsRoom = false;
     c.touch();
   }
+  return measured;
 }
 
-/** One round trip, of a segment that was sent once; or told by the timestamp, if some were sent again. */
-function measure(c: TcpConnection, s: Segment): void {
+/** One round trip, of a segment that was sent once; or told by the timestamp, if some were sent again. False: it tells nothing. */
+function measure(c: TcpConnection, s: Segment): boolean {
   const { timed, context } = c;
   if (timed && !before(s.ack, timed.end)) c.roundTrip.sample(context.now - timed.at);
   else if (c.ambiguous && c.timestamps && s.timestamp) {
     const ms = distance(c.layer.timestampNow(), s.timestamp.echo);
     if (ms >= 0 && ms <= TCP.rtoMaxMs) c.roundTrip.sample(context.cycles(ms));
-  } else return;
+  } else return false;
   c.timed = null;
   c.ambiguous = false;
+  return true;
 }
 
 // What does it bring?

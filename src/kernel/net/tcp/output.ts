@@ -62,7 +62,7 @@ export function sendRange(c: TcpConnection, seq: number, length: number, fin: bo
   const end = plus(seq, length + (fin ? 1 : 0));
   const again = before(seq, c.sendMax);
   const flags = FLAG.ACK | (offset + length === c.out.length && length > 0 ? FLAG.PSH : 0) | (fin ? FLAG.FIN : 0);
-  if (again) noteRetransmission(c);
+  if (again) noteRetransmission(c, seq, length);
   else if (!c.timed) c.timed = { end, at: context.now };
   if (length < c.mss) c.smallEnd = end;
   statistics.bytesSent += length;
@@ -73,11 +73,13 @@ export function sendRange(c: TcpConnection, seq: number, length: number, fin: bo
   transmit(c, seq, flags, offset, length);
 }
 
-export function noteRetransmission(c: TcpConnection): void {
+export function noteRetransmission(c: TcpConnection, seq: number, length: number): void {
   c.timed = null;
   c.ambiguous = true;
   c.statistics.retransmissions++;
   c.context.counters.Tcp.RetransSegs++;
+  const offset = distance(seq, plus(c.initialSequence, 1)) >>> 0;
+  c.context.platform.tell?.({ kind: 'resend', number: c.number, offset, bytes: length, timeout: c.retries > 0 });
 }
 
 /** Sends the first segment that is not acknowledged once more, whatever the windows say. */

@@ -15,7 +15,7 @@ import { choosePort } from '../ports.ts';
 import type { SocketAddress } from '../socket.ts';
 import { BindingTable, type Binding } from './bindings.ts';
 import { TcpConnection } from './connection.ts';
-import { EndpointTable, type Endpoint, type FourTuple } from './endpoint.ts';
+import { EndpointTable, type Endpoint, type FourTuple, TCP_STATE } from './endpoint.ts';
 import { SCALE_MAX, TCP } from './limits.ts';
 import { TcpListener } from './listener.ts';
 import { defaultOptions, type TcpOptions } from './options.ts';
@@ -33,6 +33,8 @@ export class TcpLayer implements Protocol {
   readonly #listeners = new Map<number, TcpListener[]>();
   /** Oldest first. */
   readonly #timeWaits = new Set<TimeWait>();
+  /** Connections so far. */
+  connections = 0;
   readonly #timestampOffset: number;
 
   constructor(
@@ -225,10 +227,12 @@ export class TcpLayer implements Protocol {
     this.endpoints.delete(connection);
     if (this.#timeWaits.size >= TCP.timeWaits) {
       TcpExt.TCPTimeWaitOverflow++;
+      connection.tellState('CLOSE');
       this.bindings.remove(connection.binding);
       return;
     }
     TcpExt.TW++;
+    connection.tellState('TIME_WAIT');
     const timeWait = new TimeWait(this, connection);
     this.#timeWaits.add(timeWait);
     this.endpoints.set(timeWait);
@@ -236,6 +240,8 @@ export class TcpLayer implements Protocol {
 
   forgetTimeWait(timeWait: TimeWait): void {
     timeWait.timer.stop();
+    const { number, tuple } = timeWait;
+    this.context.platform.tell?.({ kind: 'state', number, tuple, state: TCP_STATE.CLOSE, error: 0 });
     this.#timeWaits.delete(timeWait);
     this.endpoints.delete(timeWait);
     this.bindings.remove(timeWait.binding);

@@ -13,6 +13,8 @@ import type { TcpLayer } from './tcp.ts';
 
 export class TimeWait implements Endpoint {
   readonly state = 'TIME_WAIT';
+  /** The connection's. */
+  readonly number: number;
   readonly tuple: FourTuple;
   readonly binding: Binding;
   readonly sendNext: number;
@@ -27,6 +29,7 @@ export class TimeWait implements Endpoint {
 
   constructor(layer: TcpLayer, c: TcpConnection) {
     this.#layer = layer;
+    this.number = c.number;
     this.tuple = c.tuple;
     this.binding = c.binding;
     this.sendNext = c.sendMax;

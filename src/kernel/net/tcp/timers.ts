@@ -3,6 +3,7 @@ import { abort, end, giveUp } from './close.ts';
 import { E } from '../../abi/errno.ts';
 import type { TcpConnection } from './connection.ts';
 import { TCP } from './limits.ts';
+import { plus } from './sequence.ts';
 import { noteRetransmission, resendFirst, restartResend, armResend, sendAck, sendProbe, sendRange, sendSyn } from './output.ts';
 
 export function onResendTimer(c: TcpConnection): void {
@@ -16,7 +17,7 @@ function synUnanswered(c: TcpConnection): void {
   if (c.retries > (c.state === 'SYN_SENT' ? TCP.synRetries : TCP.synAckRetries)) return giveUp(c);
   c.context.counters.TcpExt.TCPTimeouts++;
   c.roundTrip.double();
-  noteRetransmission(c);
+  noteRetransmission(c, plus(c.initialSequence, 1), 0);
   sendSyn(c);
 }
 
@@ -29,6 +30,7 @@ function unacknowledged(c: TcpConnection): void {
   TcpExt.TCPTimeouts++;
   if (c.congestion.recovering) TcpExt.TCPRenoFailures++;
   c.congestion.timeout(c.flight, c.sendMax, c.retries === 1);
+  c.tellPath();
   c.roundTrip.double();
   c.sendNext = c.sendUna;
   TcpExt.TCPSlowStartRetrans++;

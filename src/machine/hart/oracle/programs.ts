@@ -18,8 +18,12 @@ import { BOUNDARY, CODE, Dice, randomCase } from './cases.ts';
 const PAGE = 4096;
 const CODE_PAGES = 3;
 const START = CODE + PAGE - 256;
+/** Where a program begins, and the code around it: low, and where an address is more than a signed word, as programs with shared libraries are. */
+const PLACES = [0, 2 ** 31, 2 ** 37 + 2 ** 31 + 2 ** 20];
 /** Registers that point at data, at code, and that count; rarely written otherwise. */
 const [DATA_1, DATA_2, CODE_1, SP] = [8, 9, 20, 2];
+/** From a base register to the followed line of its page. */
+const OVER = 2000;
 const KEPT = new Set([DATA_1, DATA_2, CODE_1, SP]);
 const HARTS = 2;
 /** Where a line is followed, on each of these pages. */
@@ -33,7 +37,7 @@ function halfwords(word: number): number[] {
 }
 
 /** Code as halfwords; jumps go to where instructions begin, mostly. */
-function randomCode(dice: Dice): number[] {
+function randomCode(dice: Dice, place: number): number[] {
   const count = 60 + dice.below(300);
   const register = (): number => {
     const rd = dice.below(32);
@@ -65,7 +69,9 @@ function randomCode(dice: Dice): number[] {
       const wild = dice.below(60) === 0;
       const size = { b: 1, h: 2, w: 4, d: 8 }[row.name.replace(/u$/, '').at(-1) ?? 'd'] ?? 8;
       fields.rs1 = wild ? dice.below(32) : dice.below(50) === 0 ? CODE_1 : dice.of([DATA_1, DATA_1, DATA_2, SP]);
-      fields.imm = dice.below(300) - 150;
+      // Some go over to the next page, and to the line that is followed there.
+      fields.imm =
+        dice.below(4) === 0 ? dice.of([OVER + 8 * dice.below(8), OVER + dice.below(64), -400 - dice.below(100)]) : dice.below(300) - 150;
       if (dice.below(8) !== 0) fields.imm -= fields.imm % size;
     }
     if (row.operands.includes('(rs1)')) fields.rs1 = dice.below(30) === 0 ? dice.below(32) : dice.of([DATA_1, DATA_2]);
@@ -111,7 +117,7 @@ function randomCode(dice: Dice): number[] {
     }
   }
   const starts: number[] = [];
-  let at = START;
+  let at = START + place;
   for (const { length } of makes) {
     starts.push(at);
     at += length;
@@ -134,6 +140,8 @@ function randomCompressed(dice: Dice): number {
 class Machine {
   readonly bench: Bench;
   readonly codeAt: number;
+  /** Of the program that runs. */
+  place = 0;
   readonly #data: readonly number[];
   /** Lines that the first-level cache had not. */
   misses = 0;
@@ -144,25 +152,34 @@ class Machine {
       return ((physical >>> 16) % 4) * 1000;
     };
     this.bench = new Bench({ threshold, codeBytes, miss });
-    this.codeAt = this.bench.map(CODE, CODE_PAGES) * PAGE;
-    this.#data = [this.bench.map(BOUNDARY) * PAGE, this.bench.map(BOUNDARY - PAGE) * PAGE];
-    // Two pages on which lines are followed.
-    for (const page of FOLLOWED) {
+    const frames = this.bench.map(CODE, CODE_PAGES);
+    this.codeAt = frames * PAGE;
+    for (const place of PLACES) this.bench.map(CODE + place, CODE_PAGES, undefined, frames);
+    const followed = (): number => {
       let frame = this.bench.frame();
       while (frame % 16 !== SAMPLED_BITS >>> 12) frame = this.bench.frame();
-      this.bench.map(page, 1, undefined, frame);
-    }
+      return frame;
+    };
+    // Contiguous in both spaces, but for the followed line on the second of them.
+    const frame = followed();
+    this.#data = [this.bench.map(BOUNDARY, 1, undefined, frame) * PAGE, this.bench.map(BOUNDARY - PAGE, 1, undefined, frame - 1) * PAGE];
+    // Two more pages on which lines are followed.
+    for (const page of FOLLOWED) this.bench.map(page, 1, undefined, followed());
   }
 
   /** Every hart with the same code and its own registers. */
   start(
+    place: number,
     code: readonly number[],
     states: readonly { readonly x: readonly bigint[]; readonly f: readonly bigint[]; readonly fcsr: number }[],
   ): void {
     const { bench } = this;
-    for (let page = 0; page < CODE_PAGES; page++) bench.setPte(bench.pte(CODE + page * PAGE), this.codeAt / PAGE + page, USER_RWX);
+    this.place = place;
+    // Pages that have both go on in one another.
+    const marks = states[0]?.fcsr === 1 ? Pte.A | Pte.D : 0;
+    for (let page = 0; page < CODE_PAGES; page++) bench.setPte(bench.pte(CODE + place + page * PAGE), this.codeAt / PAGE + page, USER_RWX);
     for (const [i, at] of this.#data.entries()) {
-      bench.setPte(bench.pte(BOUNDARY - i * PAGE), at / PAGE, USER_RWX);
+      bench.setPte(bench.pte(BOUNDARY - i * PAGE), at / PAGE, USER_RWX | marks);
       bench.bytes.fill(0, at, at + PAGE);
     }
     bench.bytes.fill(0, this.codeAt, this.codeAt + CODE_PAGES * PAGE);
@@ -178,7 +195,7 @@ class Machine {
         hart.setF(register, value);
       });
       hart.fcsr = fcsr;
-      hart.pc = START;
+      hart.pc = START + place;
       hart.setTime(1000);
       hart.setInstructions(0);
       hart.breakReservation();
@@ -198,7 +215,7 @@ class Machine {
     // As a kernel that answers each trap by going on: behind the instruction, or, where there is none, at the beginning.
     if (kind !== ExitKind.Fuel) {
       const at = hart.physical(pc, Access.Fetch);
-      hart.pc = at < 0 ? START : pc + ((this.bench.view.getUint16(at, true) & 3) === 3 ? 4 : 2);
+      hart.pc = at < 0 ? START + this.place : pc + ((this.bench.view.getUint16(at, true) & 3) === 3 ? 4 : 2);
     }
     return told.join(' ');
   }
@@ -239,18 +256,19 @@ export class SideBySide {
   run(seed: number): Difference | null {
     const dice = new Dice(seed);
     const both = [this.#interpreted, this.#translated] as const;
+    const place = dice.of(PLACES);
     const states = Array.from({ length: HARTS }, () => {
       const { x, f, fcsr } = randomCase(instructionNamed('add'), dice);
       const own = [...x];
-      own[DATA_1] = BigInt(BOUNDARY + dice.below(3) * 64);
+      own[DATA_1] = BigInt(BOUNDARY + dice.of([0, 64, 128, LINE - OVER, LINE - OVER]));
       own[DATA_2] = BigInt(BOUNDARY - 160 + 8 * dice.below(4));
       own[SP] = BigInt(dice.below(2) ? BOUNDARY + 1024 : (FOLLOWED[0] as number) + LINE);
       if (dice.below(3) === 0) own[DATA_2] = BigInt((FOLLOWED[1] as number) + LINE + 8 * dice.below(4));
-      own[CODE_1] = own[1] = BigInt(START + 64);
+      own[CODE_1] = own[1] = BigInt(START + place + 64);
       return { x: own, f, fcsr: dice.below(2) ? 1 : fcsr };
     });
-    const code = randomCode(dice);
-    for (const machine of both) machine.start(code, states);
+    const code = randomCode(dice, place);
+    for (const machine of both) machine.start(place, code, states);
     const pieces = 20 + dice.below(40);
     for (let piece = 0; piece < pieces; piece++) {
       const who = dice.below(4) === 0 ? 1 : 0;
@@ -275,7 +293,8 @@ export class SideBySide {
 
   #meddle(dice: Dice, both: readonly Machine[]): void {
     const what = dice.below(24);
-    const page = dice.of([CODE, CODE + PAGE, CODE + 2 * PAGE, BOUNDARY, BOUNDARY - PAGE]);
+    const start = CODE + (both[0]?.place ?? 0);
+    const page = dice.of([start, start + PAGE, start + 2 * PAGE, BOUNDARY, BOUNDARY - PAGE]);
     const rights = dice.of([0, Pte.W, Pte.X, Pte.R | Pte.W, Pte.V]);
     const at = dice.below(CODE_PAGES * PAGE - 8) & ~1;
     const word = encode(dice.of(pool), { rd: 5, rs1: dice.below(32), rs2: dice.below(32), imm: 4 });
@@ -286,7 +305,7 @@ export class SideBySide {
         bench.setPte(entry, frame, USER_RWX & ~rights);
         for (const hart of bench.harts) hart.flushTlb(what === 0 ? undefined : page);
       } else if (what < 8) {
-        for (const each of [CODE, CODE + PAGE, CODE + 2 * PAGE, BOUNDARY, BOUNDARY - PAGE]) {
+        for (const each of [start, start + PAGE, start + 2 * PAGE, BOUNDARY, BOUNDARY - PAGE]) {
           const own = bench.pte(each);
           bench.setPte(own, bench.view.getUint32(own, true) >>> 10, USER_RWX);
         }

@@ -13,7 +13,24 @@
  * A call, even one that is never reached, would have the engine keep the registers of the guest in memory: hence none, but for a tail call behind
  * everything else.
  */
-import { Access, Outcome, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_FOLLOWED, TLB_IDENTITY, WINDOWS, state } from '../layout.ts';
+import {
+  Access,
+  ACCESS_MAX,
+  GROUP_MAX,
+  LINE_BYTES,
+  Outcome,
+  SAMPLED_BITS,
+  state,
+  TLB_DOWN,
+  TLB_ENTRIES,
+  TLB_ENTRY_BYTES,
+  TLB_FOLLOWED,
+  TLB_IDENTITY,
+  TLB_UP,
+  WINDOW_BYTES,
+  WINDOWS,
+  window as field,
+} from '../layout.ts';
 import type { InstructionCosts } from '../isa/instruction.ts';
 import type { AccessSize, Operands } from '../isa/operands.ts';
 import { type FusedWays, fusedWays } from '../isa/fused.ts';
@@ -23,6 +40,7 @@ import {
   block,
   branch,
   branchWhen,
+  choose,
   type Code,
   type F32,
   type F64,
@@ -63,30 +81,42 @@ export interface EmitOptions {
   identity(page: number): number;
 }
 
-/** The TLB's tag of the page that a base register's present value has been used on, and that value's physical address. It cannot become wrong before the call ends. */
+/**
+ * The physical address of a base register's present value, for all accesses of a group if they lie in one piece of memory, else for the last of
+ * them. It cannot become wrong before the call ends.
+ */
 interface Reach {
-  readonly page: Local<I64>;
   readonly at: Local<I32>;
+  /** Whether each access has to ask for itself. */
+  readonly alone: Local<I32>;
 }
 interface Plan {
   /** The TLB asked: a load that a store by the same register follows asks that for writing, which grants no less. */
   readonly tlb: 1 | 2;
-  /** Of the TLB's window that is likely to hold the page; null: none. */
+  /** Of the TLB's window that is likely to hold the place; null: none. */
   readonly window: number | null;
   /**
-   * `once`: the TLB is asked. `first`: so that the accesses that follow know. `again`: the page known before, else the TLB. `same`: nothing,
-   * the last access was to the same bytes.
+   * `once`: the window, if any, is looked at, then the TLB. `first`: so that the accesses of its group that follow know. `again`: what is known, or, if that
+   * is alone, the TLB. `same`: nothing, the last access was to the same bytes.
    */
   readonly use: 'once' | 'first' | 'again' | 'same';
+  readonly group: Group;
   readonly reach: Reach;
 }
+/** The bytes, from a base register's value on, that some accesses by it lie in. */
+interface Group {
+  readonly from: number;
+  readonly to: number;
+}
 
-/** Of registers, and kinds of access, whose reach is known: where, and how much of it, has been accessed last. */
-type Known = Map<string, { readonly imm: number; readonly size: AccessSize }>;
+/** Of registers, and kinds of access, whose reach is known: for which group, and where, and how much, has been accessed last. */
+type Known = Map<string, { readonly group: Group; readonly imm: number; readonly size: AccessSize }>;
 
 /** sp, gp, tp: whatever a function does to them, they stay near. */
 const ALWAYS_NEAR = new Set([2, 3, 4]);
 const SCRATCH = 2;
+/** Where on its page a followed line lies. */
+const FOLLOWED_AT = SAMPLED_BITS & 4095;
 /** Cycles between two checks of the fuel, unless one block has more. */
 const UNCHECKED_MAX = 64;
 const EPILOGUE_LABEL = -1;
@@ -107,6 +137,8 @@ export class RegionEmitter {
   readonly #va: Local<I64>;
   readonly #slot: Local<I32>;
   readonly #pa: Local<I32>;
+  readonly #down: Local<I32>;
+  readonly #up: Local<I32>;
   /** Round to nearest even, and the inexact flag stands. */
   readonly #quick: Local<I32>;
   readonly #t: readonly Local<I64>[];
@@ -142,6 +174,8 @@ export class RegionEmitter {
     this.#va = locals.add('i64');
     this.#slot = locals.add('i32');
     this.#pa = locals.add('i32');
+    this.#down = locals.add('i32');
+    this.#up = locals.add('i32');
     this.#quick = locals.add('i32');
     this.#t = Array.from({ length: SCRATCH }, () => locals.add('i64'));
     this.#f = Array.from({ length: SCRATCH }, () => locals.add('f64'));
@@ -424,7 +458,7 @@ export class RegionEmitter {
   #reach(key: string): Reach {
     let found = this.#reaches.get(key);
     if (!found) {
-      found = { page: this.#locals.add('i64'), at: this.#locals.add('i32') };
+      found = { at: this.#locals.add('i32'), alone: this.#locals.add('i32') };
       this.#reaches.set(key, found);
     }
     return found;
@@ -443,16 +477,21 @@ export class RegionEmitter {
       const { row, rs1: base, rd, imm } = step.decoded;
       let plan: Plan | undefined;
       if (isAccess(step) && base !== 0) {
-        const { again, store } = this.#laterAccesses(node, i);
-        const tlb = row.cost === 'store' || store || base === 2 || known.has(`${base} ${Access.Store}`) ? Access.Store : Access.Load;
+        const later = this.#laterAccesses(node, i);
+        const isStore = row.cost === 'store' || later.store || base === 2 || known.has(`${base} ${Access.Store}`);
+        const tlb = isStore ? Access.Store : Access.Load;
         const key = `${base} ${tlb}`;
         const size = accessSize(step);
         const before = known.get(key);
+        const isKnown = before !== undefined && imm >= before.group.from && imm + size <= before.group.to;
         const isSame = before !== undefined && last === key && before.imm === imm && before.size >= size;
-        const use = isSame ? 'same' : before ? 'again' : again ? 'first' : 'once';
-        const near = ALWAYS_NEAR.has(base) || this.#nearIn(loop).has(base);
-        plan = { tlb, window: near ? windowFor(ALWAYS_NEAR.has(base) ? 0 : loopAt, base) : null, use, reach: this.#reach(key) };
-        if (use !== 'same' && use !== 'once') known.set(key, { imm, size });
+        const group = isKnown ? before.group : this.#groupOf(imm, size, isStore ? later.steps : later.steps.filter(isLoad));
+        const isOnly = group.from === imm && group.to === imm + size && !later.steps.some(each => each.decoded.imm === imm);
+        const use = isSame ? 'same' : isKnown ? 'again' : isOnly ? 'once' : 'first';
+        const always = ALWAYS_NEAR.has(base);
+        const window = always || this.#nearIn(loop).has(base) ? windowFor(always ? 0 : loopAt, base) : null;
+        plan = { tlb, window, use, group, reach: this.#reach(key) };
+        if (use !== 'same' && use !== 'once') known.set(key, { group, imm, size });
         last = key;
       } else if (isAccess(step) || row.cost === 'amo') {
         last = null;
@@ -468,19 +507,29 @@ export class RegionEmitter {
     const { isInline, isLoop, viaDispatcher } = this.#structure;
     return this.#successors(this.#nodes[node] as Block).filter(to => isInline(to) && !isLoop[to] && !viaDispatcher(node, to));
   }
+  /** What one look may find for an access and those that come after it, as many as lie close together. */
+  #groupOf(imm: number, size: number, later: readonly Step[]): Group {
+    let [from, to] = [imm, imm + size];
+    for (const step of later) {
+      const low = Math.min(from, step.decoded.imm);
+      const high = Math.max(to, step.decoded.imm + accessSize(step));
+      if (high - low <= GROUP_MAX) [from, to] = [low, high];
+    }
+    return { from, to };
+  }
   /**
-   * Whether the same value of a step's base register is used again, in its block or in what continues that; and to store, which counts only
+   * Where the same value of a step's base register is used again, in its block or in what continues that; and whether to store, which counts only
    * where it is sure to happen: what is read need not be writable.
    */
-  #laterAccesses(node: number, from: number): { again: boolean; store: boolean } {
+  #laterAccesses(node: number, from: number): { steps: readonly Step[]; store: boolean } {
     const { steps } = this.#nodes[node] as Block;
     const base = (steps[from] as Step).decoded.rs1;
-    let again = false;
+    const found: Step[] = [];
     let store = false;
     const look = (within: number, first: number): void => {
       for (const next of (this.#nodes[within] as Block).steps.slice(first)) {
         if (isAccess(next) && next.decoded.rs1 === base) {
-          again = true;
+          found.push(next);
           store ||= within === node && next.decoded.row.cost === 'store';
         }
         if (writesX(next, base)) return;
@@ -488,7 +537,7 @@ export class RegionEmitter {
       for (const to of this.#continuedBy(within)) look(to, 0);
     };
     if (!writesX(steps[from] as Step, base)) look(node, from + 1);
-    return { again, store };
+    return { steps: found, store };
   }
 
   /**
@@ -536,6 +585,29 @@ export class RegionEmitter {
       when(i64.ne(found, this.#tag(size)), this.#options.caches ? look : this.#leaveBy(site, deeper + 2)),
     );
   }
+  /** From the entry in `slot`: how far what is at `va` goes on from the beginning of its page, in `down` and `up`. */
+  #learn(table: number): Code {
+    const slot = this.#slot.get;
+    const isBelow = i32.ltU(i32.and(i32.wrap(this.#va.get), i32.const(4095)), i32.const(FOLLOWED_AT));
+    // The followed line ends the one piece and begins before the other.
+    const part = when(
+      isBelow,
+      this.#up.set(i32.const(FOLLOWED_AT - (ACCESS_MAX - 1))),
+      this.#down.set(i32.const(-FOLLOWED_AT - LINE_BYTES)),
+    );
+    return sequence(
+      this.#down.set(i32.load16u(slot, table + TLB_DOWN)),
+      this.#up.set(i32.load16u(slot, table + TLB_UP)),
+      this.#options.caches ? when(i32.and(i32.load(slot, table), i32.const(TLB_FOLLOWED)), part) : [],
+    );
+  }
+  /** What `learn` has learnt, as the beginning and the length of a piece. */
+  get #pieceFrom(): I64 {
+    return i64.sub(i64.and(this.#va.get, i64.const(-4096)), i64.extendS(this.#down.get));
+  }
+  get #pieceBytes(): I64 {
+    return i64.extendS(i32.add(this.#down.get, this.#up.get));
+  }
   /** Leaves the physical address in `pa`. */
   #direct(access: 1 | 2, size: AccessSize, address: I64, site: Site): Code {
     const { get: va } = this.#va;
@@ -543,36 +615,57 @@ export class RegionEmitter {
     return sequence(this.#va.set(address), this.#ask(table, size, site, 0), this.#pa.set(addedTo(va, this.#slot.get, table)));
   }
   /** The physical address: code that finds it, and what is to be added to a value. */
-  #locate(size: AccessSize, { decoded }: Step, site: Site, { tlb, window, use, reach }: Plan): { find: Code; at: I32; offset: number } {
+  #locate(
+    size: AccessSize,
+    { decoded }: Step,
+    site: Site,
+    { tlb, window, use, group, reach }: Plan,
+  ): { find: Code; at: I32; offset: number } {
     const { imm: displacement, rs1 } = decoded;
     const { get: va } = this.#va;
     const hart = this.#hart.get;
     const slot = this.#slot.get;
     const base = this.#getX(rs1);
     const table = tableOf(tlb);
+    const addressAt = (distance: number): I64 => (distance === 0 ? base : i64.add(base, i64.const(distance)));
     let find: Code = [];
-    if (use !== 'same') {
-      find = this.#va.set(displacement === 0 ? base : i64.add(base, i64.const(displacement)));
-      if (use === 'again') {
-        const learn = sequence(reach.page.set(i64.load(slot, table)), reach.at.set(addedTo(base, slot, table)));
-        const ask = this.#ask(table, size, site, 1);
-        find = sequence(find, when(i64.ne(this.#tag(size), reach.page.get), sequence(ask, learn)));
+    if (use === 'again') {
+      const learn = reach.at.set(addedTo(base, slot, table));
+      find = when(reach.alone.get, sequence(this.#va.set(addressAt(displacement)), this.#ask(table, size, site, 1), learn));
+    } else if (use !== 'same') {
+      const extent = group.to - group.from;
+      const isGroup = extent > size;
+      find = this.#va.set(addressAt(isGroup ? group.from : displacement));
+      const goToAccess = isGroup && displacement !== group.from ? this.#va.set(addressAt(displacement)) : [];
+      let delta: I32;
+      if (window === null) {
+        const isFollowed = this.#options.caches ? i32.and(i32.load(slot, table), i32.const(TLB_FOLLOWED)) : i32.const(0);
+        const goesOver = i32.ltU(i32.const(4096 - extent), i32.and(i32.wrap(addressAt(group.from)), i32.const(4095)));
+        const learn = isGroup ? reach.alone.set(i32.or(goesOver, isFollowed)) : [];
+        delta = after(sequence(goToAccess, this.#ask(table, size, site, 0), learn), i32.load(slot, table + 8));
       } else {
-        // Where the entry is that has the page now.
-        let entry = slot;
-        let offset = table;
-        if (window === null) {
-          find = sequence(find, this.#ask(table, size, site, 0));
-        } else {
-          entry = hart;
-          offset = table + (TLB_ENTRIES + window) * TLB_ENTRY_BYTES;
-          const ask = this.#ask(table, size, site, 1);
-          const copy = sequence(i64.store(hart, i64.load(slot, table), offset), i64.store(hart, i64.load(slot, table + 8), offset + 8));
-          find = sequence(find, when(i64.ne(i64.load(hart, offset), this.#tag(size)), sequence(ask, copy)));
-        }
-        if (use === 'once') return { find: sequence(find, this.#pa.set(addedTo(va, entry, offset))), at: this.#pa.get, offset: 0 };
-        find = sequence(find, reach.page.set(i64.load(entry, offset)), reach.at.set(addedTo(base, entry, offset)));
+        const there = table + TLB_ENTRIES * TLB_ENTRY_BYTES + window * WINDOW_BYTES;
+        const fill = sequence(
+          i64.store(hart, this.#pieceFrom, there + field.from),
+          i64.store(hart, this.#pieceBytes, there + field.bytes),
+          i64.store(hart, i64.sub(this.#pieceBytes, i64.const(GROUP_MAX - ACCESS_MAX)), there + field.groups),
+          i32.store(hart, i32.load(slot, table + 8), there + field.delta),
+        );
+        const isAlone = i64.geU(i64.sub(addressAt(group.from), this.#pieceFrom), i64.sub(this.#pieceBytes, i64.const(extent - ACCESS_MAX)));
+        const slow = sequence(
+          goToAccess,
+          this.#ask(table, size, site, 1),
+          this.#learn(table),
+          fill,
+          isGroup ? reach.alone.set(isAlone) : [],
+        );
+        const limit = i64.load(hart, there + (extent > ACCESS_MAX ? field.groups : field.bytes));
+        const isBeyond = i64.geU(i64.sub(this.#va.get, i64.load(hart, there + field.from)), limit);
+        const beforehand = isGroup ? reach.alone.set(i32.const(0)) : [];
+        delta = choose('i32', after(beforehand, isBeyond), after(slow, i32.load(slot, table + 8)), i32.load(hart, there + field.delta));
       }
+      if (use === 'once') return { find: sequence(find, this.#pa.set(i32.add(delta, i32.wrap(va)))), at: this.#pa.get, offset: 0 };
+      find = sequence(find, isGroup ? [] : reach.alone.set(i32.const(0)), reach.at.set(i32.add(delta, i32.wrap(base))));
     }
     // The sum of base and offset is at no address below the memory that guests have: so it does not wrap where the offset is small.
     if (displacement >= 0) return { find, at: reach.at.get, offset: displacement };
@@ -748,8 +841,9 @@ const noAtomic = (): never => {
 const noAtomics = { atomicAddress: noAtomic, atomicLoad: noAtomic, atomicStore: noAtomic, reserve: [], storeConditional: noAtomic };
 
 const writesX = ({ decoded }: Step, register: number): boolean => decoded.row.operands[0] === 'rd' && decoded.rd === register;
+const isLoad = (step: Step): boolean => step.decoded.row.cost === 'load';
 const isAccess = (step: Step): boolean => step.decoded.row.cost === 'load' || step.decoded.row.cost === 'store';
 /** The low bits of funct3 say it of every load and store. */
 const accessSize = ({ decoded }: Step): AccessSize => (1 << ((decoded.row.match >> 12) & 3)) as AccessSize;
 /** Windows are few: which one an access has decides only how often it is the right one. */
-const windowFor = (loop: number, base: number): number => ((loop >> 1) * 5 + base * 37) % WINDOWS;
+const windowFor = (loop: number, base: number): number => ((loop >>> 1) * 5 + base * 37) % WINDOWS;

@@ -6,8 +6,8 @@
  * A function of its own, because an engine that has a table imported by each module keeps every one of them for as long as the table lives.
  */
 import { ENTER } from '../interpreter.ts';
-import { ENTRY_BYTES, entry as field, Outcome, record, state } from '../layout.ts';
-import { tlbSlot } from '../operations.ts';
+import { entry as field, Outcome, record, state } from '../layout.ts';
+import { decodedFrameOf, decodedOffset, tlbSlot } from '../operations.ts';
 import { type Code, type I32, type I64, i32, i64, sequence, tailCallIndirect, when } from '../wasm/code.ts';
 import { engine, type FunctionTable, type Memory } from '../wasm/engine.ts';
 import { type Locals, ModuleBuilder } from '../wasm/module.ts';
@@ -31,7 +31,7 @@ function body(locals: Locals, translated: number, { base, bytes }: DecodeCache):
   );
   const look = sequence(
     physical.set(i32.add(i32.wrap(pc.get), i32.load(at.get, state.tlbFetch + 8))),
-    at.set(i32.add(i32.and(i32.shl(physical.get, i32.const(3)), i32.const(bytes - ENTRY_BYTES)), i32.const(base))),
+    at.set(i32.add(i32.add(decodedFrameOf(physical, bytes), i32.const(base)), decodedOffset(physical.get))),
     when(
       i32.and(isDecoded, isTranslated),
       sequence(at.set(i32.load(at.get, field.imm)), when(i64.eq(i64.load(at.get, record.va), pc.get), enter)),

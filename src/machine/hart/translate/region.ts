@@ -1,6 +1,6 @@
 /**
  * What is translated together: the basic blocks that can be reached from a hot address by branches, jumps and calls, as long as they
- * lie on pages that the hart's own fetches have reached. Addresses are virtual, as numbers.
+ * lie on pages that the hart's own fetches have reached and cannot be entered in translated code already. Addresses are virtual, as numbers.
  *
  * Always holds: a block's steps are executed one after the other whatever happens, unless one of them leaves; only the last may jump.
  * A block without steps stands for an instruction that is left to the interpreter.
@@ -44,6 +44,8 @@ export interface CodeSource {
   halfword(va: number): number;
   /** Whether it is worth its while: an address that has never been executed is not. */
   wanted(va: number): boolean;
+  /** Whether translated code can be entered there already. */
+  isTranslated(va: number): boolean;
 }
 
 export const REGION_STEPS_MAX = 400;
@@ -79,7 +81,7 @@ export function findRegion(head: number, source: CodeSource): Region | undefined
     return decoded === undefined || isInterpreted(decoded) ? undefined : { decoded, va };
   };
   const lead = (va: number): void => {
-    if (leaders.has(va) || !source.wanted(va)) return;
+    if (leaders.has(va) || !source.wanted(va) || source.isTranslated(va)) return;
     leaders.add(va);
     queue.push(va);
   };

@@ -107,7 +107,7 @@ describe('a host that never stops meeting new code', () => {
     return process.memoryUsage.rss();
   };
 
-  test('keeps 64 MB of it, tables and the engine’s own code included', () => {
+  test('keeps 128 MB of it, tables and the engine’s own code included', () => {
     const bench = new Bench({ threshold: 50 });
     const { hart, processor } = bench;
     const code = bench.map(CODE);
@@ -129,8 +129,8 @@ describe('a host that never stops meeting new code', () => {
     const { modules = 0, bytes = 0 } = processor.translations ?? {};
     // All but full, and programs enough to have filled it: else nothing would have been shown.
     expect(bytes).toBeGreaterThan(MEGABYTE / 2);
-    expect(bytes).toBeLessThan(3 * MEGABYTE);
-    expect(modules).toBeLessThan(150);
-    expect(resident() - before).toBeLessThan(64 * MEGABYTE);
+    expect(bytes).toBeLessThan(5 * MEGABYTE);
+    expect(modules).toBeLessThan(350);
+    expect(resident() - before).toBeLessThan(128 * MEGABYTE);
   }, 60_000);
 });

@@ -58,9 +58,9 @@ const THRESHOLDS_AGAIN = 4;
 const BATCH_MAX = 8;
 const FUNCTIONS_MAX = 2048;
 /** Bytes of WebAssembly. The engine makes about ten times as much of them, see README. */
-const CODE_BYTES_MAX = 2 << 20;
+const CODE_BYTES_MAX = 4 << 20;
 const PAGES_BYTES_MAX = 4 << 20;
-const MODULES_MAX = 128;
+const MODULES_MAX = 320;
 
 interface Translated {
   readonly index: number;
@@ -233,6 +233,10 @@ export class Translator {
       halfword: va => {
         const at = physical(va);
         return at < 0 ? -1 : (cache.u16[at >>> 1] ?? 0);
+      },
+      isTranslated: va => {
+        const frame = cache.fetchedFrame(hart, va);
+        return frame >= 0 && this.#leadsFrom(frame, va);
       },
       wanted: va => {
         if (va < 0) return false;
