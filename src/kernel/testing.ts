@@ -11,7 +11,7 @@ import { Processor } from '../machine/hart/hart.ts';
 import { CardSwitch } from '../machine/devices/card-switch.ts';
 import { cardFunctions, usualDevices } from '../machine/devices/devices.ts';
 import { Disk, DISK_AREA_BYTES } from '../machine/devices/disk.ts';
-import { memoryMap } from '../machine/layout.ts';
+import { DECODE_CACHE_BYTES, HOSTS_MAX, memoryMap, TRANSLATION_BYTES } from '../machine/layout.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import type { Topology } from '../machine/topology/topology.ts';
 import { object } from '../machine/topology/tree.ts';
@@ -101,7 +101,8 @@ export class KernelLab {
     const topology = flat(cores, kernels);
     const other = client ? flat(1, 1) : null;
     const card = Math.ceil(cardBytes(cardFunctions(topology)) / 2 ** 20) * 2 ** 20;
-    const map = memoryMap(topology, (64 << 20) + DISK_AREA_BYTES + kernels * (64 << 20) + card + (client ? 160 << 20 : 0), other);
+    const hardware = HOSTS_MAX * (DECODE_CACHE_BYTES + TRANSLATION_BYTES) + DISK_AREA_BYTES + card;
+    const map = memoryMap(topology, (28 << 20) + hardware + kernels * (64 << 20) + (client ? 160 << 20 : 0), other);
     const memory = PhysicalMemory.create(map.bytes);
     const processor = new Processor({
       memory: memory.wasm,

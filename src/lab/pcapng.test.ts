@@ -1,32 +1,35 @@
 /** Captures, as Wireshark's dissectors read them: `tshark` was not written here. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
-import { addressOfKernel, CLIENT_ADDRESS, CLIENT_KERNEL, DEFAULT_NETWORK } from '../kernel/net/parameters.ts';
-import { flood, kernelOf, listeners, pass, ping } from '../kernel/net/switch/testing.ts';
+import { addressOfFunction, addressOfKernel, CLIENT_ADDRESS, CLIENT_KERNEL, DEFAULT_NETWORK } from '../kernel/net/parameters.ts';
+import type { SwitchVersion } from '../kernel/net/switch/settings.ts';
+import { flood, kernelOf, listeners, order, pass, ping } from '../kernel/net/switch/testing.ts';
 import { must, pour, Sink } from '../kernel/net/testing.ts';
+import { CHECKSUMS, dissect, hasTshark, TROUBLE } from '../kernel/net/tshark/testing.ts';
 import { KernelLab } from '../kernel/testing.ts';
 import { Capture } from './pcapng.ts';
 
 const archive = gunzipSync(new Uint8Array(readFileSync(new URL('../../public/initramfs.cpio.gz', import.meta.url))));
-const present = spawnSync('tshark', ['--version']).status === 0;
 
 /** Three kernels and a client machine that have spoken: echoes, datagrams, fragments, a stream over the cable, and some that got lost. */
-function conversation(): KernelLab {
+function conversation(version: SwitchVersion): KernelLab {
   const lab = new KernelLab({
     archive,
     cores: 3,
     kernels: 3,
     client: true,
     exec: ['sleep', '1000'],
-    network: { ...DEFAULT_NETWORK, capture: true },
+    network: { ...DEFAULT_NETWORK, switch: { ...DEFAULT_NETWORK.switch, version }, capture: true },
   });
   for (const kernel of [1, 2]) lab.input(0, { kind: 'boot', kernel });
   pass(lab, 50);
   listeners(lab, [0, 2]);
+  for (const kernel of [1, 2]) order(lab, `mv-dev nic0.${kernel} ${kernel}`);
+  ping(lab, 1, addressOfFunction(2), 2);
+  ping(lab, CLIENT_KERNEL, addressOfFunction(1), 2);
+  pass(lab, 10);
+  for (const kernel of [1, 2]) order(lab, `mv-dev nic0.${kernel} 0`, kernel);
   ping(lab, 1, addressOfKernel(2), 3);
   ping(lab, CLIENT_KERNEL, addressOfKernel(1), 3);
   flood(lab, 1, 2, 5, { bytes: 1400 });
@@ -70,43 +73,33 @@ function captured(lab: KernelLab, wanted: (kernel: number, bytes: Uint8Array) =>
   return { capture, file: Buffer.concat(pieces) };
 }
 
-/** One row of fields for each frame. */
-function dissect(file: Buffer, fields: readonly string[]): string[][] {
-  const folder = mkdtempSync(join(tmpdir(), 'pcapng-'));
-  try {
-    const name = join(folder, 'run.pcapng');
-    writeFileSync(name, file);
-    const checks = ['ip', 'tcp', 'udp'].flatMap(protocol => ['-o', `${protocol}.check_checksum:TRUE`]);
-    const args = ['-n', '-r', name, ...checks, '-T', 'fields', '-E', 'separator=|', ...fields.flatMap(field => ['-e', field])];
-    const text = execFileSync('tshark', args, { encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'ignore'] });
-    return text
-      .split('\n')
-      .slice(0, -1)
-      .map(line => line.split('|'));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
+const lab = conversation('rings');
 
-const lab = conversation();
+/** What is said of frames at the switch's ports, and at the card's. */
+const FATES = [
+  'hub: kernel 0; to kernel 0, here',
+  'hub: kernel 0; to kernel 0, here; to port 1',
+  'hub: kernel 0; to kernel 0, here; to port 2',
+  'hub: kernel 0; to port 1',
+  'hub: kernel 0; to port 1; to port 2',
+  'hub: kernel 0; to port 2',
+];
 
-describe.skipIf(!present)('tshark reads a capture', () => {
+describe.skipIf(!hasTshark)('tshark reads a capture', () => {
   const { capture, file } = captured(lab);
 
   it('and finds every frame well', () => {
-    const sums = ['ip', 'tcp', 'udp', 'icmp'].map(protocol => `${protocol}.checksum.status`);
-    const rows = dissect(file, ['_ws.malformed', 'frame.len', ...sums]);
+    const rows = dissect(file, ['_ws.malformed', 'frame.len', ...CHECKSUMS]);
     expect(rows).toHaveLength(capture.count);
     expect(rows.length).toBeGreaterThan(400);
     expect(rows.filter(([malformed]) => malformed !== '')).toEqual([]);
-    // 0 is bad; an empty field: there is none, or it can't be told (of a fragment).
     expect(rows.filter(row => row.slice(2).some(status => status.split(',').includes('0')))).toEqual([]);
     expect(rows.every(([, length]) => Number(length) >= 60)).toBe(true);
   });
 
   it('with a port for each kernel and the wire as interfaces, and times in order', () => {
     const rows = dissect(file, ['frame.interface_name', 'frame.time_epoch']);
-    expect([...new Set(rows.map(([name]) => name))].sort()).toEqual(['port0', 'port1', 'port2', 'wire']);
+    expect([...new Set(rows.map(([name]) => name))].sort()).toEqual(['nic0.1', 'nic0.2', 'port0', 'port1', 'port2', 'wire']);
     const times = rows.map(([, time]) => Number(time));
     expect(times).toEqual([...times].sort((a, b) => a - b));
     // Virtual time, to the nanosecond: what happened after 50 ms.
@@ -117,24 +110,25 @@ describe.skipIf(!present)('tshark reads a capture', () => {
   it('with what became of each frame in its comment', () => {
     const comments = new Set(dissect(file, ['frame.comment']).map(([comment]) => comment));
     expect([...comments].sort()).toEqual([
+      'card: from kernel 1; to nic0.2',
+      'card: from kernel 1; to nic0; to nic0.2',
+      'card: from kernel 2; to nic0.1',
       'from kernel 0',
       'from kernel 0, lost on the wire',
+      'from kernel 1',
       'from the client machine',
-      'hub: kernel 0; to kernel 0, here',
-      'hub: kernel 0; to kernel 0, here; to port 1',
-      'hub: kernel 0; to kernel 0, here; to port 2',
-      'hub: kernel 0; to port 1',
-      'hub: kernel 0; to port 1; to port 2',
-      'hub: kernel 0; to port 2',
+      ...FATES,
     ]);
+  });
+
+  it('also where programs carry them: to each port that one has written to', () => {
+    const comments = dissect(captured(conversation('user')).file, ['frame.interface_name', 'frame.comment']);
+    expect([...new Set(comments.flatMap(([name, comment = '']) => (name?.startsWith('port') ? [comment] : [])))].sort()).toEqual(FATES);
   });
 
   it('and sees the stream on the wire whole, without anything sent twice', () => {
     const wire = captured(lab, (_kernel, bytes) => bytes[1] === 1);
-    const signs = ['retransmission', 'lost_segment', 'ack_lost_segment', 'out_of_order', 'duplicate_ack'].map(
-      sign => `tcp.analysis.${sign}`,
-    );
-    const rows = dissect(wire.file, ['tcp.len', 'tcp.srcport', 'tcp.flags.fin', ...signs]);
+    const rows = dissect(wire.file, ['tcp.len', 'tcp.srcport', 'tcp.flags.fin', ...TROUBLE]);
     const bytesFrom = (isServer: boolean): number =>
       rows.reduce((sum, [length, port]) => sum + ((port === '20080') === isServer ? Number(length) : 0), 0);
     expect([bytesFrom(true), bytesFrom(false)]).toEqual([200_000, 50_000]);

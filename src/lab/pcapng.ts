@@ -17,6 +17,9 @@ const OPTION = { end: 0, comment: 1, interfaceName: 2, interfaceDescription: 3, 
 const LINKTYPE_ETHERNET = 1;
 const NANOSECONDS = 9;
 const SNAP_LENGTH = 65_535;
+/** Frames that a program of the switch's version `user` may be dealing with; and for how long, virtual. */
+const OPEN_MAX = 256;
+const OPEN_SECONDS = 0.01;
 
 /** Whence frames on the wire come that are the client machine's (kernel/net/frame-trace.ts). */
 const CLIENT_END = 1;
@@ -29,7 +32,6 @@ interface Entry {
   /** Cycles. */
   readonly time: number;
   readonly id: number;
-  readonly device: number;
   readonly frame: Uint8Array;
   readonly comments: string[];
   /** Whether more may be learnt of it. */
@@ -40,8 +42,8 @@ export class Capture {
   readonly #hertz: number;
   readonly #interfaces = new Map<string, number>();
   readonly #entries: Entry[] = [];
-  /** By kernel: the frame that it is dealing with. */
-  readonly #current = new Map<number, Entry>();
+  /** By kernel, device and id: frames that are being dealt with, in the order in which they came. */
+  readonly #open = new Map<string, Entry>();
   readonly #ready: Uint8Array[] = [];
   /** Frames so far. */
   count = 0;
@@ -60,20 +62,30 @@ export class Capture {
   add(kernel: number, time: number, bytes: Uint8Array): void {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const [what, device, port, id] = [view.getUint8(0), view.getUint8(1), view.getUint16(2, true), view.getUint32(4, true)];
-    const current = this.#current.get(kernel);
-    const isSame = current !== undefined && current.id === id && device === current.device;
-    if (isSame && device === NET_DEVICE.Card && what === FRAME.Out) current.comments.push(`to ${functionName(port)}`);
-    else if (isSame && what === FRAME.Out) current.comments.push(port === kernel ? `to kernel ${kernel}, here` : `to port ${port}`);
-    else if (isSame && what === FRAME.Full) current.comments.push(`dropped: no room in the ring to kernel ${port}`);
-    else if (isSame && what === FRAME.Nowhere) current.comments.push('dropped: nobody has that address');
+    const key = `${kernel} ${device} ${id}`;
+    const current = this.#open.get(key);
+    if (current !== undefined && what === FRAME.Out)
+      current.comments.push(
+        device === NET_DEVICE.Card ? `to ${functionName(port)}` : port === kernel ? `to kernel ${kernel}, here` : `to port ${port}`,
+      );
+    else if (current !== undefined && what === FRAME.Full) current.comments.push(`dropped: no room in the ring to kernel ${port}`);
+    else if (current !== undefined && what === FRAME.Nowhere) current.comments.push('dropped: nobody has that address');
     else {
-      const entry = this.#begun(kernel, what, device, port, { time, id, device, frame: bytes.slice(CAPTURE_HEADER) });
+      const entry = this.#begun(kernel, what, device, port, { time, id, frame: bytes.slice(CAPTURE_HEADER) });
       if (entry === null) return;
-      if (current !== undefined) current.open = false;
+      if (current !== undefined) this.#shut(key, current);
       this.#entries.push(entry);
-      if (entry.open) this.#current.set(kernel, entry);
-      else this.#current.delete(kernel);
+      if (entry.open) this.#open.set(key, entry);
     }
+    for (const [oldest, entry] of this.#open) {
+      if (this.#open.size <= OPEN_MAX && entry.time > time - OPEN_SECONDS * this.#hertz) break;
+      this.#shut(oldest, entry);
+    }
+  }
+
+  #shut(key: string, entry: Entry): void {
+    entry.open = false;
+    this.#open.delete(key);
   }
 
   /** Whole blocks that are complete; at the `end` all. */
@@ -88,7 +100,7 @@ export class Capture {
     return this.#ready.splice(0);
   }
 
-  #begun(kernel: number, what: number, device: number, port: number, of: Pick<Entry, 'time' | 'id' | 'device' | 'frame'>): Entry | null {
+  #begun(kernel: number, what: number, device: number, port: number, of: Pick<Entry, 'time' | 'id' | 'frame'>): Entry | null {
     const onPort = { ...of, interface: `port${port}`, description: `virtual switch, port of kernel ${port}` };
     const onWire = { ...of, interface: 'wire', description: 'the cable between the machine and the client machine' };
     const inCard = { ...of, interface: functionName(port), description: `network card, function ${functionName(port)}` };

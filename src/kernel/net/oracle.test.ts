@@ -1,43 +1,17 @@
 /** Wireshark's dissectors judge the frames of whole runs: `tshark` was not written here. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checksum } from './checksum.ts';
 import { ICMP } from './icmp.ts';
-import { connect, HERTZ, listen, MS, must, pattern, pcap, pour, Sink, US, World, type Seen } from './testing.ts';
-
-const present = spawnSync('tshark', ['--version']).status === 0;
+import { connect, HERTZ, listen, MS, must, pattern, pcap, pour, Sink, US, World } from './testing.ts';
+import { CHECKSUMS, dissect, hasTshark, TROUBLE } from './tshark/testing.ts';
 
 /** A payload in which nobody sees a protocol. */
 const letters = (length: number, salt = 0): Uint8Array => pattern(length, salt).map(byte => 97 + (byte % 26));
 
-/** One row of fields for each frame. */
-function dissect(frames: readonly Seen[], fields: readonly string[]): string[][] {
-  const folder = mkdtempSync(join(tmpdir(), 'net-oracle-'));
-  try {
-    const file = join(folder, 'run.pcap');
-    writeFileSync(file, pcap(frames));
-    const checks = ['-o', 'tcp.check_checksum:TRUE', '-o', 'ip.check_checksum:TRUE', '-o', 'udp.check_checksum:TRUE'];
-    const args = ['-n', '-r', file, ...checks, '-T', 'fields', '-E', 'separator=|', ...fields.flatMap(field => ['-e', field])];
-    const text = execFileSync('tshark', args, { encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'ignore'] });
-    return text
-      .split('\n')
-      .slice(0, -1)
-      .map(line => line.split('|'));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** Each of these fields says that something is wrong, or (checksums) might. */
-const CHECKSUMS = ['ip', 'tcp', 'udp', 'icmp'].map(protocol => `${protocol}.checksum.status`);
-const TROUBLE = ['retransmission', 'lost_segment', 'ack_lost_segment', 'out_of_order', 'duplicate_ack'].map(sign => `tcp.analysis.${sign}`);
 const BAD = '0';
 const GOOD = '1';
 
-describe.skipIf(!present)('tshark finds nothing wrong', () => {
+describe.skipIf(!hasTshark)('tshark finds nothing wrong', () => {
   it('with streams, short connections, refusals, pings, datagrams and fragments on a link without loss', () => {
     const world = new World(11);
     const [a, b] = world.pair({ rate: 1e9, delay: 100 * US });
@@ -82,7 +56,7 @@ describe.skipIf(!present)('tshark finds nothing wrong', () => {
     expect(a.stack.counters.Tcp.RetransSegs + b.stack.counters.Tcp.RetransSegs).toBe(0);
     expect(ping.readiness() & 1).toBe(1);
 
-    const rows = dissect(world.frames, [...CHECKSUMS, '_ws.malformed', ...TROUBLE]);
+    const rows = dissect(pcap(world.frames), [...CHECKSUMS, '_ws.malformed', ...TROUBLE]);
     expect(rows).toHaveLength(world.frames.length);
     for (const row of rows) {
       for (const statuses of row.slice(0, CHECKSUMS.length)) expect(statuses.split(',')).not.toContain(BAD);
@@ -107,11 +81,11 @@ describe.skipIf(!present)('tshark finds nothing wrong', () => {
     pour(client, letters(100_000));
     world.clock.run(world.clock.now + HERTZ);
     expect(a.stack.counters.Tcp.RetransSegs).toBe(1);
-    const rows = dissect(world.frames, ['tcp.analysis.retransmission', 'tcp.checksum.status']);
+    const rows = dissect(pcap(world.frames), ['tcp.analysis.retransmission', 'tcp.checksum.status']);
     expect(rows.filter(([again]) => again === '1')).toHaveLength(1);
     const damaged = world.frames.map(({ time, frame }) => ({ time, frame: frame.slice() }));
     const victim = damaged.find(({ frame }) => frame.length > 1000)?.frame as Uint8Array;
     victim[500] = (victim[500] as number) ^ 1;
-    expect(dissect(damaged, ['tcp.checksum.status']).filter(([status]) => status === '0')).toHaveLength(1);
+    expect(dissect(pcap(damaged), ['tcp.checksum.status']).filter(([status]) => status === '0')).toHaveLength(1);
   });
 });

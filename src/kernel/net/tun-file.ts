@@ -206,8 +206,10 @@ export class TunFile extends BaseFile {
   }
 
   #taken(target: Uint8Array): number {
-    const packet = this.#attached.queue.take();
+    const tap = this.#attached;
+    const packet = tap.queue.take();
     if (packet === undefined) return 0;
+    tap.given?.(packet);
     const { frame } = packet;
     const before = this.#hasInfo ? PI_BYTES : 0;
     if (target.length < before) throw new Errno(E.INVAL);

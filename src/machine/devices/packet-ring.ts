@@ -1,5 +1,5 @@
 /**
- * A ring of packets in physical memory, from one kernel to another, or from one network card to another.
+ * A ring of packets in physical memory, from one kernel to another.
  *
  *     0       count of entries in the history (i32), then from 64 on the history: times at which interrupts were switched (f64 each)
  *     192     for each slot STAMP_BYTES:

@@ -39,6 +39,8 @@ import { type Tap, TapQueue } from './tap.ts';
 /** Milliseconds after which a client that was not let in asks again. */
 const ASK_AGAIN = 0.1;
 const NO_HUB = 255;
+/** As many packets as a program can well have in hand: two threads with a frame each, for all ports at worst. */
+const GIVEN_MAX = 128;
 
 export class VirtualSwitch {
   settings: SwitchSettings;
@@ -67,6 +69,8 @@ export class VirtualSwitch {
   /** Starts the program of version `user`; null while nothing can be started. */
   #launch: (() => void) | null = null;
   #hasProgram = false;
+  /** Packets that the program was given last: with what it writes it is told which they were. */
+  readonly #given: Packet[] = [];
   /** Times that the version has changed. */
   changes = 0;
   #frames = 0;
@@ -86,9 +90,10 @@ export class VirtualSwitch {
         return self.settings.version !== 'user';
       },
       receive: frame => {
-        if (this.isHub) this.note(FRAME.Out, kernel.id, { frame, id: 0 });
+        if (this.isHub) this.note(FRAME.Out, kernel.id, this.packetOf(frame));
         kernel.net.receive(this.device, frame);
       },
+      given: packet => this.given(packet),
     };
     this.napi = new Napi(kernel, {
       number: NET_DEVICE.Switch,
@@ -292,6 +297,18 @@ export class VirtualSwitch {
   /** A frame that is new on the switch. */
   packet(frame: Uint8Array): Packet {
     return { frame: padded(frame), id: ((this.#kernel.id << 24) | (this.#frames++ & 0xffffff)) >>> 0 };
+  }
+
+  /** The program of version `user` has been given a packet. */
+  given(packet: Packet): void {
+    this.#given.push(packet);
+    if (this.#given.length > GIVEN_MAX) this.#given.shift();
+  }
+
+  /** What that program has written: a packet that it was given lately, or one that is new on the switch. */
+  packetOf(frame: Uint8Array): Packet {
+    const isSame = (given: Packet): boolean => given.frame.length === frame.length && given.frame.every((byte, i) => byte === frame[i]);
+    return this.#given.findLast(isSame) ?? this.packet(frame);
   }
 
   /** From the own stack. */

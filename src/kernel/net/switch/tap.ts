@@ -10,6 +10,8 @@ export interface Tap {
   readonly isOver?: boolean;
   /** A frame that the program has written comes in at the device. */
   receive(frame: Uint8Array): void;
+  /** The program has been given one of those that waited. */
+  given?(packet: Packet): void;
 }
 
 export class TapQueue {

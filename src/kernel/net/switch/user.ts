@@ -76,6 +76,7 @@ export class ShmtunFile extends BaseFile {
     const found = vnet.take();
     if (found === null) return null;
     const { from, packet } = found;
+    vnet.given(packet);
     new DataView(target.buffer, target.byteOffset).setUint32(0, from, true);
     target.set(packet.frame, PORT_BYTES);
     this.#kernel.charge(transferCost(PORT_BYTES + packet.frame.length));
@@ -92,7 +93,7 @@ export class ShmtunFile extends BaseFile {
     if (port === undefined) throw new Errno(E.NODEV);
     kernel.charge(transferCost(source.length));
     if (!port.sender.hasRoom(1)) throw new Errno(E.AGAIN);
-    vnet.put(vnet.packet(source.slice(PORT_BYTES)), target);
+    vnet.put(vnet.packetOf(source.slice(PORT_BYTES)), target);
     return source.length;
   }
 

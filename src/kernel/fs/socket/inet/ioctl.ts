@@ -1,5 +1,6 @@
 /** The ioctls by which programs ask for network interfaces and set them (netdevice(7)), on any socket of the network. */
 import { E, Errno } from '../../../abi/errno.ts';
+import { ETHTOOL_BYTES_MAX } from '../../../abi/ethtool.ts';
 import { IOCTL } from '../../../abi/ioctl.ts';
 import { AF } from '../../../abi/socket.ts';
 import { netmask } from '../../../net/address.ts';
@@ -131,6 +132,7 @@ export function interfaceIoctl({ stack }: InetDomain, command: number, data: Uin
   const name = fromBytes(data.subarray(0, NAME_BYTES)).replace(/\0.*$/s, '');
   const through = stack.interfaces.find(each => each.name === name);
   if (through === undefined) throw new Errno(E.NODEV);
+  if (act === undefined && data.length < NAME_BYTES + ETHTOOL_BYTES_MAX) throw new Errno(E.INVAL);
   if (act === undefined) ethtool(through, data.subarray(NAME_BYTES), uid);
   else act(through, data, stack);
   return 0;
