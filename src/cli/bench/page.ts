@@ -1,5 +1,4 @@
 /** The page in a real browser: from the click on “Boot all” until every console shows its prompt. */
-import { chromium } from '@playwright/test';
 import { build, preview } from 'vite';
 import { findBrowser } from '../browser.mjs';
 
@@ -28,6 +27,8 @@ export async function openPage(): Promise<{ toPrompts(plan: string, kernels: num
   await build({ root: ROOT, logLevel: 'error' });
   const server = await preview({ root: ROOT, logLevel: 'error', preview: { port: 4187 } });
   const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+  // Large, and wanted here alone.
+  const { chromium } = await import('@playwright/test');
   const browser = await chromium.launch({ executablePath, args });
   return {
     /** Milliseconds of wall time. */
