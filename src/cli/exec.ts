@@ -207,6 +207,7 @@ async function prepare(args: readonly string[]): Promise<{
 function daemonsOf(text: string, plan: readonly number[]): Daemon[] {
   const [, named, command = text] = /^([\d,-]+):(.*)$/s.exec(text) ?? [];
   const kernels = named === undefined ? plan : numbers(named, 0, '--daemon');
+  for (const kernel of kernels) if (!plan.includes(kernel)) throw new Error(`--daemon: the plan has no kernel ${kernel}`);
   return kernels.map(kernel => ({ kernel, argv: ['/bin/sh', '-c', command], env: [...ENVIRONMENT, `KERNEL=${kernel}`] }));
 }
 
