@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { Bench, LOW_LIMIT, Pte, USER_RWX } from './harness.ts';
 import { Access, type AccessKind, ExitKind, type Hart } from './hart.ts';
 import { encode } from './isa/encode.ts';
+import { ACCESS_MAX, GROUP_MAX, LINE_BYTES, SAMPLED_BITS } from './layout.ts';
 
 const CODE = 0x10000;
 const DATA = 0x400000;
@@ -393,4 +394,9 @@ describe.each([
       }
     });
   });
+});
+
+test('the shortest piece, before or behind a followed line, is longer than a group of accesses', () => {
+  const followed = SAMPLED_BITS & 4095;
+  for (const piece of [followed, 4096 - followed - LINE_BYTES]) expect(piece - (ACCESS_MAX - 1)).toBeGreaterThan(GROUP_MAX - ACCESS_MAX);
 });
