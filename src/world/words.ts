@@ -15,7 +15,8 @@
  *     the version differs, the swap fails, and the host looks again. So a raised word accounts for all that was in the slots. The
  *     version can't come round in between: each change of it by others takes a slot or an input, the host itself is what frees slots,
  *     and all lanes of the largest plan have 64 · 63 · LANE_SLOTS = 129,024 of them, the rings of packets 63 · 2 · 256 = 32,256 and the
- *     cable 2048: together fewer than 2^VERSION_BITS. (A frame on the cable lowers the words of all hosts, also of those that won't free its
+ *     network card's ports 64 · 32 + 1024 buffers, for each of which two messages may go out: together 167,424, fewer than
+ *     2^VERSION_BITS. (A frame in the card or on the cable lowers the words of all hosts, also of those that won't free its
  *     slot; but as long as one of these does not rise, time goes on by the least latency at most, in which only so many can be sent.)
  *  3. A reader takes all words again and again until none has changed: then there was an instant at which all of them held at once.
  *     (Read one by one they lie: h idle when its word is read, then lowered by g, then g raised before g's word is read.)
