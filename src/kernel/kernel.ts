@@ -5,6 +5,7 @@
  * kernel's present time; every cost is charged to it.
  */
 import { ExitKind, type Hart, type Processor } from '../machine/hart/hart.ts';
+import type { NodePosition } from '../machine/interconnect.ts';
 import type { PhysicalMemory } from '../machine/memory.ts';
 import { coreOf, type Topology } from '../machine/topology/topology.ts';
 import { E, Errno } from './abi/errno.ts';
@@ -78,6 +79,9 @@ export const REGISTERS_SET = Number.MIN_SAFE_INTEGER;
 
 /** By the number that the hart has for it. */
 const ACCESSES: readonly Access[] = ['execute', 'read', 'write'];
+
+/** More than there are nodes. */
+const HOMES = 256;
 
 /** States as TraceKind.KernelState has them. */
 export const KernelState = { Off: 0, Booting: 1, Up: 2, Halted: 3, Panicked: 4 } as const;
@@ -179,7 +183,8 @@ export class Kernel {
   /** The same in ascending order; made anew when asked for after a change. */
   #peerList: readonly KernelId[] | null = null;
   #seed: number;
-  readonly #latencies = new Map<KernelId, Cycles>();
+  /** By peer and home. */
+  readonly #latencies = new Map<number, Cycles>();
 
   constructor(parameters: BootParameters, platform: Platform) {
     this.parameters = parameters;
@@ -286,8 +291,13 @@ export class Kernel {
       this.yieldRequested = true;
     }
   }
-  latencyTo(peer: KernelId): Cycles {
-    let latency = this.#latencies.get(peer);
+  /**
+   * How long a line takes to or from a peer, with the interrupt that says so.
+   * @param home of the memory that the line belongs to (`nodeOf`); null: of one of the two
+   */
+  latencyTo(peer: KernelId, home: NodePosition | null = null): Cycles {
+    const key = peer * HOMES + (home ?? HOMES - 1);
+    let latency = this.#latencies.get(key);
     if (latency === undefined) {
       const theirs = this.map.of(peer)?.cores[0];
       // Of one that has no core there is nothing to be heard: any latency will do.
@@ -296,10 +306,15 @@ export class Kernel {
         this.serviceCore.id,
         theirs ?? this.serviceCore.id,
         TRANSPORTS[this.parameters.messages.transport],
+        home,
       );
-      this.#latencies.set(peer, latency);
+      this.#latencies.set(key, latency);
     }
     return latency;
+  }
+  /** The node of a physical address; null: of none. */
+  nodeOf(address: number): NodePosition | null {
+    return this.platform.nodes.find(({ base, bytes }) => address >= base && address < base + bytes)?.node ?? null;
   }
   /** 32 bits of this kernel's random stream (xorshift32, Marsaglia 2003), a function of the seed. */
   random(): number {

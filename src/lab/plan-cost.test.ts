@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { preset } from '../machine/topology/presets.ts';
+import { messageLatency } from '../kernel/message/latency.ts';
 import { resolvePlan } from './plan.ts';
 import { planCost, planTable } from './plan-cost.ts';
 
@@ -27,6 +28,10 @@ describe('what memory costs', () => {
     expect(resolvePlan('flat:clustered', opteron).partitions.map(({ memory }) => memory[0]?.node)).toEqual([7, 7, 7, 7, 7, 7, 7, 7]);
     const { partitions } = resolvePlan('0-15;16-63', opteron);
     const sum = (node: number): number => [0, 2].reduce((all, home) => all + (opteron.distances[home]?.[node] ?? 0), 0);
+    const costOf = (text: string): number => cost(text).total.message;
+    // By a window at home a message takes what the line and its interrupt take; by one far from both it first asks there.
+    expect(costOf('flat:clustered')).toBeGreaterThan(costOf('clustered'));
+    expect(costOf('0-7;8-15')).toBe(messageLatency(opteron, 0, 8));
     for (const { memory } of partitions) for (const { node } of memory) expect(sum(node)).toBeGreaterThanOrEqual(sum(memory[0]?.node ?? 0));
   });
 
@@ -36,10 +41,10 @@ describe('what memory costs', () => {
         .split('\n')
         .map(line => line.trim()),
     ).toEqual([
-      'kernel  cores     memory  average  first  window  devices',
-      '0       0…7 (8)   256M@0  220      220    286     -',
-      '1       8…15 (8)  256M@1  220      220    286     nic0',
-      'all     16                220      220    286',
+      'kernel  cores     memory  average  first  message  devices',
+      '0       0…7 (8)   256M@0  220      220    1560     -',
+      '1       8…15 (8)  256M@1  220      220    1560     nic0',
+      'all     16                220      220    1560',
       '',
     ]);
   });

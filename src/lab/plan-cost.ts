@@ -1,22 +1,24 @@
 /**
- * What a plan's choice of memory costs, from the cost model alone: cycles of a load that misses all caches, by where the kernel's memory lies.
+ * What a plan's choice of memory costs, from the cost model alone, in cycles.
  *
- *     average   a core of the kernel, a page anywhere in its memory
+ *     average   a load that misses all caches, of a core of the kernel, from a page anywhere in its memory
  *     first     the same for the pages that it hands out first: of the core's own node, where it has some
- *     window    a line of its receive window, from the first core of each kernel
+ *     message   the way of a message to it from another kernel, by where the window lies in which it is received
  */
 import type { Partition, ResolvedPlan } from '../kernel/boot/parameters.ts';
+import { messageLatency } from '../kernel/message/latency.ts';
+import { TRANSPORTS } from '../kernel/message/settings.ts';
 import { memoryMiss } from '../machine/caches.ts';
 import { coreOf, type Topology } from '../machine/topology/topology.ts';
 
 export interface MemoryCost {
   readonly average: number;
   readonly first: number;
-  readonly window: number;
+  readonly message: number;
 }
 export interface PlanCost {
   readonly kernels: readonly (MemoryCost & { readonly kernel: number })[];
-  /** Over all cores; windows over all kernels. */
+  /** Over all cores; messages over all pairs of kernels. */
   readonly total: MemoryCost;
 }
 
@@ -24,18 +26,25 @@ export interface PlanCost {
 const WINDOW_BYTES = 1 << 20;
 
 export function planCost({ partitions }: ResolvedPlan, topology: Topology): PlanCost {
-  const homes = partitions.flatMap(({ cores: [first] }) => (first === undefined ? [] : [coreOf(topology, first).node]));
-  const kernels = partitions.map(partition => {
-    const window = partition.memory[0]?.node ?? 0;
-    return { kernel: partition.kernel, ...ofCores(partition, topology), window: mean(homes, home => memoryMiss(topology, home, window)) };
-  });
+  const kernels = partitions.map(partition => ({
+    kernel: partition.kernel,
+    ...ofCores(partition, topology),
+    message: mean(
+      partitions.filter(other => other !== partition),
+      other => wayOf(other, partition, topology),
+    ),
+  }));
   const cores = partitions.reduce((sum, each) => sum + each.cores.length, 0);
   const over = (pick: (cost: MemoryCost) => number): number =>
     kernels.reduce((sum, cost, i) => sum + pick(cost) * (partitions[i]?.cores.length ?? 0), 0) / Math.max(1, cores);
   return {
     kernels,
-    total: { average: over(each => each.average), first: over(each => each.first), window: mean(kernels, each => each.window) },
+    total: { average: over(each => each.average), first: over(each => each.first), message: mean(kernels, each => each.message) },
   };
+}
+
+function wayOf({ cores: [from] }: Partition, { cores: [to], memory: [first] }: Partition, topology: Topology): number {
+  return from === undefined || to === undefined ? 0 : messageLatency(topology, from, to, TRANSPORTS.memory, first?.node ?? null);
 }
 
 function ofCores({ cores, memory }: Partition, topology: Topology): { readonly average: number; readonly first: number } {
@@ -54,7 +63,7 @@ function mean<T>(list: readonly T[], value: (each: T) => number): number {
   return list.reduce((sum, each) => sum + value(each), 0) / Math.max(1, list.length);
 }
 
-/** A plan as a table, for the command line. Memory in MiB and by node, cost in cycles a miss. */
+/** A plan as a table, for the command line. Memory in MiB and by node, costs in cycles. */
 export function planTable(plan: ResolvedPlan, topology: Topology): string {
   const cost = planCost(plan, topology);
   const rows = plan.partitions.map(({ kernel, cores, memory, devices }, i) => [
@@ -65,7 +74,7 @@ export function planTable(plan: ResolvedPlan, topology: Topology): string {
     devices.length > 3 ? `${devices.slice(0, 2).join(',')},… (${devices.length})` : devices.join(',') || '-',
   ]);
   const table = [
-    ['kernel', 'cores', 'memory', 'average', 'first', 'window', 'devices'],
+    ['kernel', 'cores', 'memory', 'average', 'first', 'message', 'devices'],
     ...rows,
     ['all', `${plan.partitions.reduce((sum, { cores }) => sum + cores.length, 0)}`, '', ...costs(cost.total), ''],
   ];
@@ -80,4 +89,4 @@ export function planTable(plan: ResolvedPlan, topology: Topology): string {
     )
     .join('');
 }
-const costs = (cost: MemoryCost): string[] => [cost.average, cost.first, cost.window].map(cycles => cycles.toFixed(0));
+const costs = (cost: MemoryCost): string[] => [cost.average, cost.first, cost.message].map(cycles => cycles.toFixed(0));

@@ -3,6 +3,22 @@ import { LINE_COSTS } from './costs.ts';
 import { coreOf, type Topology } from './topology/topology.ts';
 
 const BASE_DISTANCE = 16;
+const LOCAL_DISTANCE = 10;
+
+/** Position in topology.nodes. */
+export type NodePosition = number;
+
+/**
+ * Cycles that a line takes longer from one core to another because its home is neither's node: who misses it asks the home's directory, and that sends
+ * the request on (Conway and others, "Cache Hierarchy and Memory Subsystem of the AMD Opteron Processor", IEEE Micro 2010: the probe filter).
+ * 0 where the home is the node of one of them.
+ */
+export function homeDetour(topology: Topology, from: number, to: number, home: NodePosition): number {
+  const [a, b] = [coreOf(topology, from).node, coreOf(topology, to).node];
+  const distance = (x: NodePosition, y: NodePosition): number => topology.distances[x]?.[y] ?? (x === y ? LOCAL_DISTANCE : BASE_DISTANCE);
+  const longer = distance(a, home) + distance(home, b) - distance(a, b) - LOCAL_DISTANCE;
+  return Math.max(0, longer) * LINE_COSTS.remotePerDistance.value;
+}
 
 /**
  * Cycles for one cache line to get from one core to another, from the caches that they share or else the distance of their nodes.

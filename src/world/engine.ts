@@ -303,10 +303,12 @@ export class Host {
     let own: bigint | null = null;
     while (own === null) {
       const seen = words.load(this.#host);
+      // What others write is accounted for in the word: while that is as this host left it, only what happened here can have changed anything.
+      const untouched = seen === this.#own;
+      if (!untouched) this.#lookForStarts();
       let least = NEVER;
-      this.#lookForStarts();
       for (const local of this.#locals) {
-        this.#look(local);
+        if (!untouched || local.dirty) this.#look(local);
         if (local.next < least) least = local.next;
       }
       this.#least = least;

@@ -30,8 +30,8 @@ const DISTANCES = [
 
 const writes = (lines: number): string => `i=0; while [ $i -lt ${lines} ]; do echo $i; i=$((i+1)); done > /tmp/f`;
 
-function conversation(core: number, messages: Partial<MessageSettings>): Promise<Observed> {
-  return observe(programOn(core, writes(LINES), { plan: 'partitioned', boot: [0, core], messages }));
+function conversation(core: number, messages: Partial<MessageSettings>, plan = 'partitioned'): Promise<Observed> {
+  return observe(programOn(core, writes(LINES), { plan, boot: [0, core], messages }));
 }
 
 const tripsOf = (run: Observed, kernel: number): number[] => roundTrips(run, kernel, M.FILE_REQUEST.type, M.FILE_RESPONSE.type);
@@ -48,6 +48,11 @@ export async function messages(): Promise<Figure[]> {
     const run = await conversation(core, {});
     figures.push({ what: `request and answer, to ${what}, virtual`, value: micros(median(tripsOf(run, core)), run.hertz) });
   }
+  const flat = await conversation(2, {}, 'flat:partitioned');
+  figures.push({
+    what: 'request and answer, to a core of the same die by windows on another package (flat), virtual',
+    value: micros(median(tripsOf(flat, 2)), flat.hertz),
+  });
   const rates = { one: [] as number[], two: [] as number[], ring: [] as number[], post: [] as number[] };
   for (let i = 0; i < RUNS; i++) {
     rates.one.push(await wallRate(1));

@@ -11,6 +11,7 @@
  * Always holds: messages of one urgency from one kernel to another are handled in the order in which they were sent, each once, be it lost or
  * damaged on its way; every call gets exactly one answer, be it that its peer is gone (EHOSTDOWN).
  */
+import type { NodePosition } from '../../machine/interconnect.ts';
 import { E, Errno } from '../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { EventClass, type KernelEvent } from '../sched/events.ts';
@@ -80,6 +81,7 @@ export class Messenger {
   readonly #lanes: number;
   /** This kernel's. */
   readonly #own: Window;
+  readonly #home: NodePosition | null;
 
   readonly #settings: MessageSettings;
   readonly #transport: Transport;
@@ -108,6 +110,7 @@ export class Messenger {
     this.#transport = TRANSPORTS[this.#settings.transport];
     this.#lanes = kernelsMax(kernel.topology.cores.length);
     this.#own = this.#windowOf(kernel.id);
+    this.#home = kernel.nodeOf(this.#own.base);
     this.#own.clear();
     this.groups = new Groups(kernel);
     this.on(M.MCAST_CLOSE, ({ group }, { from }) => {
@@ -403,7 +406,7 @@ export class Messenger {
     const kernel = this.#kernel;
     const { from, sequence, type, flags } = header;
     kernel.charge(kernel.cost(this.#transport.dispatch));
-    this.#own.free(from, sequence, kernel.now + kernel.latencyTo(from));
+    this.#own.free(from, sequence, kernel.now + kernel.latencyTo(from, this.#home));
     this.receivedCount++;
     kernel.trace(TraceKind.MessageReceive, (from << 16) | type, sequence, Math.min(0xffffffff, Math.round(kernel.now - arrival)), 0);
     const lane = this.#receiving.get(from);

@@ -4,6 +4,7 @@
  * Always holds: what stands in the lane, in order of sequence, is what `put` was given, urgent ones before others; a message that its receiver
  * has not taken after RESEND_CYCLES (a beat: when the next one is due) is written again, until it has or the receiver is gone.
  */
+import type { NodePosition } from '../../machine/interconnect.ts';
 import type { Kernel } from '../kernel.ts';
 import { FaultKind, TraceKind } from '../trace.ts';
 import type { Cycles, KernelId } from '../types.ts';
@@ -32,6 +33,7 @@ export class SendLane {
   readonly #kernel: Kernel;
   readonly #to: KernelId;
   readonly #window: Window;
+  readonly #home: NodePosition | null;
   readonly #transport: Transport;
   readonly #urgent: Fragment[] = [];
   readonly #waiting: Fragment[] = [];
@@ -51,6 +53,7 @@ export class SendLane {
     this.#kernel = kernel;
     this.#to = to;
     this.#window = window;
+    this.#home = kernel.nodeOf(window.base);
     this.#transport = transport;
   }
 
@@ -122,7 +125,7 @@ export class SendLane {
   #publish(sequence: number, at: number): void {
     const kernel = this.#kernel;
     // Cores of one kernel are apart by less than a cell: what is sent later does not arrive earlier.
-    const arrival = Math.max(kernel.now + kernel.latencyTo(this.#to), this.#lastArrival);
+    const arrival = Math.max(kernel.now + kernel.latencyTo(this.#to, this.#home), this.#lastArrival);
     this.#lastArrival = arrival;
     if (this.faults.lose > 0) {
       this.faults.lose--;

@@ -29,7 +29,8 @@ export function windowBytes(lanes: number): number {
 
 export class Window {
   readonly #memory: PhysicalMemory;
-  readonly #base: number;
+  /** Its physical address. */
+  readonly base: number;
   readonly #lanes: number;
   readonly #stamps: number;
   readonly view: DataView;
@@ -37,7 +38,7 @@ export class Window {
   /** @param base physical address */
   constructor(memory: PhysicalMemory, base: number, lanes: number) {
     this.#memory = memory;
-    this.#base = base;
+    this.base = base;
     this.#lanes = lanes;
     this.#stamps = base + DOORBELL_BYTES + lanes * LANE_SLOTS * MESSAGE_BYTES;
     this.view = memory.view;
@@ -45,7 +46,7 @@ export class Window {
 
   /** Empty: before its owner is known to anyone. */
   clear(): void {
-    this.#memory.u8.fill(0, this.#base, this.#base + windowBytes(this.#lanes));
+    this.#memory.u8.fill(0, this.base, this.base + windowBytes(this.#lanes));
   }
   /** The lane of a sender that is no more: another may begin anew. */
   clearLane(sender: KernelId): void {
@@ -56,7 +57,7 @@ export class Window {
 
   /** Physical address of a slot. */
   slot(sender: KernelId, sequence: number): number {
-    return this.#base + DOORBELL_BYTES + (sender * LANE_SLOTS + (sequence % LANE_SLOTS)) * MESSAGE_BYTES;
+    return this.base + DOORBELL_BYTES + (sender * LANE_SLOTS + (sequence % LANE_SLOTS)) * MESSAGE_BYTES;
   }
 
   // --- the sender's side -----------------------------------------------------------------------------------------------------
@@ -81,12 +82,12 @@ export class Window {
     const stamp = this.#stamp(sender, sequence);
     this.view.setFloat64(stamp + 8, arrival, true);
     Atomics.store(this.#memory.i32, stamp >>> 2, (sequence + 1) | 0);
-    this.#ring((this.#base >>> 2) + (sender >> 5), sender);
+    this.#ring((this.base >>> 2) + (sender >> 5), sender);
   }
 
   /** Rings for a packet: it has been written into a ring elsewhere. */
   ringForPackets(sender: KernelId): void {
-    this.#ring((this.#base >>> 2) + PACKET_DOORBELLS + (sender >> 5), sender);
+    this.#ring((this.base >>> 2) + PACKET_DOORBELLS + (sender >> 5), sender);
   }
 
   /** A bell that rings already is heard after what has just been written: it need not be written, and its line need not travel. */
@@ -99,11 +100,11 @@ export class Window {
 
   /** Takes the doorbells of 32 senders at a time. */
   takeDoorbells(word: number): number {
-    return this.#take((this.#base >>> 2) + word);
+    return this.#take((this.base >>> 2) + word);
   }
   /** The same for their rings of packets. */
   takePacketDoorbells(word: number): number {
-    return this.#take((this.#base >>> 2) + PACKET_DOORBELLS + word);
+    return this.#take((this.base >>> 2) + PACKET_DOORBELLS + word);
   }
   #take(at: number): number {
     return Atomics.load(this.#memory.i32, at) === 0 ? 0 : Atomics.exchange(this.#memory.i32, at, 0);

@@ -37,18 +37,19 @@ export const ringBytes = (slots: number): number => HEADER_BYTES + slots * (STAM
 export class PacketRing {
   readonly slots: number;
   readonly #memory: PhysicalMemory;
-  readonly #base: number;
+  /** Its physical address. */
+  readonly base: number;
 
   /** @param base physical address, a multiple of 64 */
   constructor(memory: PhysicalMemory, base: number, slots: number) {
     this.#memory = memory;
-    this.#base = base;
+    this.base = base;
     this.slots = slots;
   }
 
   /** Empty, with interrupts on: before the other side knows of it. */
   clear(): void {
-    this.#memory.u8.fill(0, this.#base, this.#frame(0));
+    this.#memory.u8.fill(0, this.base, this.#frame(0));
   }
 
   // --- the sender's side ---------------------------------------------------------------------------------------------------------
@@ -73,9 +74,9 @@ export class PacketRing {
   /** Whether the receiver wants to be interrupted, as far as the sender can know at `now`. */
   wantsInterrupt(now: Cycles): boolean {
     const { i32, view } = this.#memory;
-    const count = Atomics.load(i32, this.#base >>> 2);
+    const count = Atomics.load(i32, this.base >>> 2);
     for (let entry = count - 1; entry >= Math.max(0, count - HISTORY); entry--)
-      if (view.getFloat64(this.#base + HISTORY_AT + (entry % HISTORY) * 8, true) <= now) return entry % 2 === 1;
+      if (view.getFloat64(this.base + HISTORY_AT + (entry % HISTORY) * 8, true) <= now) return entry % 2 === 1;
     return true;
   }
 
@@ -109,19 +110,19 @@ export class PacketRing {
   /** Switches interrupts over: the first time off, then on. The sender hears of it at `at`. */
   switchInterrupts(at: Cycles): void {
     const { i32, view } = this.#memory;
-    const count = Atomics.load(i32, this.#base >>> 2);
-    view.setFloat64(this.#base + HISTORY_AT + (count % HISTORY) * 8, at, true);
-    Atomics.store(i32, this.#base >>> 2, count + 1);
+    const count = Atomics.load(i32, this.base >>> 2);
+    view.setFloat64(this.base + HISTORY_AT + (count % HISTORY) * 8, at, true);
+    Atomics.store(i32, this.base >>> 2, count + 1);
   }
   /** Whether they are off: the receiver's own view. */
   get interruptsOff(): boolean {
-    return Atomics.load(this.#memory.i32, this.#base >>> 2) % 2 === 1;
+    return Atomics.load(this.#memory.i32, this.base >>> 2) % 2 === 1;
   }
 
   #slot(sequence: number): number {
-    return this.#base + HEADER_BYTES + (sequence % this.slots) * STAMP_BYTES;
+    return this.base + HEADER_BYTES + (sequence % this.slots) * STAMP_BYTES;
   }
   #frame(sequence: number): number {
-    return this.#base + HEADER_BYTES + this.slots * STAMP_BYTES + (sequence % this.slots) * FRAME_MAX;
+    return this.base + HEADER_BYTES + this.slots * STAMP_BYTES + (sequence % this.slots) * FRAME_MAX;
   }
 }

@@ -70,7 +70,7 @@ function CostTable() {
       <summary>Costs</summary>
       <div className="plan-cost-table">
         <table>
-          <caption className="muted">Cycles of a load that misses all caches</caption>
+          <caption className="muted">Cycles of a load that misses all caches, and of a message’s way</caption>
           <thead>
             <tr>
               <th scope="col">Kernel</th>
@@ -81,8 +81,8 @@ function CostTable() {
               <th scope="col" title="Pages that are handed out first">
                 First pages
               </th>
-              <th scope="col" title="A line of its receive window, from all kernels">
-                Window
+              <th scope="col" title="The way of a message to it from another kernel, by where its window lies">
+                Message
               </th>
               <th scope="col">Devices</th>
             </tr>
@@ -98,7 +98,7 @@ function CostTable() {
                 <td>{rangesText(cores)}</td>
                 <td>{cost.kernels[i]?.average.toFixed(0)}</td>
                 <td>{cost.kernels[i]?.first.toFixed(0)}</td>
-                <td>{cost.kernels[i]?.window.toFixed(0)}</td>
+                <td>{cost.kernels[i]?.message.toFixed(0)}</td>
                 <td>{deviceTexts(devices).join(', ')}</td>
               </tr>
             ))}
@@ -107,7 +107,7 @@ function CostTable() {
               <td>{plan.partitions.reduce((sum, { cores }) => sum + cores.length, 0)}</td>
               <td>{cost.total.average.toFixed(0)}</td>
               <td>{cost.total.first.toFixed(0)}</td>
-              <td>{cost.total.window.toFixed(0)}</td>
+              <td>{cost.total.message.toFixed(0)}</td>
               <td />
             </tr>
           </tbody>

@@ -4,6 +4,7 @@
  * Always holds: packets come out in the order in which they were put in, each once, not before the time at which they arrive; a ring that
  * is full takes nothing.
  */
+import type { NodePosition } from '../../../machine/interconnect.ts';
 import { EventClass, type KernelEvent } from '../../sched/events.ts';
 import type { Kernel } from '../../kernel.ts';
 import type { KernelId, Cycles } from '../../types.ts';
@@ -30,6 +31,7 @@ export class RingSender {
   readonly #kernel: Kernel;
   readonly #to: KernelId;
   readonly #ring: PacketRing;
+  readonly #home: NodePosition | null;
   readonly #bell: Window;
   #next = 0;
   /** The first that the receiver may still have. */
@@ -41,6 +43,7 @@ export class RingSender {
     this.#kernel = kernel;
     this.#to = to;
     this.#ring = ring;
+    this.#home = kernel.nodeOf(ring.base);
     this.#bell = bell;
   }
 
@@ -78,7 +81,7 @@ export class RingSender {
     // Cores of one kernel are apart by less than a cell: what is sent later does not arrive earlier.
     // A slot that is written anew says no more that it was freed.
     this.#collectFreed();
-    const arrival = Math.max(kernel.now + kernel.latencyTo(this.#to), this.#lastArrival);
+    const arrival = Math.max(kernel.now + kernel.latencyTo(this.#to, this.#home), this.#lastArrival);
     this.#lastArrival = arrival;
     this.#ring.put(this.#next++, packet, arrival);
     this.#bell.ringForPackets(kernel.id);
@@ -93,6 +96,7 @@ export class RingReceiver {
   readonly #kernel: Kernel;
   readonly #from: KernelId;
   readonly #ring: PacketRing;
+  readonly #home: NodePosition | null;
   readonly #arrived: () => void;
   readonly #coming: KernelEvent[] = [];
   /** Sequences: of what is to be found next, of what will arrive next, of what is to be taken next. */
@@ -106,6 +110,7 @@ export class RingReceiver {
     this.#kernel = kernel;
     this.#from = from;
     this.#ring = ring;
+    this.#home = kernel.nodeOf(ring.base);
     this.#arrived = arrived;
     // What was put in before there was anybody to look arrives now.
     this.#earliest = kernel.visible;
@@ -139,7 +144,7 @@ export class RingReceiver {
     const sequence = this.#taken++;
     const packet = this.#ring.read(sequence);
     kernel.charge(ringCost(kernel, packet.frame.length));
-    this.#ring.free(sequence, kernel.now + kernel.latencyTo(this.#from));
+    this.#ring.free(sequence, kernel.now + kernel.latencyTo(this.#from, this.#home));
     this.received++;
     return packet;
   }
@@ -147,7 +152,7 @@ export class RingReceiver {
   /** Whether it wants to be interrupted. */
   mask(off: boolean): void {
     const kernel = this.#kernel;
-    if (this.#ring.interruptsOff !== off) this.#ring.switchInterrupts(kernel.now + kernel.latencyTo(this.#from));
+    if (this.#ring.interruptsOff !== off) this.#ring.switchInterrupts(kernel.now + kernel.latencyTo(this.#from, this.#home));
   }
 
   /** Nothing more comes out: the sender is gone, or the ring is to be another's. */
