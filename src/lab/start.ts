@@ -30,7 +30,7 @@ import { TraceStore } from './trace-store.ts';
 /** Wall milliseconds after which a stretch is cut. */
 const SLICE = 12;
 /** Where nothing is going to happen a stretch goes on to when something does, up to so many milliseconds at the pace: a machine at rest costs little. */
-const LULL = 100;
+const LULL = 250;
 /** Seconds of virtual time that a stretch covers at most when there is no pace. */
 const LEAP = 100;
 /** Where nobody sets a pace and no program has run for so many milliseconds of wall time, time goes on slowly: only the outside can help. */
