@@ -176,9 +176,9 @@ it('keeps the pace it is told, and is quick to hear when it is slow', async () =
   const from = performance.now();
   await new Promise(resolve => setTimeout(resolve, 500));
   const seconds = (performance.now() - from) / 1000;
-  // Never faster than told; how near it comes to it is the load of the computer that runs the test.
+  // Never faster than told, and at most a lull (a quarter of a second at the pace) ahead; how near it comes to it is the load of this computer.
   expect(session.status.now).toBeGreaterThan(0);
-  expect(session.status.now / HERTZ / seconds).toBeLessThan(0.11);
+  expect(session.status.now / HERTZ).toBeLessThan(0.1 * (seconds + 0.26));
   session.setSpeed(2200);
   await new Promise(resolve => setTimeout(resolve, 20));
   const slow = session.status.now;

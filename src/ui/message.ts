@@ -1,6 +1,6 @@
 /** A message for people: its name, and what it says, decoded by the catalog from the bytes that were on the wire. */
 import { M, MESSAGE_NAMES, type MessageKind } from '../kernel/message/catalog.ts';
-import { decode, type Fields, type Payload } from '../kernel/message/codec.ts';
+import { decode, encodedIn, type Fields, type Payload } from '../kernel/message/codec.ts';
 import { FLAG, FRAGMENTS_MAX, HEADER_BYTES } from '../kernel/message/wire.ts';
 import type { MessageRow, TraceStore } from '../lab/trace-store.ts';
 
@@ -24,7 +24,7 @@ export function describeMessage(trace: TraceStore, row: MessageRow): Described {
   const whole = payloadOf(trace, row);
   if (whole === null) return { name, text: `fragment ${row.fragment}, ${row.length} bytes`, fragments: 0, fields: [] };
   try {
-    const payload: Payload<Fields> = decode(kind.fields, whole.bytes, ((row.bytes[3] ?? 0) & FLAG.BigEndian) === 0);
+    const payload: Payload<Fields> = decode(kind.fields, encodedIn(whole.bytes), ((row.bytes[3] ?? 0) & FLAG.BigEndian) === 0);
     const part = whole.fragments > 1 && row.fragment > 0 ? `fragment ${row.fragment + 1} of ${whole.fragments}: ` : '';
     return {
       name,

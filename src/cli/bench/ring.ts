@@ -5,7 +5,7 @@
  */
 import { isMainThread, MessageChannel, type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads';
 import { LANE_SLOTS, Window, windowBytes } from '../../kernel/message/window.ts';
-import { FLAG, FRAGMENT_BYTES, isIntact, MESSAGE_BYTES, readHeader, readPayload, writeSlot } from '../../kernel/message/wire.ts';
+import { FLAG, FRAGMENT_BYTES, HEADER_BYTES, isIntact, MESSAGE_BYTES, readHeader, writeSlot } from '../../kernel/message/wire.ts';
 import type { Memory } from '../../machine/hart/wasm/engine.ts';
 import { PhysicalMemory, WASM_PAGE } from '../../machine/memory.ts';
 import { bundle } from '../../world/node-host.ts';
@@ -84,6 +84,7 @@ function serve(job: Job): void {
         fragment: 0,
         cause: 0,
       };
+      payload[0] = payload[FRAGMENT_BYTES - 1] = sequence;
       writeSlot(memory, window.slot(SENDER, sequence), header, payload);
       window.publish(SENDER, sequence, 1);
       if (sequence % TELL === TELL - 1 || sequence === count - 1) tell(memory, PROGRESS.sender);
@@ -98,8 +99,9 @@ function serve(job: Job): void {
       const at = window.slot(SENDER, sequence);
       if (!isIntact(memory, at)) throw new Error(`message ${sequence} is damaged`);
       const header = readHeader(memory, at);
-      const bytes = readPayload(memory, at, header.length);
-      if (header.sequence !== sequence || bytes.length !== FRAGMENT_BYTES)
+      // Payloads are read where they are, until the slot is given back.
+      const [first, last] = [memory.u8[at + HEADER_BYTES], memory.u8[at + HEADER_BYTES + header.length - 1]];
+      if (header.sequence !== sequence || first !== (sequence & 0xff) || last !== first)
         throw new Error(`message ${header.sequence} in place of ${sequence}`);
       window.free(SENDER, sequence, 1);
       if (sequence % TELL === TELL - 1) tell(memory, PROGRESS.receiver);

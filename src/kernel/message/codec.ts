@@ -63,13 +63,30 @@ export function encode<F extends Fields>(fields: F, value: Payload<F>, little = 
   return bytes;
 }
 
-/** @throws RangeError when the bytes end too early */
-export function decode<F extends Fields>(fields: F, bytes: Uint8Array, little = true): Payload<F> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** Bytes to be decoded where they are: in a slot, or put together from several. */
+export interface Encoded {
+  readonly u8: Uint8Array;
+  /** Of the same bytes as `u8`. */
+  readonly view: DataView;
+  /** Where they begin and end in both. */
+  readonly at: number;
+  readonly end: number;
+}
+
+export function encodedIn(bytes: Uint8Array): Encoded {
+  return { u8: bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), at: 0, end: bytes.length };
+}
+
+/**
+ * Nothing of the value is where the bytes are.
+ * @throws RangeError when the bytes end too early
+ */
+export function decode<F extends Fields>(fields: F, { u8, view, at: from, end }: Encoded, little = true): Payload<F> {
   const value: Record<string, unknown> = {};
-  let at = 0;
+  let at = from;
   for (const [name, type] of listOf(fields)) {
     const fixed = FIXED[type];
+    if (at + (fixed ?? 4) > end) throw new RangeError(`field ${name} is cut off`);
     if (fixed !== undefined) {
       value[name] = getNumber(view, at, type, little);
       at += fixed;
@@ -77,11 +94,10 @@ export function decode<F extends Fields>(fields: F, bytes: Uint8Array, little = 
     }
     const length = view.getUint32(at, little);
     at += 4;
-    if (at + length > bytes.length) throw new RangeError(`field ${name} is cut off`);
-    if (type === 'bytes') value[name] = bytes.slice(at, at + length);
-    else if (type === 'text') {
-      value[name] = fromBytes(bytes.subarray(at, at + length));
-    } else {
+    if (at + length > end) throw new RangeError(`field ${name} is cut off`);
+    if (type === 'bytes') value[name] = u8.slice(at, at + length);
+    else if (type === 'text') value[name] = fromBytes(u8.subarray(at, at + length));
+    else {
       const step = type === 'numbers' ? 8 : 4;
       const items: number[] = [];
       for (let i = at; i + step <= at + length; i += step) items.push(getNumber(view, i, type === 'numbers' ? 'number' : 'u32', little));

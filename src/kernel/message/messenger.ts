@@ -18,11 +18,11 @@ import { EventClass, type KernelEvent } from '../sched/events.ts';
 import { TraceKind } from '../trace.ts';
 import { type Blocking, type Cycles, isBlocking, type KernelId, type Maybe, sleep, WaitQueue } from '../types.ts';
 import { M, type MessageKind } from './catalog.ts';
-import { decode, encode, type Fields, type Payload } from './codec.ts';
+import { decode, encode, type Encoded, encodedIn, type Fields, type Payload } from './codec.ts';
 import { SendLane } from './send-lane.ts';
 import { type MessageSettings, POLL_CYCLES, type Transport, TRANSPORTS } from './settings.ts';
 import { type GroupId, Groups, INLINE_BYTES, type Lent, lendPayload, takePayload, THESE } from './multicast.ts';
-import { CAUSE_NONE, FLAG, FRAGMENT_BYTES, FRAGMENTS_MAX, type Header, isIntact, readHeader, readPayload } from './wire.ts';
+import { CAUSE_NONE, FLAG, FRAGMENT_BYTES, FRAGMENTS_MAX, type Header, HEADER_BYTES, isIntact, readHeader } from './wire.ts';
 import { kernelsMax, windowAddress } from '../partition/map.ts';
 import { Window } from './window.ts';
 
@@ -68,7 +68,8 @@ interface ReceiveLane {
 
 interface Due {
   readonly header: Header;
-  readonly payload: Uint8Array;
+  /** Its slot, which is the receiver's until it is handled. */
+  readonly at: number;
   readonly arrival: Cycles;
 }
 
@@ -92,7 +93,7 @@ export class Messenger {
   #busyUntil: Cycles = 0;
   #serving = false;
   #inOneGo = 0;
-  readonly #handlers = new Map<number, (bytes: Uint8Array, little: boolean, received: Received) => Maybe<void>>();
+  readonly #handlers = new Map<number, (bytes: Encoded, little: boolean, received: Received) => Maybe<void>>();
   readonly #calls = new Map<number, Call>();
   #nextRequest = 1;
   /** From whom the message is that is being handled. */
@@ -308,6 +309,7 @@ export class Messenger {
     this.#sending.delete(peer);
     for (const event of this.#receiving.get(peer)?.coming ?? []) event.cancelled = true;
     this.#receiving.delete(peer);
+    for (const due of this.#due) due.splice(0, due.length, ...due.filter(({ header }) => header.from !== peer));
     this.#own.clearLane(peer);
   }
 
@@ -365,8 +367,7 @@ export class Messenger {
       return;
     }
     const header = readHeader(kernel.memory, at);
-    const payload = readPayload(kernel.memory, at, header.length);
-    this.#due[header.flags & FLAG.Urgent ? 1 : 0].push({ header, payload, arrival });
+    this.#due[header.flags & FLAG.Urgent ? 1 : 0].push({ header, at, arrival });
     if (this.#serving) return;
     if (kernel.visible >= this.#busyUntil) {
       this.#inOneGo = 0;
@@ -402,7 +403,7 @@ export class Messenger {
     this.#serveAt(this.#busyUntil + pause);
   }
 
-  #handle({ header, payload, arrival }: Due): void {
+  #handle({ header, at, arrival }: Due): void {
     const kernel = this.#kernel;
     const { from, sequence, type, flags } = header;
     kernel.charge(kernel.cost(this.#transport.dispatch));
@@ -411,12 +412,14 @@ export class Messenger {
     kernel.trace(TraceKind.MessageReceive, (from << 16) | type, sequence, Math.min(0xffffffff, Math.round(kernel.now - arrival)), 0);
     const lane = this.#receiving.get(from);
     if (lane === undefined || (type !== M.MCAST.type && !kernel.accepts(from, type))) return;
+    // The slot is free for what is sent later than now: no host is there before this has been handled.
+    const { u8, view } = kernel.memory;
+    let bytes: Encoded = { u8, view, at: at + HEADER_BYTES, end: at + HEADER_BYTES + Math.min(header.length, FRAGMENT_BYTES) };
     const partial = lane.partial[flags & FLAG.Urgent ? 1 : 0];
     if (flags & FLAG.First) partial.length = 0;
-    partial.push(payload);
+    if ((flags & FLAG.Last) === 0 || partial.length > 0) partial.push(u8.slice(bytes.at, bytes.end));
     if (!(flags & FLAG.Last)) return;
-    const bytes = partial.length === 1 ? payload : join(partial);
-    partial.length = 0;
+    if (partial.length > 0) bytes = encodedIn(join(partial.splice(0)));
     const cause = ((from << 24) | (sequence & 0xffffff)) >>> 0;
     const little = (flags & FLAG.BigEndian) === 0;
     if (type === M.MCAST.type) this.#unpack(decode(M.MCAST.fields, bytes, little), little, { from, cause });
@@ -426,10 +429,10 @@ export class Messenger {
   #unpack({ group, kind, length, pfn, data }: Payload<typeof M.MCAST.fields>, little: boolean, received: Received): void {
     if (!this.#kernel.accepts(received.from, kind)) return;
     if (kind === 0) this.groups.opened(group, [...data]);
-    else this.#dispatch(kind, length === data.length ? data : takePayload(this.#kernel, pfn, length), little, received);
+    else this.#dispatch(kind, encodedIn(length === data.length ? data : takePayload(this.#kernel, pfn, length)), little, received);
   }
 
-  #dispatch(type: number, bytes: Uint8Array, little: boolean, received: Received): void {
+  #dispatch(type: number, bytes: Encoded, little: boolean, received: Received): void {
     const kernel = this.#kernel;
     const { from, cause } = received;
     const handler = this.#handlers.get(type);

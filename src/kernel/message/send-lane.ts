@@ -110,7 +110,8 @@ export class SendLane {
         words[word + 3] as number,
       );
     }
-    this.#publish(sequence, at);
+    this.#corrupt(sequence, at);
+    this.#publish(sequence);
     // A beat is not waited for: should it be lost, the next one finds that it has not been taken.
     if (header.type !== M.HEARTBEAT.type || this.#written.length > 1) this.#watchLater();
     return true;
@@ -122,7 +123,17 @@ export class SendLane {
     return at;
   }
 
-  #publish(sequence: number, at: number): void {
+  /** Damages what was written for the first time: what is written again its receiver may have taken for good already. */
+  #corrupt(sequence: number, at: number): void {
+    if (this.faults.corrupt === 0) return;
+    const kernel = this.#kernel;
+    this.faults.corrupt--;
+    const byte = at + (kernel.random() % MESSAGE_BYTES);
+    kernel.memory.u8[byte] = (kernel.memory.u8[byte] as number) ^ (1 << (kernel.random() % 8));
+    kernel.trace(TraceKind.Fault, FaultKind.MessageCorrupted, this.#to, sequence, byte - at);
+  }
+
+  #publish(sequence: number): void {
     const kernel = this.#kernel;
     // Cores of one kernel are apart by less than a cell: what is sent later does not arrive earlier.
     const arrival = Math.max(kernel.now + kernel.latencyTo(this.#to, this.#home), this.#lastArrival);
@@ -131,12 +142,6 @@ export class SendLane {
       this.faults.lose--;
       kernel.trace(TraceKind.Fault, FaultKind.MessageLost, this.#to, sequence, 0);
       return;
-    }
-    if (this.faults.corrupt > 0) {
-      this.faults.corrupt--;
-      const byte = at + (kernel.random() % MESSAGE_BYTES);
-      kernel.memory.u8[byte] = (kernel.memory.u8[byte] as number) ^ (1 << (kernel.random() % 8));
-      kernel.trace(TraceKind.Fault, FaultKind.MessageCorrupted, this.#to, sequence, byte - at);
     }
     this.#window.publish(kernel.id, sequence, arrival);
     kernel.lowerBound(kernel.platform.sent(this.#to, arrival));
@@ -165,7 +170,8 @@ export class SendLane {
         kernel.charge(kernel.cost(this.#transport.send));
         kernel.trace(TraceKind.MessageResend, (this.#to << 16) | oldest.header.type, oldest.header.sequence, 0, 0);
         this.resent++;
-        this.#publish(oldest.header.sequence, this.#fill(oldest));
+        this.#fill(oldest);
+        this.#publish(oldest.header.sequence);
       }
       this.#watchLater();
     });

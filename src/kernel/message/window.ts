@@ -4,7 +4,8 @@
  *     0      doorbells: one bit a sender (4 words), set by the sender after it has written
  *     16     doorbells of the senders' rings of packets (net/switch/ring.ts), likewise
  *     64     lane 0 │ lane 1 │ … each LANE_SLOTS messages of 64 bytes
- *     then   stamps, for each slot of each lane: written (u32: sequence + 1), freed (u32), arrival (f64), freed at (f64)
+ *     then   the sender's stamp of each slot of each lane: written (u32: sequence + 1), arrival (f64)
+ *     then   the receiver's, apart from them as each is written on a core of its own: freed (u32: sequence + 1), freed at (f64)
  *
  * Stamps are the hardware's: they say at which virtual time the line got there, whichever host was quicker. A slot is free for
  * sequence n when it was freed of n - LANE_SLOTS at a time that the sender can have heard of.
@@ -19,12 +20,12 @@ export const LANE_SLOTS = 32;
 const DOORBELL_BYTES = 64;
 /** In words, where those for packets begin. */
 const PACKET_DOORBELLS = 4;
-const STAMP_BYTES = 24;
+const STAMP_BYTES = 12;
 const PAGE = 4096;
 
 /** Bytes of a window with so many lanes, a multiple of the page size. */
 export function windowBytes(lanes: number): number {
-  return Math.ceil((DOORBELL_BYTES + lanes * LANE_SLOTS * (MESSAGE_BYTES + STAMP_BYTES)) / PAGE) * PAGE;
+  return Math.ceil((DOORBELL_BYTES + lanes * LANE_SLOTS * (MESSAGE_BYTES + 2 * STAMP_BYTES)) / PAGE) * PAGE;
 }
 
 export class Window {
@@ -32,7 +33,8 @@ export class Window {
   /** Its physical address. */
   readonly base: number;
   readonly #lanes: number;
-  readonly #stamps: number;
+  readonly #written: number;
+  readonly #freed: number;
   readonly view: DataView;
 
   /** @param base physical address */
@@ -40,7 +42,8 @@ export class Window {
     this.#memory = memory;
     this.base = base;
     this.#lanes = lanes;
-    this.#stamps = base + DOORBELL_BYTES + lanes * LANE_SLOTS * MESSAGE_BYTES;
+    this.#written = base + DOORBELL_BYTES + lanes * LANE_SLOTS * MESSAGE_BYTES;
+    this.#freed = this.#written + lanes * LANE_SLOTS * STAMP_BYTES;
     this.view = memory.view;
   }
 
@@ -50,9 +53,10 @@ export class Window {
   }
   /** The lane of a sender that is no more: another may begin anew. */
   clearLane(sender: KernelId): void {
-    const [slot, stamp] = [this.slot(sender, 0), this.#stamp(sender, 0)];
+    const slot = this.slot(sender, 0);
     this.#memory.u8.fill(0, slot, slot + LANE_SLOTS * MESSAGE_BYTES);
-    this.#memory.u8.fill(0, stamp, stamp + LANE_SLOTS * STAMP_BYTES);
+    for (const stamp of [this.#writtenStamp(sender, 0), this.#freedStamp(sender, 0)])
+      this.#memory.u8.fill(0, stamp, stamp + LANE_SLOTS * STAMP_BYTES);
   }
 
   /** Physical address of a slot. */
@@ -65,10 +69,9 @@ export class Window {
   /** Whether the slot for `sequence` is free, as far as the sender can know at `now`. */
   isFree(sender: KernelId, sequence: number, now: Cycles): boolean {
     if (sequence < LANE_SLOTS) return true;
-    const stamp = this.#stamp(sender, sequence);
+    const stamp = this.#freedStamp(sender, sequence);
     return (
-      Atomics.load(this.#memory.i32, (stamp + 4) >>> 2) === ((sequence - LANE_SLOTS + 1) | 0) &&
-      this.view.getFloat64(stamp + 16, true) <= now
+      Atomics.load(this.#memory.i32, stamp >>> 2) === ((sequence - LANE_SLOTS + 1) | 0) && this.view.getFloat64(stamp + 4, true) <= now
     );
   }
 
@@ -79,8 +82,8 @@ export class Window {
 
   /** Publishes the slot, whose bytes have been written, and rings. */
   publish(sender: KernelId, sequence: number, arrival: Cycles): void {
-    const stamp = this.#stamp(sender, sequence);
-    this.view.setFloat64(stamp + 8, arrival, true);
+    const stamp = this.#writtenStamp(sender, sequence);
+    this.view.setFloat64(stamp + 4, arrival, true);
     Atomics.store(this.#memory.i32, stamp >>> 2, (sequence + 1) | 0);
     this.#ring((this.base >>> 2) + (sender >> 5), sender);
   }
@@ -112,24 +115,27 @@ export class Window {
 
   /** Arrival time of the message with `sequence`, or NaN when it is not written yet. */
   arrival(sender: KernelId, sequence: number): Cycles {
-    const stamp = this.#stamp(sender, sequence);
+    const stamp = this.#writtenStamp(sender, sequence);
     if (Atomics.load(this.#memory.i32, stamp >>> 2) !== ((sequence + 1) | 0)) return Number.NaN;
-    return this.view.getFloat64(stamp + 8, true);
+    return this.view.getFloat64(stamp + 4, true);
   }
 
   /** What stands there is no message: it is as if nothing had been written. */
   reject(sender: KernelId, sequence: number): void {
-    Atomics.store(this.#memory.i32, this.#stamp(sender, sequence) >>> 2, 0);
+    Atomics.store(this.#memory.i32, this.#writtenStamp(sender, sequence) >>> 2, 0);
   }
 
   /** Gives the slot back; the sender hears of it at `at`. */
   free(sender: KernelId, sequence: number, at: Cycles): void {
-    const stamp = this.#stamp(sender, sequence);
-    this.view.setFloat64(stamp + 16, at, true);
-    Atomics.store(this.#memory.i32, (stamp + 4) >>> 2, (sequence + 1) | 0);
+    const stamp = this.#freedStamp(sender, sequence);
+    this.view.setFloat64(stamp + 4, at, true);
+    Atomics.store(this.#memory.i32, stamp >>> 2, (sequence + 1) | 0);
   }
 
-  #stamp(sender: KernelId, sequence: number): number {
-    return this.#stamps + (sender * LANE_SLOTS + (sequence % LANE_SLOTS)) * STAMP_BYTES;
+  #writtenStamp(sender: KernelId, sequence: number): number {
+    return this.#written + (sender * LANE_SLOTS + (sequence % LANE_SLOTS)) * STAMP_BYTES;
+  }
+  #freedStamp(sender: KernelId, sequence: number): number {
+    return this.#freed + (sender * LANE_SLOTS + (sequence % LANE_SLOTS)) * STAMP_BYTES;
   }
 }

@@ -48,7 +48,7 @@ interface Memory {
 }
 
 /**
- * Writes header, payload and checksum; the rest of the slot is zero.
+ * Writes header, payload and checksum; the rest of the slot is zero. The same once more changes nothing at any moment.
  * @param at physical address, a multiple of 4
  */
 export function writeSlot({ u8, u32 }: Memory, at: number, header: Header, payload: Uint8Array): void {
@@ -57,18 +57,28 @@ export function writeSlot({ u8, u32 }: Memory, at: number, header: Header, paylo
   u32[word + 1] = header.sequence;
   u32[word + 2] = header.length | (header.fragment << 16);
   u32[word + 3] = header.cause;
-  for (let i = HEADER_BYTES / 4 + (payload.length >>> 2); i < CHECKSUM_AT / 4; i++) u32[word + i] = 0;
+  // No byte is another meanwhile, as what is written once more may be read at the same time.
+  const { length } = payload;
   u8.set(payload, at + HEADER_BYTES);
+  for (let i = length; (i & 3) !== 0; i++) u8[at + HEADER_BYTES + i] = 0;
+  for (let i = (HEADER_BYTES + length + 3) >>> 2; i < CHECKSUM_AT / 4; i++) u32[word + i] = 0;
   u32[word + CHECKSUM_AT / 4] = checksum(u32, word);
 }
 
 export const isIntact = ({ u32 }: Memory, at: number): boolean => u32[(at + CHECKSUM_AT) >>> 2] === checksum(u32, at >>> 2);
 
-/** FNV-1a (Fowler, Noll, Vo) over the 15 words before it: any change within one word shows. */
+/**
+ * FNV-1a (Fowler, Noll, Vo) over the 15 words before it, over even and odd ones apart so that a processor does both at once: any change within one
+ * word shows.
+ */
 function checksum(u32: Uint32Array, word: number): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < CHECKSUM_AT / 4; i++) hash = Math.imul(hash ^ (u32[word + i] as number), 0x01000193);
-  return hash >>> 0;
+  let even = Math.imul(0x811c9dc5 ^ (u32[word] as number), 0x01000193);
+  let odd = 0x811c9dc5;
+  for (let i = 1; i < CHECKSUM_AT / 4; i += 2) {
+    odd = Math.imul(odd ^ (u32[word + i] as number), 0x01000193);
+    even = Math.imul(even ^ (u32[word + i + 1] as number), 0x01000193);
+  }
+  return (even ^ ((odd << 16) | (odd >>> 16))) >>> 0;
 }
 
 export function readHeader({ u32 }: Memory, at: number): Header {
@@ -84,11 +94,4 @@ export function readHeader({ u32 }: Memory, at: number): Header {
     fragment: third >>> 16,
     cause: u32[word + 3] as number,
   };
-}
-
-/** A copy of the payload in a slot. @param length bytes, as the header says; of more than fit only these */
-export function readPayload({ u8 }: Memory, at: number, length: number): Uint8Array {
-  const payload = new Uint8Array(Math.min(length, FRAGMENT_BYTES));
-  for (let i = 0; i < payload.length; i++) payload[i] = u8[at + HEADER_BYTES + i] as number;
-  return payload;
 }
