@@ -355,10 +355,15 @@ static void add_field(struct words *words, char *field)
 static void finish_field(struct words *words, const struct row *row, size_t from, size_t to)
 {
 	struct row part = { { row->signs.data + from, to - from, 0 }, { row->kinds.data + from, to - from, 0 } };
-	int globs = 0;
+	int globs = 0, open = 0; /* a bracket that nothing closes is itself: `[` is a command that scripts call often */
 
-	for (size_t i = from; i < to && !shell.no_glob; i++)
-		globs |= row->kinds.data[i] != QUOTED && row->kinds.data[i] != PRESENT && strchr("*?[", row->signs.data[i]) != 0;
+	for (size_t i = from; i < to && !shell.no_glob; i++) {
+		if (row->kinds.data[i] == QUOTED || row->kinds.data[i] == PRESENT)
+			continue;
+		char sign = row->signs.data[i];
+		globs |= sign == '*' || sign == '?' || (open && sign == ']');
+		open |= sign == '[';
+	}
 	glob_t found;
 	if (!globs || glob(as_pattern(&part), 0, 0, &found)) {
 		add_field(words, as_string(&part));
