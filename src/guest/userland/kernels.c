@@ -143,56 +143,33 @@ static int order(const char *verb, int argc, char **argv)
 	return failed;
 }
 
-int boot_main(int argc, char **argv)
+/* Orders by the name that the command was called by, with the words that each needs at least and at most. */
+int order_main(int argc, char **argv)
 {
-	if (argc < 2)
-		return usage("[KERNEL] [--cpus CORES] [--mem SIZE@NODE] [--dev DEVICES]");
-	return order("boot", argc, argv);
-}
+	static const struct {
+		const char *verb;
+		int least, most;
+		const char *usage;
+	} orders[] = {
+		{ "balance", 1, 1, "on|off" },
+		{ "boot", 1, 99, "[KERNEL] [--cpus CORES] [--mem SIZE@NODE] [--dev DEVICES]" },
+		{ "fault", 2, 99, "KERNEL lose TO [N] | corrupt TO [N] | deaf MS | memory MS | core CORE" },
+		{ "halt", 0, 1, "[KERNEL]" },
+		{ "merge", 2, 2, "KERNEL INTO" },
+		{ "mv-cpu", 2, 2, "CORES KERNEL" },
+		{ "mv-dev", 2, 2, "DEVICES KERNEL" },
+		{ "mv-mem", 3, 3, "SIZE FROM TO" },
+		{ "offline", 1, 1, "CORE" },
+		{ "online", 1, 1, "CORE" },
+		{ "panic", 0, 1, "[KERNEL]" },
+		{ "split", 1, 99, "KERNEL [--cpus CORES] [--mem SIZE]" },
+	};
+	const char *slash = strrchr(argv[0], '/'), *name = slash ? slash + 1 : argv[0];
 
-int halt_main(int argc, char **argv)
-{
-	return order("halt", argc, argv);
-}
-
-int panic_main(int argc, char **argv)
-{
-	return order("panic", argc, argv);
-}
-
-int mv_cpu_main(int argc, char **argv)
-{
-	if (argc != 3)
-		return usage("CORES KERNEL");
-	return order("mv-cpu", argc, argv);
-}
-
-int mv_mem_main(int argc, char **argv)
-{
-	if (argc != 4)
-		return usage("SIZE FROM TO");
-	return order("mv-mem", argc, argv);
-}
-
-int split_main(int argc, char **argv)
-{
-	if (argc < 2)
-		return usage("KERNEL [--cpus CORES] [--mem SIZE]");
-	return order("split", argc, argv);
-}
-
-int merge_main(int argc, char **argv)
-{
-	if (argc != 3)
-		return usage("KERNEL INTO");
-	return order("merge", argc, argv);
-}
-
-int mv_dev_main(int argc, char **argv)
-{
-	if (argc != 3)
-		return usage("DEVICES KERNEL");
-	return order("mv-dev", argc, argv);
+	for (size_t i = 0; i < sizeof orders / sizeof *orders; i++)
+		if (!strcmp(orders[i].verb, name))
+			return argc - 1 < orders[i].least || argc - 1 > orders[i].most ? usage(orders[i].usage) : order(name, argc, argv);
+	return warn_text("%s: no order", name);
 }
 
 /* Without words they show the state. */

@@ -561,9 +561,9 @@ export class ProcTables implements ProcSource {
   *setOnline(core: CoreId, online: boolean): Blocking<void> {
     yield* this.#kernel.control.order(`${online ? 'online' : 'offline'} ${core}`);
   }
-  *popcornWrite(name: string, text: string): Blocking<void> {
+  *popcornWrite(name: string, text: string, by: Pid): Blocking<void> {
     if (name !== 'control') throw new Errno(E.ACCES);
-    yield* this.#kernel.control.order(text);
+    yield* this.#kernel.control.order(text, by);
   }
 }
 

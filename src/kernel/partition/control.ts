@@ -16,7 +16,8 @@
  *     switch …, link …                              see net/orders.ts
  *     fault K KIND …                                see faults.ts
  *
- * What is to go elsewhere and is no kernel's that is up is taken from what is free.
+ * What is to go elsewhere and is no kernel's that is up is taken from what is free. An order has been carried out when it is answered: a kernel that
+ * is booted has checked in.
  *
  * Always holds: an order that is refused changes nothing, and its refusal says why.
  */
@@ -26,7 +27,7 @@ import type { MemoryRange } from '../boot/parameters.ts';
 import { type Kernel, KernelState } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import { ALL } from '../message/multicast.ts';
-import type { Blocking, CoreId, KernelId } from '../types.ts';
+import type { Blocking, CoreId, KernelId, Pid } from '../types.ts';
 import { cardOwner, orderLink, orderSwitch } from '../net/orders.ts';
 import { inject } from './faults.ts';
 import { cut } from './map.ts';
@@ -38,7 +39,8 @@ type Words = readonly string[];
 interface Verb {
   /** The kernel that has to do it. */
   readonly where: (kernel: Kernel, words: Words) => KernelId;
-  readonly run: (kernel: Kernel, words: Words) => Blocking<unknown>;
+  /** @param by the process of this kernel that gave the order; null: someone else did */
+  readonly run: (kernel: Kernel, words: Words, by: Pid | null) => Blocking<unknown>;
 }
 
 const named = (kernel: Kernel, [word]: Words): KernelId => (word === undefined ? kernel.id : kernelNumber(word));
@@ -106,7 +108,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   },
   merge: {
     where: named,
-    run: (kernel, [, to = '']) => merge(kernel, kernelNumber(to)),
+    run: (kernel, [, to = ''], by) => merge(kernel, kernelNumber(to), by),
   },
   // Between kernels: one is about to end whose share is to be this one's.
   absorb: {
@@ -170,15 +172,18 @@ export class Control {
     );
   }
 
-  /** @throws Errno (a Refusal where there is more to say) */
-  *order(text: string): Blocking<void> {
+  /**
+   * @param by the process that gives it
+   * @throws Errno (a Refusal where there is more to say)
+   */
+  *order(text: string, by: Pid | null = null): Blocking<void> {
     this.lastRefusal = '';
     const kernel = this.#kernel;
     try {
       const { verb, words } = parsed(text);
       const where = verb.where(kernel, words);
       if (where === kernel.id) {
-        yield* verb.run(kernel, words);
+        yield* verb.run(kernel, words, by);
       } else {
         if (!kernel.isPeer(where)) throw new Refusal(E.HOSTDOWN, `kernel ${where} is not up`);
         yield* kernel.messages.call(where, M.CONTROL_REQUEST, { order: text.trim() }, M.CONTROL_RESPONSE);
@@ -195,7 +200,7 @@ export class Control {
 
 function* carryOut(kernel: Kernel, text: string): Blocking<void> {
   const { verb, words } = parsed(text);
-  yield* verb.run(kernel, words);
+  yield* verb.run(kernel, words, null);
 }
 
 function parsed(text: string): { verb: Verb; words: Words } {
@@ -258,7 +263,9 @@ function* bootFrom(kernel: Kernel, words: Words): Blocking<KernelId> {
   if (wanted !== null && kernel.ledger.isOn(wanted)) throw new Refusal(E.EXIST, `kernel ${wanted} is up`);
   if (wanted !== null && cores.length === 0 && kernel.map.of(wanted) === undefined)
     throw new Refusal(E.INVAL, `the plan has no kernel ${wanted}: name its cores and memory`);
-  return yield* kernel.lifecycle.boot({ kernel: wanted, cores, memory, devices });
+  const id = yield* kernel.lifecycle.boot({ kernel: wanted, cores, memory, devices });
+  yield* kernel.lifecycle.arrival(id);
+  return id;
 }
 
 function refuseOwned(kernel: Kernel, what: string, owner: KernelId | null): void {

@@ -19,6 +19,7 @@ import { type Blocking, type CoreId, type Cycles, type KernelId, PAGE_SIZE, type
 import { Core } from '../sched/core.ts';
 import { coreOf } from '../../machine/topology/topology.ts';
 import { ANY, ASK } from './ledger.ts';
+import { Refusal } from './refusal.ts';
 import { cut, MachineMap, NO_SHARE, type Share } from './map.ts';
 
 const HEARTBEAT_MILLISECONDS = 250;
@@ -142,6 +143,18 @@ export class Lifecycle {
       yield* this.forget(other);
       this.settle(other);
       this.reopen(other);
+    }
+  }
+
+  /**
+   * Waits until a kernel that this one has started has checked in.
+   * @throws Refusal it has not within a second
+   */
+  *arrival(id: KernelId): Blocking<void> {
+    const deadline = this.#kernel.now + this.#kernel.hertz;
+    while (this.#starting.has(id)) {
+      if ((yield* sleep([this.#arrived], { deadline, interruptible: false })) === 'timeout')
+        throw new Refusal(E.HOSTDOWN, `kernel ${id} was started and has not checked in`);
     }
   }
 

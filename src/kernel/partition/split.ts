@@ -11,7 +11,7 @@ import type { MemoryRange } from '../boot/parameters.ts';
 import type { Kernel } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import type { Process } from '../task/task.ts';
-import { type Blocking, type CoreId, type KernelId, sleep } from '../types.ts';
+import { type Blocking, type CoreId, type KernelId, type Pid, sleep } from '../types.ts';
 import { ANY, ASK } from './ledger.ts';
 import { NO_SHARE, type Share } from './map.ts';
 import { apart, moveDevices, takeOffline, vacate } from './move.ts';
@@ -28,7 +28,7 @@ const PATIENCE = 2000;
  * @throws Refusal
  */
 export function* split(kernel: Kernel, cores: readonly CoreId[], bytes: number): Blocking<KernelId> {
-  const own = kernel.cores.map(({ id }) => id);
+  const own = kernel.cores.map(({ id }) => id).sort((a, b) => a - b);
   const wanted = cores.length > 0 ? cores : own.slice(Math.ceil(own.length / 2));
   if (wanted.length === 0) throw new Refusal(E.BUSY, `kernel ${kernel.id} has one core, which can't be split`);
   for (const id of wanted) if (!own.includes(id)) throw new Refusal(E.INVAL, `core ${id} is not kernel ${kernel.id}'s`);
@@ -49,6 +49,7 @@ export function* split(kernel: Kernel, cores: readonly CoreId[], bytes: number):
   for (const range of share.memory) kernel.traceMemory(range, false);
   try {
     const made = yield* kernel.lifecycle.boot({ ...share, kernel: null });
+    yield* kernel.lifecycle.arrival(made);
     kernel.log(6, `popcorn: kernel ${made} has been split off`);
     return made;
   } catch (error) {
@@ -73,8 +74,12 @@ function vacateSome(kernel: Kernel, bytes: number): MemoryRange {
   }
 }
 
-/** This kernel's programs, devices, cores and memory go to another one, and it ends. @throws Refusal what can't go */
-export function* merge(kernel: Kernel, to: KernelId): Blocking<void> {
+/**
+ * This kernel's programs, devices, cores and memory go to another one, and it ends.
+ * @param by the program that orders it: is it this kernel's, it goes last, when it has been answered
+ * @throws Refusal what can't go
+ */
+export function* merge(kernel: Kernel, to: KernelId, by: Pid | null): Blocking<void> {
   if (kernel.isFederated) throw new Refusal(E.OPNOTSUPP, 'in a federation no process moves to another kernel: halt it instead');
   if (to === kernel.id) throw new Refusal(E.INVAL, `kernel ${to} is this one`);
   if (!kernel.isPeer(to)) throw new Refusal(E.HOSTDOWN, `kernel ${to} is not up`);
@@ -83,6 +88,23 @@ export function* merge(kernel: Kernel, to: KernelId): Blocking<void> {
     if (!kernel.migration.mayLeave(process))
       throw new Refusal(E.BUSY, `${process.name} (${process.pid}) shares memory with others and can't move`);
   }
+  yield* depart(kernel, to, () => leaving().filter(({ pid }) => pid !== by));
+  if (!leaving().some(({ pid }) => pid === by)) return yield* close(kernel, to);
+  kernel.spawn(
+    (function* () {
+      try {
+        yield* depart(kernel, to, leaving);
+        yield* close(kernel, to);
+      } catch (error) {
+        if (!(error instanceof Errno)) throw error;
+        kernel.log(4, `popcorn: merge ${kernel.id} ${to}: ${error instanceof Refusal ? error.reason : `errno ${error.errno}`}`);
+      }
+    })(),
+  );
+}
+
+/** Has them move until there are none left. */
+function* depart(kernel: Kernel, to: KernelId, leaving: () => Process[]): Blocking<void> {
   const deadline = kernel.now + (PATIENCE * kernel.hertz) / 1000;
   // Programs that have been born meanwhile, and those that were not let in, are asked again.
   for (let left = leaving(); left.length > 0; left = leaving()) {
@@ -97,6 +119,10 @@ export function* merge(kernel: Kernel, to: KernelId): Blocking<void> {
     }
     yield* sleep([], { deadline: kernel.now + kernel.hertz / 1000, interruptible: false });
   }
+}
+
+/** No program is left: devices go, then this kernel ends and the other takes what it had. */
+function* close(kernel: Kernel, to: KernelId): Blocking<void> {
   const { devices } = kernel.partition;
   if (devices.length > 0) yield* moveDevices(kernel, devices, to);
   yield* kernel.messages.call(to, M.CONTROL_REQUEST, { order: `absorb ${kernel.id}` }, M.CONTROL_RESPONSE);

@@ -147,7 +147,12 @@ function popcornDirectory({ proc }: FsServices): GeneratedDirectory {
     names: () => proc.popcornFiles(),
     child: (name): Maybe<GeneratedNode | null> =>
       proc.popcornFiles().includes(name)
-        ? { kind: 'file', mode: 0o644, read: () => proc.popcornText(name), write: text => proc.popcornWrite(name, text.replace(/\n$/, '')) }
+        ? {
+            kind: 'file',
+            mode: 0o644,
+            read: () => proc.popcornText(name),
+            write: (text, io) => proc.popcornWrite(name, text.replace(/\n$/, ''), io.pid),
+          }
         : null,
   };
 }

@@ -180,7 +180,8 @@ export interface ProcSource {
   popcornFiles(): readonly string[];
   popcornText(file: string): Maybe<string>;
   /** A command written to one of them. Throws Errno(E.INVAL) for what it doesn't know. */
-  popcornWrite(file: string, text: string): Maybe<void>;
+  /** @param by who writes */
+  popcornWrite(file: string, text: string, by: Pid): Maybe<void>;
   /** Takes a core into use or out of use: what writing to /sys/devices/system/cpu/cpuN/online asks for. Throws Errno. */
   setOnline(core: CoreId, online: boolean): Maybe<void>;
 }

@@ -1,0 +1,51 @@
+/** Orders as an operator gives them at a prompt: each is a command, and has been carried out when it ends. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { inflate, KernelLab } from '../testing.ts';
+
+const archive = inflate(new Uint8Array(readFileSync(new URL('../../../public/initramfs.cpio.gz', import.meta.url))));
+const SECOND = 2.2e9;
+
+/** Four cores, two nodes; a script runs on kernel 0. */
+function run(script: string, kernels = 2): KernelLab {
+  const lab = new KernelLab({ archive, cores: 4, kernels, exec: ['sh', '-c', script] });
+  lab.run(20 * SECOND);
+  return lab;
+}
+
+describe('orders', () => {
+  it('can rely on those before them: a kernel that has been booted can be given a core at once', () => {
+    const lab = run(`boot 1; mv-cpu 1 1; cut -d' ' -f1-3 /proc/popcorn/plan; boot 1`);
+    expect(lab.stdout).toBe('0: cores 0\n1: cores 2,3,1\n');
+    expect(lab.stderr).toBe('boot: kernel 1 is up\n');
+  });
+
+  it('are refused in words by the command that each of them is', () => {
+    const lab = run(
+      'boot 1; fault 1 lose 0 2 && echo lost; fault 7 lose 0; fault 1 burn; fault; online 9; balance on; balance perhaps; offline 1; nproc',
+    );
+    expect(lab.stdout).toBe('lost\n1\n');
+    expect(lab.stderr.split('\n')).toEqual([
+      'fault: kernel 7 is not up',
+      'fault: there is no fault burn; there are lose, corrupt, deaf, memory, core',
+      'usage: fault KERNEL lose TO [N] | corrupt TO [N] | deaf MS | memory MS | core CORE',
+      'online: the machine has no core 9',
+      'balance: balance perhaps: on or off',
+      '',
+    ]);
+  });
+
+  it('merge the kernel at whose prompt they are given, which then ends', () => {
+    const lab = new KernelLab({ archive, cores: 4, kernels: 2 });
+    const type = (kernel: number, text: string): void => {
+      lab.input(kernel, { kind: 'console', bytes: Uint8Array.from(`${text}\n`, sign => sign.charCodeAt(0)) });
+      lab.run(lab.now + SECOND);
+    };
+    lab.input(0, { kind: 'boot', kernel: 1 });
+    lab.run(SECOND);
+    type(0, 'echo kept > /tmp/a; (sleep 0.01; echo and was said >> /tmp/a) & merge 0 1 && echo done >> /tmp/a');
+    type(1, "cat /tmp/a; cut -d' ' -f1-3 /proc/popcorn/plan");
+    expect(lab.log(1)).toContain('kernel 0 has been merged into this one');
+    expect(lab.output[1]?.[0]).toMatch(/kept\r\ndone\r\nand was said\r\n0: cores ?\r\n1: cores 2,3,0,1\r\n/);
+  });
+});
