@@ -26,6 +26,8 @@ export interface Observed {
   /** What the program printed. */
   readonly out: string;
   readonly hertz: number;
+  /** What is on the disk in the end. */
+  readonly disk: Uint8Array;
   /** Pieces in which the trace came: milliseconds of the wall clock, and how many messages were sent in it. */
   readonly batches: readonly { readonly at: number; readonly messages: number }[];
 }
@@ -86,10 +88,11 @@ export async function observe(
   });
   await session.finished();
   const { exitStatus, failure } = session.status;
+  const disk = await session.diskImage();
   session.close();
   if (failure !== null) throw new Error(failure.message);
   if (exitStatus !== 0) throw new Error(`the program ended with ${exitStatus}: ${out}`);
-  return { records, out, hertz: session.topology.hertz, batches };
+  return { records, out, hertz: session.topology.hertz, disk, batches };
 }
 
 const endOfInput = ({ exec }: Scenario) =>

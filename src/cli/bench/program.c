@@ -3,7 +3,8 @@
  *
  *     program migrate PAGES AREAS HERE THERE    writes to so many pages in so many areas, and goes to core THERE and back, ROUNDS times
  *     program fork CORE                         children that end at once, on the same kernel (CORE < 0) or moved to a core first
- *     program read FILE                         reads a file a page at a time, and again
+ *     program write FILE PAGES                  makes a file
+ *     program read FILE CORE...                 on each of these cores in turn: opens it, reads it a page at a time, closes it; and again
  *
  * Prints nanoseconds, one figure a line.
  */
@@ -72,9 +73,20 @@ static int fork_to(int core)
 	return 0;
 }
 
-static int read_file(const char *path)
+static int write_file(const char *path, long pages)
 {
 	static char page[PAGE];
+	int fd = open(path, O_WRONLY | O_CREAT, 0644);
+	for (long i = 0; i < pages; i++)
+		if (write(fd, page, PAGE) != PAGE)
+			return 1;
+	return close(fd);
+}
+
+static int read_file(const char *path, int core)
+{
+	static char page[PAGE];
+	go(core);
 	for (int round = 0; round < 2; round++) {
 		int fd = open(path, O_RDONLY);
 		long count = 0, start = now();
@@ -94,7 +106,12 @@ int main(int argc, char **argv)
 		return migrate(atol(argv[2]), atol(argv[3]), atoi(argv[4]), atoi(argv[5]));
 	if (argc == 3 && !strcmp(argv[1], "fork"))
 		return fork_to(atoi(argv[2]));
-	if (argc == 3 && !strcmp(argv[1], "read"))
-		return read_file(argv[2]);
-	return 2;
+	if (argc == 4 && !strcmp(argv[1], "write"))
+		return write_file(argv[2], atol(argv[3]));
+	if (argc < 4 || strcmp(argv[1], "read"))
+		return 2;
+	for (int i = 3; i < argc; i++)
+		if (read_file(argv[2], atoi(argv[i])) != 0)
+			return 1;
+	return 0;
 }

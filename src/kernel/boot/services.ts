@@ -35,7 +35,7 @@ export function fsServices(kernel: Kernel): FsServices {
     isLent: pfn => kernel.frames.isGiven(pfn),
     ownInode: inode => kernel.image.files.ownInode(inode),
     replacedFrame: old => unmapFile(kernel, old),
-    changing: (involved, work) => kernel.image.files.delegations.changing(involved, work),
+    changing: work => kernel.image.files.delegations.changing(work),
     cut: (file, firstPage) => kernel.sharedMemory.cut(file, firstPage),
     frameCounts: () => ({ total: kernel.frames.own.total, free: kernel.frames.own.free }),
     random: () => kernel.random(),

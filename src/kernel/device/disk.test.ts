@@ -142,6 +142,17 @@ describe.skipIf(!tools)('the disk and kernels', () => {
     check(lab.disk.image());
   });
 
+  it('stays while another kernel runs a program from it that it has remembered, and not opened', () => {
+    const lab = run(
+      `cp /bin/sleep /disk/sleep; taskset -c 1 /disk/sleep 0; taskset -c 1 /disk/sleep 1 & sleep 0.3; mv-dev disk0 1; wait; mv-dev disk0 1; ls /disk`,
+      empty(4),
+      { kernels: 2 },
+    );
+    expect(lab.stderr).toBe('mv-dev: /disk is in use: 1 open file\n');
+    expect(lab.stdout).toBe('lost+found\nsleep\n');
+    check(lab.disk.image());
+  });
+
   it('outlives its owner: what was synced is there for the next one', () => {
     const lab = run(
       `mv-dev disk0 1; echo kept > /disk/kept; sync; panic 1; sleep 0.6; ls -A /disk; mv-dev disk0 0; sleep 0.1; cat /disk/kept; dmesg | grep -c 'not unmounted'`,

@@ -2,7 +2,8 @@
  * The disk's driver, and its file system at /disk. The owner mounts what is on the disk; to everyone else /disk is the owner's, by message.
  *
  *     attach   the superblock is read; an ext2 is mounted
- *     detach   refused while a program anywhere has a file of it open, or works in a directory of it; then all is written, and it is unmounted
+ *     detach   refused while a program anywhere has a file of it open, or works in a directory of it; then all is written, and it is unmounted,
+ *              once no other kernel remembers anything of it
  *
  * Always holds: nothing of the disk is kept in a kernel that does not own it; one request at a time is with the disk, in the order in which
  * they were made.
@@ -112,8 +113,10 @@ export class DiskDriver implements Driver, BlockDevice {
 
   *detach(): Blocking<void> {
     const kernel = this.#kernel;
-    if (!kernel.lifecycle.isHalting && !this.#isLast) yield* this.#checkIdle();
     const fs = this.#fs;
+    const check = (): Maybe<void> => this.#checkIdle();
+    // What is open on other kernels only, as it is remembered there, is open here then.
+    if (!kernel.lifecycle.isHalting && !this.#isLast) yield* settle(fs === null ? check() : fs.recalled(check));
     yield* settle(fs?.unmount());
     kernel.vfs.devices.unregisterBlock(254, 0);
     if (fs === null) return;

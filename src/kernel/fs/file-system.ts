@@ -176,10 +176,10 @@ export class FileSystems {
     if (!(fs instanceof TmpFs)) throw new Errno(E.ROFS);
     try {
       yield* settle(
-        this.services.changing(
-          () => reached(fs, archive),
-          () => populate(fs, archive),
-        ),
+        this.services.changing(claim => {
+          claim(...reached(fs, archive));
+          return populate(fs, archive);
+        }),
       );
     } catch (error) {
       if (error instanceof CpioError) throw new Errno(E.INVAL);

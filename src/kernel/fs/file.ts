@@ -74,6 +74,8 @@ export interface OpenFile {
   status(): Maybe<FileSystemStatus>;
   /** What has been written is on the disk, where there is one. */
   sync(): Maybe<void>;
+  /** Before `mapPage` is asked for these pages, which then has them at once. Throws EFAULT, ENODEV. */
+  willMap(firstPage: number, count: number, isShared: boolean): Maybe<void>;
   /** The frame of the page, with a reference for the caller. Throws EFAULT beyond the end (SIGBUS), ENODEV if it can't be mapped. */
   mapPage(index: number, forWrite: boolean): Maybe<Pfn>;
   /** Who is to be asked about pages that shared mappings on other kernels show; null: nobody. */
@@ -188,6 +190,7 @@ export abstract class BaseFile implements OpenFile {
     throw new Errno(E.NOSYS);
   }
   sync(): Maybe<void> {}
+  willMap(_firstPage: number, _count: number, _isShared: boolean): Maybe<void> {}
   mapPage(_index: number, _forWrite: boolean): Maybe<Pfn> {
     throw new Errno(E.NODEV);
   }

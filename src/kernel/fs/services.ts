@@ -9,6 +9,9 @@ import type { Network } from '../net/network.ts';
 import type { NewSocket, Socket, SocketLink } from './socket/socket.ts';
 import type { UnixPort } from './socket/unix/domain.ts';
 
+/** These are about to be changed. */
+export type Claim = (...inodes: readonly Inode[]) => void;
+
 export interface FsServices {
   readonly kernel: KernelId;
   /** Cycles per second of virtual time. */
@@ -30,10 +33,10 @@ export interface FsServices {
   /** A page of a file is another frame now: who has mapped the old one here finds the new one when the page is next touched. */
   replacedFrame(old: Pfn): void;
   /**
-   * Does `work`, which changes the inodes that `involved` names, at a moment when no other kernel remembers anything of them. Asked again each
-   * time somebody has forgotten: may throw Errno, as `work` may.
+   * Does `work`, which changes the inodes that it claims, at a moment when no other kernel remembers anything of them. It claims them before it
+   * changes anything: a claim ends it, when others have to be told to forget, and it is done from its beginning again.
    */
-  changing<T>(involved: () => readonly Inode[], work: () => T): Maybe<T>;
+  changing<T>(work: (claim: Claim) => Maybe<T>): Maybe<T>;
   /** What stands for an inode that is this kernel's own by now (inherited from one that has halted): the inode; any other as it is. */
   ownInode(inode: Inode): Inode;
   /** A file ends before this page: mappings here show nothing of it from there on. */

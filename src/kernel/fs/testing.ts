@@ -158,8 +158,8 @@ export class FsLab implements FsServices {
   ownInode<T>(inode: T): T {
     return inode;
   }
-  changing<T>(_involved: () => readonly unknown[], work: () => T): T {
-    return work();
+  changing<T>(work: (claim: () => void) => T): T {
+    return work(() => {});
   }
   isPeer(): boolean {
     return false;

@@ -94,16 +94,22 @@ export class RemoteCache {
   *giveUp(ref: Key): Blocking<readonly number[]> {
     const entry = this.#take(ref);
     if (entry === null) return [];
+    this.#raiseFloor(this.#kernel.image.files.keeper(ref), entry.serial);
     yield* this.#openReaders(entry);
     return [ref.handle, entry.serial];
   }
 
   /** The owner wants these forgotten. Returns when files that are open here only are open there. */
   *recall(owner: KernelId, handles: readonly number[], upTo: number): Blocking<void> {
-    this.#floors.set(owner, Math.max(upTo, this.#floors.get(owner) ?? 0));
+    this.#raiseFloor(owner, upTo);
     const taken = handles.map(handle => this.#take({ owner, handle })).filter(entry => entry !== null);
     this.recalled += taken.length;
     for (const entry of taken) yield* this.#openReaders(entry);
+  }
+
+  /** Of what this owner has answered up to this serial nothing that is still to come is remembered. */
+  #raiseFloor(owner: KernelId, serial: number): void {
+    this.#floors.set(owner, Math.max(serial, this.#floors.get(owner) ?? 0));
   }
 
   *#openReaders(entry: Remembered): Blocking<void> {

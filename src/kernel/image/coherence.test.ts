@@ -1,6 +1,7 @@
 /**
  * Files seen from several kernels are one file tree: random operations on four kernels, one after the other, give what a single table of names gives,
- * whatever each kernel remembers; the same with messages lost and a kernel that dies now and then. And what it costs, in messages.
+ * whatever each kernel remembers, in the root and on the disk; the same with messages lost, and with kernels that halt and are booted, a disk that
+ * changes hands, and one whose owner panics. And what it costs, in messages.
  */
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
@@ -10,6 +11,7 @@ import { O } from '../abi/fcntl.ts';
 import { S } from '../abi/stat.ts';
 import type { OpenFile } from '../fs/file.ts';
 import type { Kernel } from '../kernel.ts';
+import { makeExt2 } from '../fs/ext2/mkfs.ts';
 import { inflate, KernelLab } from '../testing.ts';
 import { M } from '../message/catalog.ts';
 import { TraceKind } from '../trace.ts';
@@ -113,14 +115,20 @@ const latin1 = (bytes: Uint8Array): string => {
   return all;
 };
 
+/** Where the files are. */
+const PLACES = ['/work', '/disk/work'] as const;
+type Place = (typeof PLACES)[number];
+
 /** The same on a kernel. */
 class Real {
   readonly held = new Map<number, OpenFile>();
 
+  constructor(readonly place: Place) {}
+
   *apply(kernel: Kernel, what: Step['what']): Blocking<string> {
     const { vfs } = kernel;
     const caller = vfs.kernelCaller();
-    const path = (of: string): string => `/work/${of}`;
+    const path = (of: string): string => `${this.place}/${of}`;
     const open = (of: string, flags: number): Blocking<OpenFile> => settle(vfs.open(caller, vfs.root, path(of), flags, 0o644));
     switch (what.kind) {
       case 'read': {
@@ -135,7 +143,7 @@ class Real {
         return `${size} ${(mode & 0o777).toString(8)}`;
       }
       case 'list': {
-        const { inode } = yield* settle(vfs.walk(caller, vfs.root, '/work'));
+        const { inode } = yield* settle(vfs.walk(caller, vfs.root, this.place));
         return (yield* settle(inode.entries(0, 20)))
           .map(entry => entry.name)
           .sort()
@@ -180,6 +188,16 @@ class Real {
         return 'done';
     }
   }
+  static *synced(kernel: Kernel): Blocking<string> {
+    yield* settle(kernel.disk.flush());
+    return 'done';
+  }
+  *letGo(kernel: Kernel): Blocking<string> {
+    const held = this.held.get(kernel.id);
+    this.held.delete(kernel.id);
+    yield* settle(held?.release());
+    return 'done';
+  }
 
   *#read(file: OpenFile, count: number): Blocking<string> {
     const target = new Uint8Array(count);
@@ -194,8 +212,10 @@ interface World {
 }
 
 /** Kernels that are up and have nothing to do. */
-function world(kernels = KERNELS): World {
-  const lab = new KernelLab({ archive, cores: kernels, kernels, exec: ['sleep', '1000'] });
+function world(place: Place, kernels = KERNELS): World {
+  const disk = new Uint8Array(2 << 20);
+  disk.set(makeExt2(disk.length, 1024));
+  const lab = new KernelLab({ archive, cores: kernels, kernels, exec: ['sleep', '1000'], ...(place === '/work' ? {} : { disk }) });
   for (let kernel = 1; kernel < kernels; kernel++) lab.input(0, { kind: 'boot', kernel });
   const time = lab.run(SECOND / 10);
   return { lab, kernels: lab.running, time };
@@ -220,20 +240,20 @@ function doing(on: World, kernel: Kernel, work: () => Blocking<string>): string 
   return outcome ?? 'nothing';
 }
 
-function* makeDirectory(kernel: Kernel): Blocking<string> {
+function* makeDirectory(kernel: Kernel, place: Place): Blocking<string> {
   const { vfs } = kernel;
-  yield* settle(vfs.create(vfs.kernelCaller(), vfs.root, '/work', { mode: S.IFDIR | 0o755 }));
+  yield* settle(vfs.create(vfs.kernelCaller(), vfs.root, place, { mode: S.IFDIR | 0o755 }));
   return 'done';
 }
 
 describe('files seen from several kernels', () => {
-  it('are those that one kernel would see', () => {
+  it.each(PLACES)('are those that one kernel would see: %s', place => {
     let [hits, recalls] = [0, 0];
     fc.assert(
-      fc.property(fc.array(step, { minLength: 1, maxLength: 120 }), steps => {
-        const on = world();
-        const [model, real] = [new Model(), new Real()];
-        expect(doing(on, on.kernels[0] as Kernel, () => makeDirectory(on.kernels[0] as Kernel))).toBe('done');
+      fc.property(fc.array(step, { minLength: 100, maxLength: 160, size: 'max' }), steps => {
+        const on = world(place);
+        const [model, real] = [new Model(), new Real(place)];
+        expect(doing(on, on.kernels[0] as Kernel, () => makeDirectory(on.kernels[0] as Kernel, place))).toBe('done');
         for (const [i, each] of steps.entries()) {
           const kernel = on.kernels[each.kernel] as Kernel;
           const got = doing(on, kernel, () => real.apply(kernel, each.what));
@@ -253,13 +273,13 @@ describe('files seen from several kernels', () => {
   it('are the same when kernels halt and are booted, whichever keeps the tree', () => {
     let handovers = 0;
     fc.assert(
-      fc.property(fc.array(event, { minLength: 30, maxLength: 120 }), events => {
-        const on = world();
-        const [model, real] = [new Model(), new Real()];
+      fc.property(fc.array(event, { minLength: 100, maxLength: 160, size: 'max' }), events => {
+        const on = world('/work');
+        const [model, real] = [new Model(), new Real('/work')];
         const up = (id: number): Kernel | undefined => on.lab.running.find(kernel => kernel.id === id);
         const order = (kernel: Kernel, text: string): void => void kernel.at(on.time, () => kernel.spawn(kernel.control.order(text)));
         const pass = (seconds: number): void => void (on.time = on.lab.run(on.time + seconds * SECOND, () => false));
-        expect(doing(on, on.kernels[0] as Kernel, () => makeDirectory(on.kernels[0] as Kernel))).toBe('done');
+        expect(doing(on, on.kernels[0] as Kernel, () => makeDirectory(on.kernels[0] as Kernel, '/work'))).toBe('done');
         for (const [i, { kernel: id, what }] of events.entries()) {
           const kernel = up(id);
           if (what.kind === 'boot') {
@@ -287,8 +307,56 @@ describe('files seen from several kernels', () => {
     expect(handovers).toBeGreaterThan(2);
   });
 
+  it('are the same when the disk changes hands, by order, as its owner halts or panics', () => {
+    let moves = 0;
+    const change = fc.record({ kernel: fc.nat(KERNELS - 1), what: fc.constantFrom('move' as const, 'halt' as const, 'panic' as const) });
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.array(step, { minLength: 40, maxLength: 80, size: 'max' }), change), { minLength: 2, maxLength: 4 }),
+        rounds => {
+          const on = world('/disk/work');
+          const [model, real] = [new Model(), new Real('/disk/work')];
+          const up = (id: number): Kernel | undefined => on.lab.running.find(kernel => kernel.id === id);
+          const order = (kernel: Kernel, text: string): string =>
+            doing(on, kernel, function* () {
+              yield* kernel.control.order(text);
+              return 'done';
+            });
+          expect(doing(on, on.kernels[0] as Kernel, () => makeDirectory(on.kernels[0] as Kernel, '/disk/work'))).toBe('done');
+          for (const [steps, { kernel: id, what }] of rounds) {
+            for (const [i, each] of steps.entries()) {
+              const kernel = up(each.kernel);
+              if (kernel === undefined) continue;
+              const got = doing(on, kernel, () => real.apply(kernel, each.what));
+              if (each.what.kind !== 'lose') expect([i, each, got]).toEqual([i, each, model.apply(each)]);
+            }
+            // The disk does not go while files on it are open.
+            for (const kernel of on.lab.running) doing(on, kernel, () => real.letGo(kernel));
+            model.held.fill(null);
+            const owner = on.lab.running.find(kernel => kernel.devices.ownerOf('disk0') === kernel.id) as Kernel;
+            const others = on.lab.running.filter(kernel => kernel !== owner);
+            const next = others.find(kernel => kernel.id === id) ?? others[0];
+            if (next === undefined) return;
+            if (what === 'panic') expect(doing(on, owner, () => Real.synced(owner))).toBe('done');
+            if (what !== 'move') {
+              owner.at(on.time, () => owner.spawn(owner.control.order(what)));
+              on.time = on.lab.run(on.time + 1.5 * SECOND, () => false);
+              expect(on.lab.running).not.toContain(owner);
+            }
+            expect(order(next, `mv-dev disk0 ${next.id}`)).toBe('done');
+            moves++;
+          }
+        },
+      ),
+      { numRuns: Math.ceil(RUNS / 2), seed: SEED, endOnFailure: true },
+    );
+    expect(moves).toBeGreaterThan(3);
+  });
+
   it('cost no message the second time', () => {
-    const lab = new KernelLab({ archive, cores: 2, kernels: 2 });
+    const disk = new Uint8Array(2 << 20);
+    disk.set(makeExt2(disk.length, 4096));
+    const lab = new KernelLab({ archive, cores: 2, kernels: 2, disk });
     lab.input(0, { kind: 'boot', kernel: 1 });
     let time = lab.run(SECOND / 5);
     /** Messages either way while kernel 1 does as it is told, beats apart; and what it has said. */
@@ -301,12 +369,18 @@ describe('files seen from several kernels', () => {
         kind === TraceKind.MessageSend && (a & 0xffff) !== M.HEARTBEAT.type;
       return [lab.trace.slice(before).filter(isMessage).length, lab.console(1).slice(start)];
     };
+    const files = 'mkdir /disk/d; for i in $(seq 33); do echo $i > /disk/d/$i; done; cp /bin/primes /etc/passwd /disk';
+    lab.input(0, { kind: 'console', bytes: new TextEncoder().encode(`${files}\n`) });
+    time = lab.run(time + SECOND / 2);
     cost('echo warm');
     for (const [text, first] of [
       ['ls -l /bin | wc -l', 100],
       ['cat /etc/passwd | wc -l', 10],
       ['primes 10 | tail -1', 20],
       ['/bin/nothing', 10],
+      ['ls -l /disk/d | wc -l', 10],
+      ['cat /disk/passwd | wc -l', 4],
+      ['/disk/primes 10 | tail -1', 8],
     ] as const) {
       const [once, said] = cost(text);
       const [twice, again] = cost(text);

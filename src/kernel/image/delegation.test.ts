@@ -1,6 +1,7 @@
 /**
  * Delegations, explored to the last interleaving: an owner and two holders, one inode, lanes that keep their order, answers that are taken up
- * late, changes by anybody at any time, and, in half of the runs, a holder that dies at any time.
+ * late, changes by anybody at any time, and, in some of the runs, a holder that dies at any time, or an owner that sleeps between the leave it gives
+ * and what it reads then.
  */
 import { describe, expect, it } from 'vitest';
 import { begin, type Delegated, end, givenUp, grant, mayChange, mayRemember, NOT_DELEGATED, recall, returned } from './delegation.ts';
@@ -25,6 +26,8 @@ interface World {
   wanting: number[];
   ownChanges: number;
   holders: Holder[];
+  /** What the owner has begun to answer; null: it does so at once. */
+  asleep: { kernel: number; serial: number }[] | null;
   up: ToOwner[][];
   down: ToHolder[][];
   dead: number | null;
@@ -37,12 +40,13 @@ type Rules = {
   readonly takesAnything?: boolean;
   readonly trustsGivenUp?: boolean;
   readonly believesOldAnswers?: boolean;
+  readonly forgetsWhatItGaveUp?: boolean;
 };
 
 /** How often each holder reads and changes it. */
 type Work = readonly (readonly [reads: number, changes: number])[];
 
-function start(mayDie: boolean, work: Work, ownChanges: number): World {
+function start(mayDie: boolean, isSlow: boolean, work: Work, ownChanges: number): World {
   const holder = (reads: number, changes: number): Holder => ({
     remembered: null,
     floor: 0,
@@ -58,6 +62,7 @@ function start(mayDie: boolean, work: Work, ownChanges: number): World {
     wanting: [],
     ownChanges,
     holders: work.map(([reads, changes]) => holder(reads, changes)),
+    asleep: isSlow ? [] : null,
     up: work.map(() => []),
     down: work.map(() => []),
     dead: mayDie ? null : -1,
@@ -103,6 +108,11 @@ function* successors(world: World, rules: Rules): Generator<World> {
       copy.up[(copy.dead as number) - 1] = [];
       copy.down[(copy.dead as number) - 1] = [];
     });
+  for (const [i, { kernel, serial }] of (world.asleep ?? []).entries())
+    yield next(copy => {
+      copy.asleep?.splice(i, 1);
+      if (!(copy.known && copy.dead === kernel)) copy.down[kernel - 1]?.push({ kind: 'answer', value: copy.value, serial });
+    });
   for (const [i, holder] of world.holders.entries()) {
     const kernel = i + 1;
     const isDead = world.dead === kernel;
@@ -117,7 +127,9 @@ function* successors(world: World, rules: Rules): Generator<World> {
             copy.state = { ...granted, changes: copy.state.changes, recalled: copy.state.recalled };
             copy.serial = serial;
           }
-          copy.down[i]?.push({ kind: 'answer', value: copy.value, serial: granted === null ? 0 : serial });
+          const answer = { kernel, serial: granted === null ? 0 : serial };
+          if (copy.asleep === null) copy.down[i]?.push({ kind: 'answer', value: copy.value, serial: answer.serial });
+          else copy.asleep.push(answer);
         } else if (message.kind === 'change') {
           copy.state = rules.trustsGivenUp ? returned(copy.state, kernel) : givenUp(copy.state, kernel, message.gaveUp);
           want(copy, kernel);
@@ -137,7 +149,7 @@ function* successors(world: World, rules: Rules): Generator<World> {
         else if (coming.kind === 'changed') own.waitsForChange = false;
         else {
           own.remembered = null;
-          own.floor = coming.upTo;
+          own.floor = Math.max(own.floor, coming.upTo);
           copy.up[i]?.push({ kind: 'recalled', upTo: coming.upTo });
         }
       });
@@ -147,7 +159,7 @@ function* successors(world: World, rules: Rules): Generator<World> {
         const own = copy.holders[i] as Holder;
         own.late.shift();
         if (late.serial > 0 && (rules.takesAnything || mayRemember(late.serial, own.floor)))
-          own.remembered = { value: late.value, serial: late.serial };
+          own.remembered = { value: late.value, serial: Math.max(late.serial, own.remembered?.serial ?? 0) };
       });
     if (holder.reads > 0)
       yield next(copy => {
@@ -159,15 +171,22 @@ function* successors(world: World, rules: Rules): Generator<World> {
         const own = copy.holders[i] as Holder;
         own.changes--;
         own.waitsForChange = true;
-        copy.up[i]?.push({ kind: 'change', gaveUp: own.remembered?.serial ?? 0 });
+        const gaveUp = own.remembered?.serial ?? 0;
+        copy.up[i]?.push({ kind: 'change', gaveUp });
         own.remembered = null;
+        if (!rules.forgetsWhatItGaveUp) own.floor = Math.max(own.floor, gaveUp);
       });
   }
 }
 
-function explore(mayDie: boolean, work: Work, ownChanges: number, rules: Rules = {}): { worlds: number; ends: number; hits: number } {
+type Explored = { mayDie?: boolean; isSlow?: boolean; work: Work; ownChanges: number };
+
+function explore(
+  { mayDie = false, isSlow = false, work, ownChanges }: Explored,
+  rules: Rules = {},
+): { worlds: number; ends: number; hits: number } {
   const seen = new Set<string>();
-  const todo = [start(mayDie, work, ownChanges)];
+  const todo = [start(mayDie, isSlow, work, ownChanges)];
   const totals = { worlds: 0, ends: 0, hits: 0 };
   for (let world = todo.pop(); world !== undefined; world = todo.pop()) {
     totals.worlds++;
@@ -193,39 +212,29 @@ function explore(mayDie: boolean, work: Work, ownChanges: number, rules: Rules =
 }
 
 describe('what a holder remembers', () => {
-  it.each<[string, boolean, Work, number]>([
-    [
-      'two holders',
-      false,
-      [
-        [2, 1],
-        [1, 0],
-      ],
-      1,
-    ],
-    ['one holder and more changes', false, [[3, 1]], 2],
-    [
-      'two holders, one of which dies',
-      true,
-      [
-        [1, 1],
-        [1, 0],
-      ],
-      1,
-    ],
-  ])('is what the owner has, in every order, and every change is made: %s', (_what, mayDie, work, ownChanges) => {
-    const { worlds, ends, hits } = explore(mayDie, work, ownChanges);
+  const two: Work = [
+    [2, 1],
+    [1, 0],
+  ];
+  it.each<[string, Explored]>([
+    ['two holders', { work: two, ownChanges: 1 }],
+    ['one holder and more changes', { work: [[3, 1]], ownChanges: 2 }],
+    ['one holder, the owner sleeps', { isSlow: true, work: [[2, 1]], ownChanges: 2 }],
+    ['two holders, one of which dies', { mayDie: true, work: two, ownChanges: 0 }],
+  ])('is what the owner has, in every order, and every change is made: %s', (_what, explored) => {
+    const { worlds, ends, hits } = explore(explored);
     expect(worlds).toBeGreaterThan(1000);
     expect(ends).toBeGreaterThan(0);
     expect(hits).toBeGreaterThan(100);
   });
 
-  it.each<[string, Rules]>([
-    ['serials were given while a change waits', { grantsAlways: true }],
-    ['answers were taken up however late', { takesAnything: true }],
-    ['a holder were believed to have forgotten what is on its way to it', { trustsGivenUp: true }],
-    ['the answer to a recall were taken for one to a later recall', { believesOldAnswers: true }],
-  ])('would be stale, or changes would wait for ever, if %s', (_what, rules) => {
-    expect(() => explore(false, [[3, 1]], 2, rules)).toThrow(/stale|stuck/);
+  it.each<[string, Rules, boolean]>([
+    ['serials were given while a change waits', { grantsAlways: true }, false],
+    ['answers were taken up however late', { takesAnything: true }, false],
+    ['a holder were believed to have forgotten what is on its way to it', { trustsGivenUp: true }, false],
+    ['the answer to a recall were taken for one to a later recall', { believesOldAnswers: true }, false],
+    ['answers were taken up that are older than what was given up', { forgetsWhatItGaveUp: true }, true],
+  ])('would be stale, or changes would wait for ever, if %s', (_what, rules, isSlow) => {
+    expect(() => explore({ isSlow, work: [[3, 1]], ownChanges: isSlow ? 1 : 2 }, rules)).toThrow(/stale|stuck/);
   });
 });

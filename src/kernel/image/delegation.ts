@@ -12,7 +12,7 @@
  *                                          when all have answered, or are gone: changes it, and answers who asked for that
  *
  * A holder that asks for a change itself forgets first, and names the last serial that it remembered: if that is the last that the owner gave it,
- * it need not be recalled.
+ * it need not be recalled. That serial is its floor then too: an owner may sleep between a serial and the answer, which so may come after later ones.
  *
  * Always holds: what a holder remembers is what the owner has. `delegation.test.ts` goes through every order in which that could go wrong.
  */

@@ -4,7 +4,8 @@
  */
 import type { OpenFile } from '../fs/file.ts';
 import { PipeEnd } from '../fs/pipe.ts';
-import { memoryName, reopened, type TmpFile, TmpOpenFile } from '../fs/tmpfs/file.ts';
+import { RegularFile } from '../fs/regular-file.ts';
+import { memoryName, reopened, TmpFile } from '../fs/tmpfs/file.ts';
 import { TmpInode } from '../fs/tmpfs/inode.ts';
 import type { Packer, Unpacked } from '../fs/tmpfs/state.ts';
 import type { Exported } from './files.ts';
@@ -25,7 +26,7 @@ export function exportedState({ handle, file, holders, sets }: Exported, packer:
   // Only sets still know of it.
   if (holders.size === 0) return null;
   const shared = { handle, flags: file.flags, holders: [...holders], sets: [...sets] };
-  if (file instanceof TmpOpenFile) {
+  if (file instanceof RegularFile && file.file instanceof TmpFile) {
     const { position, lockHolder: locker } = file;
     return { ...shared, locker, file: { inode: packer.inode(file.file), position, name: memoryName(file) }, pipe: null };
   }
@@ -37,7 +38,7 @@ export function exportedState({ handle, file, holders, sets }: Exported, packer:
 }
 
 export function restoreExported({ handle, flags, holders, sets, locker, file, pipe }: ExportedState, from: Unpacked): Exported {
-  let open: TmpOpenFile | PipeEnd;
+  let open: RegularFile | PipeEnd;
   if (file !== null) open = reopened(from.inodes[file.inode] as TmpFile, flags, file.position, file.name);
   else if (pipe !== null) {
     const ends = from.pipes[pipe.pipe] as PipeEnd['pipe'];

@@ -18,11 +18,11 @@ import { SEEK } from '../abi/fcntl.ts';
 import { fromBytes, joined, setU32, u32At } from '../fs/bytes.ts';
 import { isEpoll } from '../fs/epoll.ts';
 import type { FileKind, IoContext, OpenFile } from '../fs/file.ts';
-import type { AttributeChange, Attributes, FileSystem, Inode, InodeKind, NewInode } from '../fs/inode.ts';
+import type { AttributeChange, Attributes, DirectoryEntry, FileSystem, Inode, InodeKind, NewInode } from '../fs/inode.ts';
 import type { LockRequest } from '../fs/lock.ts';
+import { isRegular } from '../fs/regular-file.ts';
 import { isSocket, type NewSocket, type Socket, type SocketKind, type SocketLink } from '../fs/socket/socket.ts';
 import type { UnixPort } from '../fs/socket/unix/domain.ts';
-import { TmpDirectory } from '../fs/tmpfs/directory.ts';
 import { TmpFile } from '../fs/tmpfs/file.ts';
 import { TmpInode } from '../fs/tmpfs/inode.ts';
 import type { Packer, Unpacked } from '../fs/tmpfs/state.ts';
@@ -100,7 +100,7 @@ export const plain = <T>(value: Maybe<T>): Maybe<Result> => result(value, each =
 /** Index = number in the message. */
 const OPERATIONS: readonly (readonly [string, Serve])[] = [
   // On inodes.
-  ['attributes', (f, o, _args, _bytes, from) => remembered(f, inode(o), from, inode(o).attributes())],
+  ['attributes', (f, o, _args, _bytes, from) => remembered(f, inode(o), from, each => each.attributes())],
   ['setAttributes', (_f, o, [change]) => plain(inode(o).setAttributes(change as unknown as AttributeChange))],
   ['truncate', (_f, o, [size]) => plain(inode(o).truncate(size as number))],
   ['status', (_f, o) => plain(inode(o).status())],
@@ -120,7 +120,7 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
       plain(inode(o).rename(name as string, inode(f.object(target as number)), to as string, flags as number)),
   ],
   ['entries', (f, o, [cookie, count], _bytes, from) => entries(f, inode(o), cookie as number, count as number, from)],
-  ['readlink', (f, o, [caller], _bytes, from) => remembered(f, inode(o), from, inode(o).readlink(io(caller)))],
+  ['readlink', (f, o, [caller], _bytes, from) => remembered(f, inode(o), from, each => each.readlink(io(caller)))],
   [
     'open',
     (f, o, [flags, caller, position], _bytes, from) =>
@@ -176,12 +176,12 @@ const OPERATIONS: readonly (readonly [string, Serve])[] = [
     'share',
     function* (f, o, _args, _bytes, from) {
       const { inode: shared } = file(o);
-      if (shared instanceof TmpFile) yield* settle(shared.becomeMemory());
+      if (shared instanceof TmpFile) yield* settle(shared.becomeMapped(0, 0, true));
       return { value: f.shareMemory(file(o), from) };
     },
   ],
   ['pin', (f, o, [first, count]) => pinning(f, file(o), first as number, Math.min(PIN_MAX, count as number))],
-  ['pages', (f, o, [first, count], _bytes, from) => pages(f, o, first as number, Math.min(PIN_MAX, count as number), from)],
+  ['pages', (f, o, [first, count], _bytes, from) => pages(f, inode(o), first as number, Math.min(PIN_MAX, count as number), from)],
   ...SOCKET_OPERATIONS,
   ...EPOLL_OPERATIONS,
   // Of either side: what is longer than a frame goes in parts, before a request and after an answer.
@@ -209,8 +209,10 @@ function* reading(count: number, read: (target: Uint8Array) => Maybe<number>): B
 }
 
 /** What an inode says of itself, to be remembered. */
-const remembered = <T>(files: RemoteFiles, object: Inode, from: KernelId, value: Maybe<T>): Maybe<Result> =>
-  result(value, each => ({ value: each as unknown as Json, serial: files.delegations.grant(object, from) }));
+function remembered<T>(files: RemoteFiles, object: Inode, from: KernelId, ask: (object: Inode) => Maybe<T>): Maybe<Result> {
+  const serial = files.delegations.grant(object, from);
+  return result(ask(object), value => ({ value: value as unknown as Json, serial }));
+}
 
 /** Where an inode is, with its attributes if they may be remembered. */
 function foundBy(files: RemoteFiles, found: Inode, from: KernelId): Json {
@@ -221,25 +223,41 @@ function foundBy(files: RemoteFiles, found: Inode, from: KernelId): Json {
 
 /** A name that is not there is worth remembering too: null. */
 function* lookup(files: RemoteFiles, directory: Inode, name: string, from: KernelId): Blocking<Result> {
+  const serial = files.delegations.grant(directory, from);
   let value: Json = null;
   try {
     value = foundBy(files, yield* settle(directory.lookup(name)), from);
   } catch (error) {
     if (!(error instanceof Errno) || error.errno !== E.NOENT) throw error;
   }
-  return { value, serial: files.delegations.grant(directory, from) };
+  return { value, serial };
 }
 
 /** Entries with what they lead to: who lists a directory mostly asks for that next. */
 function* entries(files: RemoteFiles, directory: Inode, cookie: number, count: number, from: KernelId): Blocking<Result> {
+  const serial = files.delegations.grant(directory, from);
   const found: FoundEntry[] = [];
   for (const entry of yield* settle(directory.entries(cookie, Math.min(ENTRIES_FULL_MAX, count)))) {
-    const child = directory instanceof TmpDirectory ? directory.find(entry.name) : null;
-    const serial = child === null ? 0 : files.delegations.grant(child, from);
-    if (child === null || serial === 0) found.push([entry, 0, 0, [], 0]);
-    else found.push([entry, files.inodeRef(child).handle, child.mode, packAttributes(child.attributes()), serial]);
+    const child = directory.isTracked ? yield* childOf(directory, entry) : null;
+    const given = child === null ? 0 : files.delegations.grant(child, from);
+    if (child === null || given === 0) {
+      found.push([entry, 0, 0, [], 0]);
+      continue;
+    }
+    const attributes = child.attributes() as Attributes;
+    found.push([entry, files.inodeRef(child).handle, attributes.mode, packAttributes(attributes), given]);
   }
-  return { value: found as unknown as Json, serial: files.delegations.grant(directory, from) };
+  return { value: found as unknown as Json, serial };
+}
+/** Null: it has gone meanwhile, or can't be read. */
+function* childOf(directory: Inode, { name, ino }: DirectoryEntry): Blocking<Inode | null> {
+  try {
+    const child = yield* settle(directory.lookup(name));
+    return child.ino === ino ? child : null;
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error;
+    return null;
+  }
 }
 
 /** Frames (as runs) of a run of pages, one reference each; it ends where the file does. Of pages that may be written, they are copies. */
@@ -261,14 +279,17 @@ function* pinning(files: RemoteFiles, opened: OpenFile, first: number, count: nu
 }
 
 /** The same of a file that is not open, to be remembered; none if it may not be. */
-function pages(files: RemoteFiles, object: unknown, first: number, count: number, from: KernelId): Result {
-  if (!(object instanceof TmpFile)) throw new Errno(E.NODEV);
+function* pages(files: RemoteFiles, object: Inode, first: number, count: number, from: KernelId): Blocking<Result> {
+  if (!isRegular(object)) throw new Errno(E.NODEV);
   const serial = files.delegations.grant(object, from);
   const frames: Pfn[] = [];
-  try {
-    for (let i = 0; serial > 0 && i < count; i++) frames.push(object.mapPage(first + i, false));
-  } catch (error) {
-    if (!(error instanceof Errno)) throw error;
+  if (serial > 0) {
+    yield* settle(object.load(first, count));
+    try {
+      for (let i = 0; i < count; i++) frames.push(yield* settle(object.mapPage(first + i, false)));
+    } catch (error) {
+      if (!(error instanceof Errno)) throw error;
+    }
   }
   files.lend(frames);
   return { value: runsOf(frames), serial };
@@ -341,7 +362,7 @@ export class RemoteFiles {
     if (found instanceof RemoteInode) return found.ref;
     let handle = this.#inodeHandles.get(found);
     if (handle === undefined) {
-      handle = this.#next++;
+      handle = found === this.#kernel.disk.fileSystem?.root ? DISK_HANDLE : this.#next++;
       this.#inodeHandles.set(found, handle);
       this.#objects.set(handle, found);
     }
@@ -584,7 +605,7 @@ export class RemoteFiles {
   }
 
   #givenUp(handle: number, from: KernelId, serial: number): void {
-    const object = handle === ROOT_HANDLE || handle === NAMES_HANDLE ? this.object(handle) : this.#objects.get(handle);
+    const object = handle <= DISK_HANDLE ? this.object(handle) : this.#objects.get(handle);
     if (object !== undefined && !('holders' in object)) this.delegations.givenUp(object, from, serial);
   }
 

@@ -327,8 +327,11 @@ export class RemoteFile extends BaseFile {
   override get sharedPages(): SharedPages | null {
     return this.#member;
   }
+  override willMap(firstPage: number, count: number, isShared: boolean): Maybe<void> {
+    return isShared && this.kind === 'file' ? this.#join() : this.#pin(firstPage, count);
+  }
   /** It is going to be mapped shared. @throws Errno */
-  *join(): Blocking<void> {
+  *#join(): Blocking<void> {
     if (this.#member !== null && !this.#member.ended) return;
     yield* this.openAtOwner();
     const member = yield* this.kernel.sharedMemory.join(this);
@@ -337,7 +340,7 @@ export class RemoteFile extends BaseFile {
   }
 
   /** Fetches a run of pages, so that mapPage finds them: they stay what they are now. */
-  *pin(firstPage: number, count: number): Blocking<void> {
+  *#pin(firstPage: number, count: number): Blocking<void> {
     for (let at = firstPage; at < firstPage + count; ) {
       const unopened = this.#opening ? null : this.#unopened;
       if (unopened === null) {

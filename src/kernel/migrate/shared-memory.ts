@@ -13,7 +13,8 @@
 import { E, Errno } from '../abi/errno.ts';
 import { O } from '../abi/fcntl.ts';
 import { SIG } from '../abi/signal.ts';
-import { type FileSharing, type MemoryFile, namelessFile, type TmpFile, TmpOpenFile } from '../fs/tmpfs/file.ts';
+import { RegularFile } from '../fs/regular-file.ts';
+import { type FileSharing, type MemoryFile, namelessFile, TmpFile } from '../fs/tmpfs/file.ts';
 import type { OpenFile } from '../fs/file.ts';
 import type { Inode } from '../fs/inode.ts';
 import type { RemoteFile } from '../image/remote-file.ts';
@@ -202,9 +203,9 @@ export class SharedMemory {
 
   /** Another kernel is going to map a file of this one. @throws Errno ENODEV it is none that can be */
   share(file: OpenFile, from: KernelId): { group: number; joins: number } {
-    if (!(file instanceof TmpOpenFile)) throw new Errno(E.NODEV);
+    if (!(file instanceof RegularFile && file.file instanceof TmpFile)) throw new Errno(E.NODEV);
     const kernel = this.#kernel;
-    const inode = file.file;
+    const inode: TmpFile = file.file;
     let home = inode.shared;
     if (home === null) {
       home = new ObjectHome(kernel, inode);

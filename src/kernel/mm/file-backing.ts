@@ -3,22 +3,13 @@
  *
  * Page faults never block. Pages of another kernel's file are fetched (pinned) when the area is made, if it is private: they are copies or are not
  * written. A shared mapping takes part in the file's page protocol (mm/sharing.ts): its pages are fetched as they are touched, before the
- * fault. A file of this kernel is asked as the pages are touched.
+ * fault. A file of this kernel has what is mapped in memory by then (OpenFile.willMap), and is asked as the pages are touched.
  */
 import { E, Errno } from '../abi/errno.ts';
 import type { OpenFile } from '../fs/file.ts';
-import { type Blocking, isBlocking, type Maybe, type Pfn } from '../types.ts';
+import { type Blocking, isBlocking, type Maybe, type Pfn, settle } from '../types.ts';
 import type { SharedPages } from './sharing.ts';
 import type { Backing } from './vm-area.ts';
-
-/** Another kernel's file (kernel/image/remote-file.ts). */
-interface Elsewhere {
-  /** Fetches a run of pages, so that mapPage answers at once. */
-  pin(firstPage: number, count: number): Blocking<void>;
-  /** Takes part in the file's page protocol. */
-  join(): Blocking<void>;
-}
-const isElsewhere = (file: OpenFile): file is OpenFile & Elsewhere => 'pin' in file;
 
 /** Runs what a release has left to do, without waiting for it. */
 export type Detach = (work: Maybe<void>) => void;
@@ -66,10 +57,7 @@ export function backingFile(backing: Backing | null): OpenFile | null {
 
 /** Takes a reference of its own to the file; `detach` sees to a release that has to wait. @throws Errno ENODEV if it can't be mapped */
 export function* fileBacking(file: OpenFile, isShared: boolean, firstPage: number, count: number, detach: Detach): Blocking<Backing> {
-  if (isElsewhere(file)) {
-    if (isShared && file.kind === 'file') yield* file.join();
-    else yield* file.pin(firstPage, count);
-  }
+  yield* settle(file.willMap(firstPage, count, isShared));
   file.retain();
   return new FileBacking(file, isShared, detach);
 }

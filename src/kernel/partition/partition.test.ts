@@ -1,6 +1,7 @@
 /** Kernels that come and go, and what they own changing hands, as an operator has it done while programs run. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { makeExt2 } from '../fs/ext2/mkfs.ts';
 import { inflate, KernelLab } from '../testing.ts';
 import { MigrateStep, TraceKind } from '../trace.ts';
 
@@ -8,8 +9,8 @@ const archive = inflate(new Uint8Array(readFileSync(new URL('../../../public/ini
 const SECOND = 2.2e9;
 
 /** Four cores, two nodes, two kernels, both up; a script runs on kernel 0. */
-function run(script: string, { cores = 4, kernels = 2, boot = [1] } = {}): KernelLab {
-  const lab = new KernelLab({ archive, cores, kernels, exec: ['sh', '-c', script] });
+function run(script: string, { cores = 4, kernels = 2, boot = [1], disk = null as Uint8Array | null } = {}): KernelLab {
+  const lab = new KernelLab({ archive, cores, kernels, disk, exec: ['sh', '-c', script] });
   for (const kernel of boot) lab.input(0, { kind: 'boot', kernel });
   lab.run(20 * SECOND);
   return lab;
@@ -269,6 +270,31 @@ describe('kernels', () => {
   it('that stop answering are declared dead, and whoever waited is told', () => {
     const lab = run(`panic 1; sleep 1; sed 1d /proc/popcorn/kernels; dmesg | grep -c 'declared dead'`);
     expect(lab.stdout).toMatch(/ {5}1 {2}off .*\n1\n$/);
+  });
+
+  it('that boot notice who has ended before they checked in', () => {
+    const lab = new KernelLab({ archive, cores: 6, kernels: 3 });
+    lab.input(0, { kind: 'boot', kernel: 1 });
+    lab.run(0.2 * SECOND);
+    for (const text of ['boot 2', 'halt']) lab.input(1, { kind: 'order', text });
+    lab.run(1.5 * SECOND);
+    expect(lab.log(2)).toMatch(/kernel 1 has not answered[\s\S]*kernel 1 is gone/);
+    for (const kernel of lab.running) expect([kernel.id, kernel.peers()]).toEqual([kernel.id, [2 - kernel.id]]);
+  });
+
+  it('are told of ends that overlap: one that notes the first may be waiting for the second', () => {
+    // Kernel 2 has a page of kernel 3's disk, and asks 3 to count it when it hears of the end of 1.
+    const disk = new Uint8Array(1 << 20);
+    disk.set(makeExt2(disk.length));
+    const lab = run('mv-dev disk0 3; sleep 0.1; echo kept > /disk/file; taskset -c 2 cat /disk/file; panic 1; panic 3; sleep 1.2', {
+      cores: 5,
+      kernels: 5,
+      boot: [1, 2, 3, 4],
+      disk,
+    });
+    expect(lab.stdout).toBe('kept\n');
+    const up = [0, 2, 4];
+    for (const kernel of lab.running) expect([kernel.id, ...kernel.peers()].sort()).toEqual(up);
   });
 
   it('leave the processes that moved away from them, on pages that are now their own', () => {

@@ -11,6 +11,7 @@ import { S } from '../../abi/stat.ts';
 import { settle, type Blocking, type Maybe } from '../../types.ts';
 import { fromBytes, setU32, toBytes, u32At } from '../bytes.ts';
 import type { DirectoryEntry, Inode, InodeKind, NewInode } from '../inode.ts';
+import type { Claim } from '../services.ts';
 import type { Buffer } from './buffers.ts';
 import { Ext2Inode } from './inode.ts';
 import { ENTRY_HEAD, ENTRY_TYPES, entryBytes, INDEX_FLAG } from './layout.ts';
@@ -90,7 +91,8 @@ export class Ext2Directory extends Ext2Inode {
 
   override create(name: string, made: NewInode): Maybe<Inode> {
     return this.fs.changing(
-      function* (this: Ext2Directory): Blocking<Inode> {
+      function* (this: Ext2Directory, claim: Claim): Blocking<Inode> {
+        claim(this);
         this.#checkAlive();
         if ((yield* this.#named(name)) !== null) throw new Errno(E.EXIST);
         const inode = yield* this.#make(made);
@@ -136,11 +138,12 @@ export class Ext2Directory extends Ext2Inode {
 
   override link(name: string, inode: Inode): Maybe<void> {
     return this.fs.changing(
-      function* (this: Ext2Directory): Blocking<void> {
+      function* (this: Ext2Directory, claim: Claim): Blocking<void> {
         if (!(inode instanceof Ext2Inode) || inode.fs !== this.fs) throw new Errno(E.XDEV);
         this.#checkAlive();
         if (inode.links >= LINKS_MAX) throw new Errno(E.MLINK);
         if ((yield* this.#named(name)) !== null) throw new Errno(E.EXIST);
+        claim(this, inode);
         yield* this.#add(name, inode);
         inode.links++;
       }.bind(this),
@@ -149,10 +152,11 @@ export class Ext2Directory extends Ext2Inode {
 
   override unlink(name: string): Maybe<void> {
     return this.fs.changing(
-      function* (this: Ext2Directory): Blocking<void> {
+      function* (this: Ext2Directory, claim: Claim): Blocking<void> {
         const entry = yield* this.#entry(name);
         const inode = yield* this.fs.inode(entry.ino);
         if (inode.kind === 'directory') throw new Errno(E.ISDIR);
+        claim(this, inode);
         this.#remove(entry);
         yield* inode.dropLink();
       }.bind(this),
@@ -161,11 +165,12 @@ export class Ext2Directory extends Ext2Inode {
 
   override rmdir(name: string): Maybe<void> {
     return this.fs.changing(
-      function* (this: Ext2Directory): Blocking<void> {
+      function* (this: Ext2Directory, claim: Claim): Blocking<void> {
         const entry = yield* this.#entry(name);
         const inode = yield* this.fs.inode(entry.ino);
         if (!(inode instanceof Ext2Directory)) throw new Errno(E.NOTDIR);
         if (inode === this || !(yield* inode.#isEmpty())) throw new Errno(E.NOTEMPTY);
+        claim(this, inode);
         this.#remove(entry);
         this.links--;
         yield* inode.dropLink();
@@ -175,7 +180,7 @@ export class Ext2Directory extends Ext2Inode {
 
   override rename(name: string, target: Inode, targetName: string, flags: number): Maybe<void> {
     return this.fs.changing(
-      function* (this: Ext2Directory): Blocking<void> {
+      function* (this: Ext2Directory, claim: Claim): Blocking<void> {
         if (!(target instanceof Ext2Directory) || target.fs !== this.fs) throw new Errno(E.XDEV);
         const inode = yield* this.fs.inode((yield* this.#entry(name)).ino);
         const entry = yield* target.#named(targetName);
@@ -183,6 +188,7 @@ export class Ext2Directory extends Ext2Inode {
         if (flags & RENAME.NOREPLACE && there) throw new Errno(E.EXIST);
         target.#checkAlive();
         yield* target.#checkNotBelow(inode);
+        claim(this, target, inode, ...(there === null ? [] : [there]));
         if (flags & RENAME.EXCHANGE) {
           if (there === null) throw new Errno(E.NOENT);
           yield* this.#checkNotBelow(there);

@@ -14,7 +14,7 @@ import { timestamp, type Timestamp } from '../clock.ts';
 import type { FileSystem, FileSystemStatus } from '../inode.ts';
 import type { LockWaits } from '../lock.ts';
 import { eager } from '../maybe.ts';
-import type { FsServices } from '../services.ts';
+import type { Claim, FsServices } from '../services.ts';
 import { type BlockDevice, Buffers, type Buffer } from './buffers.ts';
 import { Ext2Directory } from './directory.ts';
 import { Ext2File } from './file.ts';
@@ -194,10 +194,18 @@ export class Ext2 implements FileSystem {
     }
   }
 
-  /** The same for what changes something. @throws Errno EROFS */
-  changing<T>(work: () => Blocking<T>): Maybe<T> {
+  /** The same for what changes something, at a moment when no other kernel remembers what it claims. @throws Errno EROFS */
+  changing<T>(work: (claim: Claim) => Blocking<T>): Maybe<T> {
     if (this.isReadOnly) throw new Errno(E.ROFS);
-    return this.locked(work);
+    return this.services.changing(claim => this.locked(() => work(claim)));
+  }
+
+  /** Does `work` while no other kernel remembers anything of what is in memory now: files that are open are open here. */
+  recalled<T>(work: () => Maybe<T>): Maybe<T> {
+    return this.services.changing(claim => {
+      claim(...this.#inodes.values());
+      return work();
+    });
   }
 
   *#makeRoom(): Blocking<void> {
@@ -259,16 +267,19 @@ export class Ext2 implements FileSystem {
   /** Everything is written, and nothing of it is in memory any more: whoever still has an inode of it gets ESTALE. */
   *unmount(): Blocking<void> {
     yield* settle(
-      this.locked(
-        function* (this: Ext2): Blocking<void> {
-          for (const inode of [...this.#inodes.values()]) if (inode.links === 0) yield* this.destroy(inode);
-          yield* this.#write();
-          if (!this.isReadOnly && this.#wasClean && (this.#super.getUint16(SB.state, true) & STATE.Clean) === 0) {
-            yield* this.#writeSuper(STATE.Clean);
-            yield* this.buffers.flush();
-          }
-          this.abandon();
-        }.bind(this),
+      this.services.changing(claim =>
+        this.locked(
+          function* (this: Ext2): Blocking<void> {
+            claim(...this.#inodes.values());
+            for (const inode of [...this.#inodes.values()]) if (inode.links === 0) yield* this.destroy(inode);
+            yield* this.#write();
+            if (!this.isReadOnly && this.#wasClean && (this.#super.getUint16(SB.state, true) & STATE.Clean) === 0) {
+              yield* this.#writeSuper(STATE.Clean);
+              yield* this.buffers.flush();
+            }
+            this.abandon();
+          }.bind(this),
+        ),
       ),
     );
   }

@@ -1,17 +1,17 @@
 /**
  * Regular files of ext2. Their contents are read by pages, several at a time, and written back by pages; a page is also what is mapped.
  *
- * Always holds: every frame in #pages is one reference; bytes of a page beyond the size are zero; a page that is mapped somewhere stays.
+ * Always holds: every frame in #pages is one reference; bytes of a page beyond the size are zero; a page that is mapped here stays; a frame that
+ * another kernel sees is not written: the page gets a new one first.
  */
 import { E, Errno } from '../../abi/errno.ts';
-import { O, SEEK } from '../../abi/fcntl.ts';
-import { IOCTL } from '../../abi/ioctl.ts';
-import { PAGE_SIZE, settle, type Blocking, type KernelId, type Maybe, type Pfn } from '../../types.ts';
-import { setU32, setU64 } from '../bytes.ts';
+import { PAGE_SIZE, type Blocking, type Maybe, type Pfn } from '../../types.ts';
 import { FS_COSTS, transferCost } from '../costs.ts';
-import { BaseFile, type FileKind, type IoContext, type OpenFile } from '../file.ts';
-import type { AttributeChange, Attributes, FileSystemStatus, Inode, InodeKind } from '../inode.ts';
+import type { IoContext, OpenFile } from '../file.ts';
+import type { InodeKind } from '../inode.ts';
 import { after } from '../maybe.ts';
+import { ownFrame, RegularFile, type RegularInode } from '../regular-file.ts';
+import type { Claim } from '../services.ts';
 import { type Run, transferRuns } from './buffers.ts';
 import { Ext2Inode } from './inode.ts';
 
@@ -21,23 +21,33 @@ const READ_AHEAD = 32;
 const FILE_BYTES_MAX = 2 ** 34;
 
 interface Page {
-  readonly pfn: Pfn;
+  pfn: Pfn;
   dirty: boolean;
   /** Some program may be writing to it as its memory. */
   isWritable: boolean;
 }
 
-export class Ext2File extends Ext2Inode {
+export class Ext2File extends Ext2Inode implements RegularInode {
   readonly kind: InodeKind = 'file';
   readonly #pages = new Map<number, Page>();
-  /** Open files whose pages are mapped. */
-  mapped = 0;
+  /** Nobody on another kernel can map it shared. */
+  readonly shared = null;
+  /** Its pages may be mapped here: set until it is closed by all. */
+  #isMapped = false;
+  /** They may be written so, without anybody asking: until all that has been is on the disk. */
+  #isMemory = false;
   /** The page behind the last one that was read. */
   #expected = 0;
 
   override open(flags: number, _io: IoContext): OpenFile {
-    this.opens++;
-    return new Ext2OpenFile(this, flags);
+    return new RegularFile(this, flags);
+  }
+  override closed(): Maybe<void> {
+    if (this.opens === 1) this.#isMapped = false;
+    return super.closed();
+  }
+  override get isTracked(): boolean {
+    return super.isTracked && !this.#isMemory;
   }
 
   // --- reading -------------------------------------------------------------------------------------------------------------------
@@ -108,10 +118,10 @@ export class Ext2File extends Ext2Inode {
 
   // --- writing -------------------------------------------------------------------------------------------------------------------
 
-  /** @param position null: at the end */
   write(source: Uint8Array, position: number | null, done: (end: number) => void): Maybe<number> {
     return this.fs.changing(
-      function* (this: Ext2File): Blocking<number> {
+      function* (this: Ext2File, claim: Claim): Blocking<number> {
+        claim(this);
         const from = position ?? this.size;
         const count = yield* this.#write(source, from);
         done(from + count);
@@ -133,6 +143,7 @@ export class Ext2File extends Ext2Inode {
         const bytes = Math.min(source.length - done, PAGE_SIZE - offset);
         const isWhole = bytes === PAGE_SIZE || index * PAGE_SIZE >= this.size;
         const page = isWhole ? this.#emptyPage(index) : yield* this.#page(index);
+        this.#own(page);
         page.dirty = true;
         for (let block = Math.floor(at / blockBytes); block * blockBytes < at + bytes; block++) yield* this.blockOf(block, true);
         services.frameBytes(page.pfn).set(source.subarray(done, done + bytes), offset);
@@ -151,6 +162,11 @@ export class Ext2File extends Ext2Inode {
     return done;
   }
 
+  /** It is going to be written. */
+  #own(page: Page): void {
+    page.pfn = ownFrame(this.fs.services, page.pfn);
+  }
+
   /** A page that need not be read: all of it is written, or there was nothing. */
   #emptyPage(index: number): Page {
     const known = this.#pages.get(index);
@@ -166,9 +182,11 @@ export class Ext2File extends Ext2Inode {
     if (size < 0) throw new Errno(E.INVAL);
     if (size > FILE_BYTES_MAX) throw new Errno(E.FBIG);
     return this.fs.changing(
-      function* (this: Ext2File): Blocking<void> {
+      function* (this: Ext2File, claim: Claim): Blocking<void> {
+        claim(this);
         if (size < this.size) {
           this.#drop(Math.ceil(size / PAGE_SIZE));
+          this.fs.services.cut(this, Math.ceil(size / PAGE_SIZE));
           this.size = size;
           yield* this.#zeroTail();
           yield* this.freeBlocks(Math.ceil(size / this.fs.blockBytes));
@@ -186,6 +204,7 @@ export class Ext2File extends Ext2Inode {
     if (this.size % this.fs.blockBytes === 0 && !this.#pages.has(index)) return;
     if (this.size % PAGE_SIZE === 0) return;
     const page = yield* this.#page(index);
+    this.#own(page);
     this.#clean(index, page);
     page.dirty = true;
   }
@@ -203,7 +222,11 @@ export class Ext2File extends Ext2Inode {
       runs.push(...(yield* this.#runsOf(index, page.pfn)));
       page.dirty = false;
     }
+    const isClosed = this.opens === 0;
     yield* transferRuns(this.fs.blockDevice, runs, true);
+    if (!this.#isMemory || !isClosed || this.opens > 0) return;
+    for (const page of this.#pages.values()) page.isWritable = false;
+    this.#isMemory = false;
   }
   /** A program may have written anywhere in it. Where the disk is full what it wrote is lost, as on Linux. */
   *#fillHoles(index: number): Blocking<void> {
@@ -221,13 +244,28 @@ export class Ext2File extends Ext2Inode {
 
   // --- pages ---------------------------------------------------------------------------------------------------------------------
 
-  /** The page's frame, with a reference for the caller. */
+  /** Pages are read before they are mapped, as page faults don't sleep. */
+  becomeMapped(first: number, count: number, isWritten: boolean): Maybe<void> {
+    this.#isMapped = true;
+    if (!isWritten || this.#isMemory) return this.load(first, count);
+    const memory = this.fs.changing(
+      function* (this: Ext2File, claim: Claim): Blocking<void> {
+        claim(this);
+        this.#isMemory = true;
+        for (const page of this.#pages.values()) this.#own(page);
+      }.bind(this),
+    );
+    return after(memory, () => this.load(first, count));
+  }
   mapPage(index: number, forWrite: boolean): Maybe<Pfn> {
     if (index < 0 || index * PAGE_SIZE >= this.size) throw new Errno(E.FAULT);
     const page = this.#pages.get(index);
     const take = (found: Page): Pfn => {
-      found.isWritable ||= forWrite;
-      if (forWrite) this.fs.wrote();
+      if (forWrite && this.#isMemory) {
+        this.#own(found);
+        found.isWritable = true;
+        this.fs.wrote();
+      }
       this.fs.services.retainFrame(found.pfn);
       return found.pfn;
     };
@@ -238,21 +276,26 @@ export class Ext2File extends Ext2Inode {
           take,
         );
   }
-  /** Reads a run of pages, so that mapPage finds them. */
-  *pin(first: number, count: number): Blocking<void> {
-    yield* settle(
-      this.fs.locked(
-        function* (this: Ext2File): Blocking<void> {
-          const end = Math.min(first + count, Math.ceil(this.size / PAGE_SIZE));
-          for (let index = first; index < end; index++) yield* this.#page(index, end - index);
-        }.bind(this),
-      ),
+  load(first: number, count: number): Maybe<void> {
+    return this.fs.locked(
+      function* (this: Ext2File): Blocking<void> {
+        const end = Math.min(first + count, Math.ceil(this.size / PAGE_SIZE));
+        for (let index = first; index < end; index++) yield* this.#page(index, end - index);
+      }.bind(this),
     );
+  }
+  allocate(): void {
+    throw new Errno(E.OPNOTSUPP);
+  }
+  /** Holes are not told, as Linux's ext2 has it: all is data up to the end. */
+  seekData(from: number, data: boolean): number {
+    if (from < 0 || from >= this.size) throw new Errno(E.NXIO);
+    return data ? from : this.size;
   }
 
   /** Lets go of pages that are as on the disk, unless they are mapped. */
   dropPages(): void {
-    if (this.mapped > 0) return;
+    if (this.#isMapped) return;
     for (const [index, { dirty }] of this.#pages) if (!dirty) this.#dropPage(index);
   }
   forgetPages(): void {
@@ -267,110 +310,5 @@ export class Ext2File extends Ext2Inode {
     this.#pages.delete(index);
     this.fs.pages--;
     this.fs.services.releaseFrame(page.pfn);
-  }
-}
-
-class Ext2OpenFile extends BaseFile {
-  readonly kind: FileKind = 'file';
-  #position = 0;
-  #isMapped = false;
-
-  constructor(
-    readonly file: Ext2File,
-    flags: number,
-  ) {
-    super(flags);
-  }
-
-  get owner(): KernelId {
-    return this.file.owner;
-  }
-  override get inode(): Inode {
-    return this.file;
-  }
-  override get seekable(): boolean {
-    return true;
-  }
-  override get position(): number {
-    return this.#position;
-  }
-
-  protected override closed(): Maybe<void> {
-    if (this.#isMapped) this.file.mapped--;
-    return this.file.closed();
-  }
-
-  override read(target: Uint8Array, _io: IoContext): Maybe<number> {
-    return after(this.file.read(target, this.#position), count => {
-      this.#position += count;
-      return count;
-    });
-  }
-  override write(source: Uint8Array, _io: IoContext): Maybe<number> {
-    return this.file.write(source, this.flags & O.APPEND ? null : this.#position, end => {
-      this.#position = end;
-    });
-  }
-  override pread(target: Uint8Array, position: number, _io: IoContext): Maybe<number> {
-    return this.file.read(target, position);
-  }
-  override pwrite(source: Uint8Array, position: number, _io: IoContext): Maybe<number> {
-    return this.file.write(source, this.flags & O.APPEND ? null : position, () => {});
-  }
-
-  override seek(offset: number, whence: number): number {
-    const { size } = this.file;
-    if ((whence === SEEK.DATA || whence === SEEK.HOLE) && (offset < 0 || offset >= size)) throw new Errno(E.NXIO);
-    // Holes are not told, as Linux's ext2 has it: all is data up to the end.
-    const bases: Readonly<Record<number, number>> = {
-      [SEEK.SET]: offset,
-      [SEEK.CUR]: this.#position + offset,
-      [SEEK.END]: size + offset,
-      [SEEK.DATA]: offset,
-      [SEEK.HOLE]: size,
-    };
-    const position = bases[whence] ?? -1;
-    if (position < 0) throw new Errno(E.INVAL);
-    this.#position = position;
-    return position;
-  }
-
-  override ioctl(command: number, _argument: number, data: Uint8Array, _io: IoContext): number {
-    if (command === IOCTL.FIONREAD) setU32(data, Math.max(0, this.file.size - this.#position));
-    else if (command === IOCTL.FIOQSIZE) setU64(data, this.file.size);
-    else throw new Errno(E.NOTTY);
-    return 0;
-  }
-
-  attributes(): Attributes {
-    return this.file.attributes();
-  }
-  override setAttributes(change: AttributeChange): Maybe<void> {
-    return this.file.setAttributes(change);
-  }
-  override truncate(size: number): Maybe<void> {
-    return this.file.truncate(size);
-  }
-  override allocate(): void {
-    throw new Errno(E.OPNOTSUPP);
-  }
-  override status(): FileSystemStatus {
-    return this.file.status();
-  }
-  override sync(): Maybe<void> {
-    return this.file.sync();
-  }
-  /** See mm/file-backing.ts: what is to be mapped is read first. */
-  pin(first: number, count: number): Blocking<void> {
-    this.#mapped();
-    return this.file.pin(first, count);
-  }
-  override mapPage(index: number, forWrite: boolean): Maybe<Pfn> {
-    this.#mapped();
-    return this.file.mapPage(index, forWrite);
-  }
-  #mapped(): void {
-    if (!this.#isMapped) this.file.mapped++;
-    this.#isMapped = true;
   }
 }

@@ -41,6 +41,9 @@ export abstract class Ext2Inode extends BaseInode {
   get device(): number {
     return this.fs.device;
   }
+  override get isTracked(): boolean {
+    return !this.fs.isOver;
+  }
   override status(): FileSystemStatus {
     return this.fs.status();
   }
@@ -143,7 +146,13 @@ export abstract class Ext2Inode extends BaseInode {
   }
 
   override setAttributes(change: AttributeChange): Maybe<void> {
-    this.checkChangeable();
+    return this.fs.services.changing(claim => {
+      this.checkChangeable();
+      claim(this);
+      this.#setAttributes(change);
+    });
+  }
+  #setAttributes(change: AttributeChange): void {
     if (change.mode !== undefined) this.mode = (this.mode & S.IFMT) | (change.mode & 0o7777);
     if (change.uid !== undefined || change.gid !== undefined) {
       if (this.kind === 'file') this.mode &= ~(S.ISUID | (this.mode & 0o010 ? S.ISGID : 0));

@@ -63,10 +63,10 @@ export class TmpDirectory extends TmpInode {
   }
 
   override link(name: string, inode: Inode): Maybe<void> {
-    return this.fs.services.changing(
-      () => [this, this.fs.services.ownInode(inode)],
-      () => this.attach(name, inode),
-    );
+    return this.fs.services.changing(claim => {
+      claim(this, this.fs.services.ownInode(inode));
+      this.attach(name, inode);
+    });
   }
   /** The same while no other kernel remembers either. */
   attach(name: string, linked: Inode): void {
@@ -79,10 +79,10 @@ export class TmpDirectory extends TmpInode {
   }
 
   override unlink(name: string): Maybe<void> {
-    return this.fs.services.changing(
-      () => [this, this.#entry(name).inode],
-      () => this.detach(name),
-    );
+    return this.fs.services.changing(claim => {
+      claim(this, this.#entry(name).inode);
+      this.detach(name);
+    });
   }
   /** The same while no other kernel remembers either. */
   detach(name: string): void {
@@ -93,10 +93,10 @@ export class TmpDirectory extends TmpInode {
   }
 
   override rmdir(name: string): Maybe<void> {
-    return this.fs.services.changing(
-      () => [this, this.#entry(name).inode],
-      () => this.#rmdir(name),
-    );
+    return this.fs.services.changing(claim => {
+      claim(this, this.#entry(name).inode);
+      this.#rmdir(name);
+    });
   }
   #rmdir(name: string): void {
     const { inode } = this.#entry(name);
@@ -109,11 +109,11 @@ export class TmpDirectory extends TmpInode {
 
   override rename(name: string, to: Inode, targetName: string, flags: number): Maybe<void> {
     const target = this.fs.services.ownInode(to);
-    const involved = (): readonly Inode[] => {
+    return this.fs.services.changing(claim => {
       const there = target instanceof TmpDirectory ? target.find(targetName) : null;
-      return [this, target, this.#entry(name).inode, ...(there === null ? [] : [there])];
-    };
-    return this.fs.services.changing(involved, () => this.#rename(name, target, targetName, flags));
+      claim(this, target, this.#entry(name).inode, ...(there === null ? [] : [there]));
+      this.#rename(name, target, targetName, flags);
+    });
   }
   #rename(name: string, target: Inode, targetName: string, flags: number): void {
     if (!(target instanceof TmpDirectory) || target.fs !== this.fs) throw new Errno(E.XDEV);

@@ -9,16 +9,15 @@
  * kernel sees is not written: the page gets a new one first.
  */
 import { E, Errno } from '../../abi/errno.ts';
-import { FALLOC, O, SEEK } from '../../abi/fcntl.ts';
+import { FALLOC, SEEK } from '../../abi/fcntl.ts';
 import { S } from '../../abi/stat.ts';
 import type { SharedPages } from '../../mm/sharing.ts';
-import { type Blocking, PAGE_SIZE, type KernelId, type Maybe, type Pfn } from '../../types.ts';
+import { type Blocking, PAGE_SIZE, type Maybe, type Pfn } from '../../types.ts';
 import { FS_COSTS, transferCost } from '../costs.ts';
-import { BaseFile, type FileKind, type IoContext, type OpenFile } from '../file.ts';
-import type { AttributeChange, Attributes, FileSystemStatus, Inode, InodeKind, NewInode } from '../inode.ts';
-import { IOCTL } from '../../abi/ioctl.ts';
-import { setU32, setU64 } from '../bytes.ts';
+import type { IoContext, OpenFile } from '../file.ts';
+import type { InodeKind, NewInode } from '../inode.ts';
 import { after, eager } from '../maybe.ts';
+import { ownFrame, RegularFile, type RegularInode } from '../regular-file.ts';
 import { TmpInode } from './inode.ts';
 import { type Content, isAsIn, type Packer, type Unpacked } from './state.ts';
 import type { TmpFs } from './tmpfs.ts';
@@ -34,16 +33,14 @@ export interface FileSharing extends SharedPages {
   end(): void;
 }
 
-export class TmpFile extends TmpInode {
+export class TmpFile extends TmpInode implements RegularInode {
   readonly kind: InodeKind = 'file';
   readonly #pages = new Map<number, Pfn>();
   #archive: Uint8Array = EMPTY;
   #size = 0;
-  /** Open files on it. */
   opens = 0;
   /** It is mapped for writing, and shared: what it contains changes without anybody asking. */
   #isMemory = false;
-  /** Set once processes of other kernels map it shared: pages may be there. */
   shared: FileSharing | null = null;
 
   constructor(fs: TmpFs, made: NewInode) {
@@ -60,8 +57,9 @@ export class TmpFile extends TmpInode {
   override get isTracked(): boolean {
     return !this.#isMemory && this.shared === null;
   }
-  /** Before it is mapped, shared and for writing: until it is closed by all, other kernels remember nothing of it and get copies of its pages. */
-  becomeMemory(): Maybe<void> {
+  /** Pages are there when they are touched. As memory, until it is closed by all, other kernels remember nothing of it and get copies of its pages. */
+  becomeMapped(_firstPage: number, _count: number, isWritten: boolean): Maybe<void> {
+    if (!isWritten || this.#isMemory) return;
     return this.changing(() => {
       this.#isMemory = true;
       for (const index of [...this.#pages.keys()]) this.#ownPage(index);
@@ -75,8 +73,7 @@ export class TmpFile extends TmpInode {
   }
 
   override open(flags: number, _io: IoContext): OpenFile {
-    this.opens++;
-    return new TmpOpenFile(this, flags);
+    return new RegularFile(this, flags);
   }
 
   protected override dropIfUnused(): void {
@@ -117,7 +114,7 @@ export class TmpFile extends TmpInode {
    * Moves bytes at a position by `step`, which gets a part of [0, length) and says how many it has moved: all at once, or page by page as they
    * come from other kernels.
    */
-  move(position: number, length: number, access: 'read' | 'write', step: (from: number, to: number) => number): Maybe<number> {
+  #move(position: number, length: number, access: 'read' | 'write', step: (from: number, to: number) => number): Maybe<number> {
     return this.shared === null ? step(0, length) : eager(this.#pageByPage(this.shared, position, length, access, step));
   }
   *#pageByPage(
@@ -143,7 +140,11 @@ export class TmpFile extends TmpInode {
     return done;
   }
 
-  read(target: Uint8Array, position: number): number {
+  read(target: Uint8Array, position: number): Maybe<number> {
+    const count = Math.min(target.length, Math.max(0, this.#size - position));
+    return this.#move(position, count, 'read', (from, to) => this.#read(target.subarray(from, to), position + from));
+  }
+  #read(target: Uint8Array, position: number): number {
     const count = Math.min(target.length, Math.max(0, this.#size - position));
     const { services } = this.fs;
     for (let done = 0; done < count; ) {
@@ -159,8 +160,17 @@ export class TmpFile extends TmpInode {
     return count;
   }
 
-  /** Within `changing`. */
-  write(source: Uint8Array, position: number): number {
+  write(source: Uint8Array, position: number | null, done: (end: number) => void): Maybe<number> {
+    return this.changing(() => {
+      const at = position ?? this.#size;
+      const count = this.#move(at, source.length, 'write', (from, to) => this.#write(source.subarray(from, to), at + from));
+      return after(count, moved => {
+        done(at + moved);
+        return moved;
+      });
+    });
+  }
+  #write(source: Uint8Array, position: number): number {
     if (source.length === 0) return 0;
     if (position + source.length > FILE_BYTES_MAX) throw new Errno(E.FBIG);
     if (position > this.#size) this.#zeroTail();
@@ -186,7 +196,7 @@ export class TmpFile extends TmpInode {
   }
 
   override truncate(size: number): Maybe<void> {
-    return flat(this.changing(() => this.#truncateShared(size)));
+    return this.changing(() => this.#truncateShared(size));
   }
   #truncateShared(size: number): Maybe<void> {
     if (size < 0) throw new Errno(E.INVAL);
@@ -210,7 +220,7 @@ export class TmpFile extends TmpInode {
   }
 
   allocate(mode: number, offset: number, length: number): Maybe<void> {
-    return flat(this.changing(() => this.#allocate(mode, offset, length)));
+    return this.changing(() => this.#allocate(mode, offset, length));
   }
   #allocate(mode: number, offset: number, length: number): Maybe<void> {
     if (offset < 0 || length <= 0) throw new Errno(E.INVAL);
@@ -235,7 +245,8 @@ export class TmpFile extends TmpInode {
     grown();
   }
 
-  /** The page's frame, with a reference for the caller. @param forWrite it may be written through a mapping */
+  sync(): void {}
+  load(): void {}
   mapPage(index: number, forWrite: boolean): Pfn {
     const pfn = this.frame(index, forWrite);
     this.fs.services.retainFrame(pfn);
@@ -305,15 +316,8 @@ export class TmpFile extends TmpInode {
 
   /** Its frame, to be written: another one if other kernels have it, who keep what it was. */
   #ownPage(index: number, pfn = this.#page(index)): Pfn {
-    const { services } = this.fs;
-    if (!services.isLent(pfn)) return pfn;
-    const own = services.allocFrame();
-    services.frameBytes(own).set(services.frameBytes(pfn));
-    services.wroteFrame(own);
-    this.#pages.set(index, own);
-    services.replacedFrame(pfn);
-    services.releaseFrame(pfn);
-    services.charge(FS_COSTS.archivePage);
+    const own = ownFrame(this.fs.services, pfn);
+    if (own !== pfn) this.#pages.set(index, own);
     return own;
   }
 
@@ -336,138 +340,22 @@ export class TmpFile extends TmpInode {
   }
 }
 
-export class TmpOpenFile extends BaseFile {
-  readonly kind: FileKind = 'file';
-  #position = 0;
-
-  constructor(
-    readonly file: TmpFile,
-    flags: number,
-  ) {
-    super(flags);
-  }
-
-  get owner(): KernelId {
-    return this.file.owner;
-  }
-  override get inode(): Inode {
-    return this.file;
-  }
-  override get seekable(): boolean {
-    return true;
-  }
-  override get position(): number {
-    return this.#position;
-  }
-
-  protected override closed(): void {
-    this.file.closed();
-  }
-
-  override get sharedPages(): SharedPages | null {
-    return this.file.shared;
-  }
-
-  override read(target: Uint8Array, io: IoContext): Maybe<number> {
-    return after(this.pread(target, this.#position, io), count => this.#advance(count));
-  }
-
-  override write(source: Uint8Array, _io: IoContext): Maybe<number> {
-    const write = (): Maybe<number> => {
-      if (this.flags & O.APPEND) this.#position = this.file.size;
-      return after(this.#move(source, this.#position), count => this.#advance(count));
-    };
-    return flat(this.file.changing(write));
-  }
-
-  #advance(count: number): number {
-    this.#position += count;
-    return count;
-  }
-
-  override pread(target: Uint8Array, position: number, _io: IoContext): Maybe<number> {
-    const count = Math.min(target.length, Math.max(0, this.file.size - position));
-    return this.file.move(position, count, 'read', (from, to) => this.file.read(target.subarray(from, to), position + from));
-  }
-
-  override pwrite(source: Uint8Array, position: number, _io: IoContext): Maybe<number> {
-    return flat(this.file.changing(() => this.#move(source, this.flags & O.APPEND ? this.file.size : position)));
-  }
-  #move(source: Uint8Array, at: number): Maybe<number> {
-    return this.file.move(at, source.length, 'write', (from, to) => this.file.write(source.subarray(from, to), at + from));
-  }
-
-  override seek(offset: number, whence: number): number {
-    let position: number;
-    switch (whence) {
-      case SEEK.SET:
-        position = offset;
-        break;
-      case SEEK.CUR:
-        position = this.#position + offset;
-        break;
-      case SEEK.END:
-        position = this.file.size + offset;
-        break;
-      case SEEK.DATA:
-        position = this.file.seekData(offset, true);
-        break;
-      case SEEK.HOLE:
-        position = this.file.seekData(offset, false);
-        break;
-      default:
-        throw new Errno(E.INVAL);
-    }
-    if (position < 0) throw new Errno(E.INVAL);
-    this.#position = position;
-    return position;
-  }
-
-  override ioctl(command: number, _argument: number, data: Uint8Array, _io: IoContext): number {
-    if (command === IOCTL.FIONREAD) setU32(data, Math.max(0, this.file.size - this.#position));
-    else if (command === IOCTL.FIOQSIZE) setU64(data, this.file.size);
-    else throw new Errno(E.NOTTY);
-    return 0;
-  }
-
-  attributes(): Attributes {
-    return this.file.attributes();
-  }
-  override setAttributes(change: AttributeChange): Maybe<void> {
-    return this.file.setAttributes(change);
-  }
-  override truncate(size: number): Maybe<void> {
-    return this.file.truncate(size);
-  }
-  override allocate(mode: number, offset: number, length: number): Maybe<void> {
-    return this.file.allocate(mode, offset, length);
-  }
-  override status(): FileSystemStatus {
-    return this.file.status();
-  }
-  override mapPage(index: number, forWrite: boolean): Pfn {
-    return this.file.mapPage(index, forWrite);
-  }
-}
-
 /** An open file as it was on another kernel; `label` is that of a nameless one. */
-export function reopened(file: TmpFile, flags: number, position: number, label: string | null): TmpOpenFile {
-  file.opens++;
-  const open = label === null ? new TmpOpenFile(file, flags) : new MemoryFile(file, flags, label);
+export function reopened(file: TmpFile, flags: number, position: number, label: string | null): RegularFile<TmpFile> {
+  const open = label === null ? new RegularFile(file, flags) : new MemoryFile(file, flags, label);
   open.seek(position, SEEK.SET);
   return open;
 }
 /** The label of a nameless file; null of others. */
-export const memoryName = (open: TmpOpenFile): string | null => (open instanceof MemoryFile ? open.label : null);
+export const memoryName = (open: RegularFile): string | null => (open instanceof MemoryFile ? open.label : null);
 
 /** A nameless file in no directory: memfd_create, memory that processes on several kernels share. @param path as /proc shows it */
 export function namelessFile(fs: TmpFs, path: string, flags: number): MemoryFile {
   const file = new TmpFile(fs, { mode: S.IFREG | 0o777, uid: 0, gid: 0, rdev: 0, target: '' });
-  file.opens++;
   return new MemoryFile(file, flags, `${path} (deleted)`);
 }
 
-export class MemoryFile extends TmpOpenFile {
+export class MemoryFile extends RegularFile<TmpFile> {
   readonly #label: string;
 
   constructor(file: TmpFile, flags: number, label: string) {
@@ -478,7 +366,7 @@ export class MemoryFile extends TmpOpenFile {
   override get label(): string {
     return this.#label;
   }
+  override mapPage(index: number, forWrite: boolean): Pfn {
+    return this.file.mapPage(index, forWrite);
+  }
 }
-
-/** What a change gives that may have to wait itself. */
-const flat = <T>(value: Maybe<Maybe<T>>): Maybe<T> => after(value as Maybe<T>, each => each);

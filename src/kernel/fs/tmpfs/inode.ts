@@ -43,8 +43,11 @@ export abstract class TmpInode extends BaseInode {
     return true;
   }
   /** Changes this inode once nobody else remembers it. */
-  changing<T>(work: () => T): Maybe<T> {
-    return this.fs.services.changing(() => [this], work);
+  changing<T>(work: () => Maybe<T>): Maybe<T> {
+    return this.fs.services.changing(claim => {
+      claim(this);
+      return work();
+    });
   }
   abstract get size(): number;
   get blocks(): number {
