@@ -40,6 +40,8 @@ export const SERVER_MAC: MacAddress = macOfFunction(0);
 export const CLIENT_MAC: MacAddress = MAC_OF_CLIENT;
 
 export const MTU = 1500;
+/** Descriptors of a function of the card for frames that come in (Linux: ixgbe's default). */
+export const CARD_DESCRIPTORS = 512;
 /** Without its check sequence. */
 const FRAME_MIN = 60;
 
