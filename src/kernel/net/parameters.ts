@@ -36,6 +36,8 @@ const SWITCH_MACS = MAC_BASE + 0x200;
 
 export const addressOfKernel = (kernel: KernelId): Ipv4Address => SWITCH_NETWORK + kernel + 1;
 export const macOfKernel = (kernel: KernelId): MacAddress => SWITCH_MACS + kernel + 1;
+/** Whose it is, if it is one of `macOfKernel`; else no kernel's number. */
+export const kernelOfMac = (mac: MacAddress): number => mac - SWITCH_MACS - 1;
 export const SERVER_MAC: MacAddress = macOfFunction(0);
 export const CLIENT_MAC: MacAddress = MAC_OF_CLIENT;
 
