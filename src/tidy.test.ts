@@ -1,4 +1,7 @@
-/** What keeps the house in order: imports point up one list, and no clock or chance below the lab. Tested on planted offences too. */
+/**
+ * What keeps the house in order: imports point up one list, no clock or chance below the lab, and no merge left half done. Tested on planted
+ * offences too.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -12,13 +15,16 @@ const OUTSIDE = /(\.test\.tsx?|testing\.ts|-host\.ts|\/bench\.ts|\/harness\.ts|\
 const FORBIDDEN =
   /\b(Date|performance|setTimeout|setInterval|setImmediate|crypto)\s*[.(]|\bMath\.random\b|from 'node:|\b(document|navigator|localStorage)\./;
 
-function sources(folder: string): string[] {
+function sources(folder: string, named = /\.tsx?$/): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap(entry => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return entry.name === 'guest' ? [] : sources(path);
-    return /\.tsx?$/.test(entry.name) ? [path] : [];
+    if (entry.isDirectory()) return entry.name === 'guest' ? [] : sources(path, named);
+    return named.test(entry.name) ? [path] : [];
   });
 }
+
+/** Where two sides of a merge stand one above the other. */
+const isUnmerged = (text: string): boolean => /^(<{7}|>{7}) /m.test(text);
 
 const roomOf = (path: string): Room | undefined => ROOMS.find(room => relative(SRC, path).startsWith(`${room}/`));
 
@@ -59,6 +65,10 @@ describe('the house', () => {
   });
   it('has no clock and no chance below the lab', () => {
     expect(files.flatMap(({ path, text }) => impure(path, text))).toEqual([]);
+  });
+  it('has no merge left half done', () => {
+    expect(sources(SRC, /\.(tsx?|md)$/).filter(path => isUnmerged(readFileSync(path, 'utf8')))).toEqual([]);
+    expect(isUnmerged(`one\n${'<'.repeat(7)} HEAD\nother\n`)).toBe(true);
   });
   it('notices an import that points down, and one across', () => {
     expect(wrongWay(join(SRC, 'kernel/mm/x.ts'), "import { World } from '../../world/world.ts';")).toHaveLength(1);

@@ -329,7 +329,8 @@ export class Kernel {
   // --- telling ---------------------------------------------------------------------------------------------------------------
 
   trace(kind: TraceKind, a: number, b: number, c: number, d: number, core: Core = this.core): void {
-    const [x, y, z] = this.isFederated ? toldPids(this.id, kind, a, b, c) : [a, b, c];
+    if (!this.isFederated) return this.platform.trace(core.clock, kind, core.id, a >>> 0, b >>> 0, c >>> 0, d >>> 0);
+    const [x, y, z] = toldPids(this.id, kind, a, b, c);
     this.platform.trace(core.clock, kind, core.id, x >>> 0, y >>> 0, z >>> 0, d >>> 0);
   }
   /** A pid as the trace has it: unlike that of any other process of the machine. */

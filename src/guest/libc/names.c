@@ -58,6 +58,7 @@ static const char *const error_text[] = {
 	[EAFNOSUPPORT] = "Address family not supported by protocol",
 	[EADDRINUSE] = "Address already in use",
 	[EADDRNOTAVAIL] = "Cannot assign requested address",
+	[ENETDOWN] = "Network is down",
 	[ENETUNREACH] = "Network is unreachable",
 	[ECONNABORTED] = "Software caused connection abort",
 	[ECONNRESET] = "Connection reset by peer",

@@ -83,7 +83,7 @@ export class FileSystems {
     this.#registerDevices();
     const memory = (type: string, mode: number) => (): FileSystem => new TmpFs(services, vfs.newDevice(), type, mode);
     vfs.types.set('proc', () => procFs(services, vfs, vfs.newDevice()));
-    vfs.types.set('sysfs', () => sysFs(services, vfs.newDevice()));
+    vfs.types.set('sysfs', () => sysFs(services, vfs, vfs.newDevice()));
     vfs.types.set('tmpfs', memory('tmpfs', 0o1777));
     vfs.types.set('ramfs', memory('ramfs', 0o755));
     vfs.types.set('devtmpfs', () => this.#devices());

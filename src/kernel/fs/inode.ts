@@ -100,8 +100,8 @@ export interface Inode {
   truncate(size: number): Maybe<void>;
   status(): Maybe<FileSystemStatus>;
 
-  /** Throws ENOENT when the name isn't there. */
-  lookup(name: string): Maybe<Inode>;
+  /** `io`: for whom, as some names are not the same to all (/sys/class/net). Throws ENOENT when the name isn't there. */
+  lookup(name: string, io?: IoContext): Maybe<Inode>;
   /** A new file, directory, link, device node, FIFO by `made.mode`. Throws EEXIST. */
   create(name: string, made: NewInode): Maybe<Inode>;
   link(name: string, inode: Inode): Maybe<void>;
@@ -165,7 +165,7 @@ export abstract class BaseInode implements Inode {
   truncate(_size: number): Maybe<void> {
     throw new Errno(this.kind === 'directory' ? E.ISDIR : E.INVAL);
   }
-  lookup(_name: string): Maybe<Inode> {
+  lookup(_name: string, _io?: IoContext): Maybe<Inode> {
     throw this.#notHere(E.NOENT);
   }
   create(_name: string, _made: NewInode): Maybe<Inode> {

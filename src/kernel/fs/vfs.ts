@@ -279,7 +279,7 @@ export class Vfs {
         continue;
       }
       if (name.length > NAME_MAX) throw new Errno(E.NAMETOOLONG);
-      const next = yield* this.#lookup(at, name);
+      const next = yield* this.#lookup(caller, at, name);
       if (next.inode.kind !== 'symlink' || (last && end === 'stay' && !slash)) {
         at = next;
         continue;
@@ -304,10 +304,10 @@ export class Vfs {
     return { directory: at, name: '', slash, opened: null };
   }
 
-  *#lookup(directory: Dentry, name: string): Blocking<Dentry> {
+  *#lookup({ io }: Caller, directory: Dentry, name: string): Blocking<Dentry> {
     this.services.charge(FS_COSTS.lookup);
     try {
-      const inode = yield* settle(directory.inode.lookup(name));
+      const inode = yield* settle(directory.inode.lookup(name, io));
       return top(directory.child(name, inode));
     } catch (error) {
       if (error instanceof Errno && error.errno === E.NOENT) directory.forget(name);
@@ -316,10 +316,10 @@ export class Vfs {
   }
 
   /** The child, or null when there is none. */
-  *#find(directory: Dentry, name: string): Blocking<Dentry | null> {
+  *#find(caller: Caller, directory: Dentry, name: string): Blocking<Dentry | null> {
     if (name.length > NAME_MAX) throw new Errno(E.NAMETOOLONG);
     try {
-      return yield* this.#lookup(directory, name);
+      return yield* this.#lookup(caller, directory, name);
     } catch (error) {
       if (error instanceof Errno && error.errno === E.NOENT) return null;
       throw error;
@@ -368,7 +368,7 @@ export class Vfs {
     for (let links = 0; links <= SYMLINKS_MAX; links++) {
       const { directory, name, slash } = yield* this.#walk(caller, at, rest, 'parent');
       if (name === '' || name === '.' || name === '..' || slash) throw new Errno(E.ISDIR);
-      let place = yield* this.#find(directory, name);
+      let place = yield* this.#find(caller, directory, name);
       if (place === null) {
         yield* this.#checkChange(caller, directory);
         try {
@@ -378,7 +378,7 @@ export class Vfs {
         } catch (error) {
           // Another kernel or task was faster.
           if (!(error instanceof Errno) || error.errno !== E.EXIST || flags & O.EXCL) throw error;
-          place = yield* this.#find(directory, name);
+          place = yield* this.#find(caller, directory, name);
           if (place === null) throw error;
         }
       }
@@ -459,7 +459,7 @@ export class Vfs {
   *#create(caller: Caller, start: Dentry, path: string, node: NewNode): Blocking<void> {
     const { directory, name, slash } = yield* this.#walk(caller, start, path, 'parent');
     if (name === '' || name === '.' || name === '..') throw new Errno(E.EXIST);
-    if (yield* this.#find(directory, name)) throw new Errno(E.EXIST);
+    if (yield* this.#find(caller, directory, name)) throw new Errno(E.EXIST);
     if (slash && (node.mode & S.IFMT) !== S.IFDIR) throw new Errno(E.NOENT);
     yield* this.#checkChange(caller, directory);
     const inode = yield* settle(directory.inode.create(name, { ...made(caller, 0), ...node }));
@@ -473,7 +473,7 @@ export class Vfs {
   *#link(caller: Caller, from: Dentry, start: Dentry, path: string): Blocking<void> {
     if (from.inode.kind === 'directory') throw new Errno(E.PERM);
     const { directory, name, slash } = yield* this.#walk(caller, start, path, 'parent');
-    if (name === '' || name === '.' || name === '..' || (yield* this.#find(directory, name))) throw new Errno(E.EXIST);
+    if (name === '' || name === '.' || name === '..' || (yield* this.#find(caller, directory, name))) throw new Errno(E.EXIST);
     if (slash) throw new Errno(E.NOENT);
     if (directory.mount !== from.mount) throw new Errno(E.XDEV);
     yield* this.#checkChange(caller, directory);
@@ -490,7 +490,7 @@ export class Vfs {
     if (name === '' || name === '.' || name === '..') {
       throw new Errno(!directories ? E.ISDIR : name === '.' ? E.INVAL : name === '..' ? E.NOTEMPTY : E.BUSY);
     }
-    const place = yield* this.#lookup(directory, name);
+    const place = yield* this.#lookup(caller, directory, name);
     if (place.parent !== directory) throw new Errno(E.BUSY); // a mount's root
     const isDirectory = place.inode.kind === 'directory';
     if (directories && !isDirectory) throw new Errno(E.NOTDIR);
@@ -510,8 +510,8 @@ export class Vfs {
     const target = yield* this.#walk(caller, to.start, to.path, 'parent');
     for (const { name } of [source, target]) if (name === '' || name === '.' || name === '..') throw new Errno(E.BUSY);
     if (source.directory.mount !== target.directory.mount) throw new Errno(E.XDEV);
-    const moved = yield* this.#lookup(source.directory, source.name);
-    const there = yield* this.#find(target.directory, target.name);
+    const moved = yield* this.#lookup(caller, source.directory, source.name);
+    const there = yield* this.#find(caller, target.directory, target.name);
     if (moved.parent !== source.directory || (there && there.parent !== target.directory)) throw new Errno(E.BUSY);
     if (flags & RENAME.NOREPLACE && there) throw new Errno(E.EXIST);
     if (flags & RENAME.EXCHANGE && !there) throw new Errno(E.NOENT);

@@ -485,7 +485,7 @@ export class Migration {
       const files = this.#importFiles(state);
       let built: Built;
       try {
-        built = yield* this.#build(state, arrived, files);
+        built = yield* this.#build(pid, state, arrived, files);
       } catch (error) {
         for (const file of files.closeAll()) kernel.detach(file.release());
         throw error;
@@ -524,7 +524,7 @@ export class Migration {
   }
 
   /** The address space and the place in the tree. The references of `entries` are taken over last, when nothing can fail any more. */
-  *#build(state: Travelling, { areas, objects: pages, entries }: Arriving, files: FileTable): Blocking<Built> {
+  *#build(pid: Pid, state: Travelling, { areas, objects: pages, entries }: Arriving, files: FileTable): Blocking<Built> {
     const kernel = this.#kernel;
     const space = new AddressSpace(kernel.mm);
     const user = new UserMemory(space, kernel.memory, kernel.processor);
@@ -563,7 +563,8 @@ export class Migration {
           label: ref === null ? area.path : '',
         });
       }
-      const caller = kernel.files.kernelCaller();
+      const own = kernel.files.kernelCaller();
+      const caller = { ...own, io: { ...own.io, pid } };
       const cwd = yield* settle(kernel.vfs.walk(caller, kernel.vfs.root, state.cwd));
       const root = state.root === '/' ? kernel.vfs.root : yield* settle(kernel.vfs.walk(caller, kernel.vfs.root, state.root));
       for (const [, { file }] of files.list()) {

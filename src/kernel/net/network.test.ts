@@ -100,4 +100,16 @@ describe('the network of a process', () => {
     expect(type(2, 'cat /proc/net/tcp | wc -l\n', 0.3)).toContain('\n1\n');
     expect(type(0, 'ping -c 1 10.77.0.2\n', 0.5)).toContain('1 packets transmitted, 1 received');
   });
+
+  it('is what /sys/class/net shows it, from wherever it runs', () => {
+    const { lab, type } = booted(3);
+    const [first, second] = lab.running as [Kernel, Kernel];
+    wire(first, second);
+    const show = 'cd /sys/class/net; echo *; cat wire0/address wire0/statistics/tx_packets';
+    const missing = 'No such file or directory';
+    expect(type(2, `(${show})\n`, 0.3)).toContain(`\nlo vnet0\ncat: wire0/address: ${missing}\n`);
+    const moved = type(1, `sh -c 'migrate $$ 2; ${show}; cat /proc/self/kernel wire1/mtu'\n`, 1);
+    expect(moved).toContain(`\nlo vnet0 wire0\n02:00:00:00:01:01\n0\n2\ncat: wire1/mtu: ${missing}\n`);
+    expect(type(1, `sh -c 'cd /sys/class/net/wire0; migrate $$ 2; echo *; cat operstate'\n`, 1)).toContain(' uevent\nup\n');
+  });
 });

@@ -20,13 +20,12 @@ import { getMac } from './ethernet.ts';
 import { FRAME, type FrameEvent, NET_DEVICE, type NetDeviceNumber, noteFrame } from './frame-trace.ts';
 import type { NetInterface } from './interface.ts';
 import type { Placement } from './network.ts';
-import { MTU, padded } from './parameters.ts';
+import { CARD_DESCRIPTORS, MTU, padded } from './parameters.ts';
 import type { DeviceDriver, MacAddress, NetDevice } from './platform.ts';
 import { Napi } from './switch/napi.ts';
 import { SWITCH_LIMITS } from './switch/settings.ts';
 
-/** Descriptors for frames that come in, and packets in a poll (Linux: igb's and NAPI's defaults). */
-const RECEIVE_SLOTS = 256;
+/** Packets in a poll (NAPI's weight). */
 const BUDGET = 64;
 /** Microseconds between two interrupts at least (ethtool -C rx-usecs). */
 const COALESCE = 20;
@@ -208,12 +207,12 @@ export class NicPort {
 
   /** A frame is at the card: into memory, if there is a descriptor for it. */
   #receive(packet: Packet, from: number): void {
-    if (this.#queue.length < RECEIVE_SLOTS) {
+    if (this.#queue.length < CARD_DESCRIPTORS) {
       this.#queue.push({ packet, from });
       this.napi.notify();
     } else {
       this.counters.rxMissed++;
-      this.#note(FRAME.Full, packet, from, RECEIVE_SLOTS);
+      this.#note(FRAME.Full, packet, from, CARD_DESCRIPTORS);
     }
   }
 
@@ -246,7 +245,7 @@ export class NicPort {
       statistics: () => Object.fromEntries(Object.entries(this.statistics).map(([name, count]) => [snake(name), count])),
       hasLink: () => (seesCable ? hasCable && nic.link.up : true),
       speed: () => (seesCable && hasCable ? Math.round(nic.link.rate / 1e6) : null),
-      rings: () => ({ receive: RECEIVE_SLOTS, receiveMost: RECEIVE_SLOTS, send: nic.slots, sendMost: nic.slots }),
+      rings: () => ({ receive: CARD_DESCRIPTORS, receiveMost: CARD_DESCRIPTORS, send: nic.slots, sendMost: nic.slots }),
       coalesce: {
         get: () => this.coalesce,
         set: microseconds => {

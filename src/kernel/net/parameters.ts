@@ -36,10 +36,14 @@ const SWITCH_MACS = MAC_BASE + 0x200;
 
 export const addressOfKernel = (kernel: KernelId): Ipv4Address => SWITCH_NETWORK + kernel + 1;
 export const macOfKernel = (kernel: KernelId): MacAddress => SWITCH_MACS + kernel + 1;
+/** Whose it is, if it is one of `macOfKernel`; else no kernel's number. */
+export const kernelOfMac = (mac: MacAddress): number => mac - SWITCH_MACS - 1;
 export const SERVER_MAC: MacAddress = macOfFunction(0);
 export const CLIENT_MAC: MacAddress = MAC_OF_CLIENT;
 
 export const MTU = 1500;
+/** Descriptors of a function of the card for frames that come in (Linux: ixgbe's default). */
+export const CARD_DESCRIPTORS = 512;
 /** Without its check sequence. */
 const FRAME_MIN = 60;
 

@@ -51,6 +51,8 @@ export class NetStack {
   readonly ping: PingLayer;
   /** See every frame in and out (tcpdump, captures). */
   readonly taps = new Set<Tap>();
+  /** Told of an interface that goes down, or away (Linux: NETDEV_DOWN). */
+  readonly onDown = new Set<(through: NetInterface) => void>();
   readonly #interfaces: NetInterface[] = [];
   #nextIndex = 1;
 
@@ -96,6 +98,7 @@ export class NetStack {
     }
     this.ip.routes.remove(route => route.through === through);
     this.ip.arp.remove(through);
+    for (const tell of this.onDown) tell(through);
   }
 
   /** `ip addr add`: the network of the address becomes reachable. */

@@ -28,7 +28,8 @@ class Notice implements Sleeper {
 
 /** Calls `look` until it gives more than 0, the deadline is over, or a signal comes. */
 function* waitFor(ctx: SyscallContext, files: readonly OpenFile[], deadline: Cycles, look: () => Maybe<number>): Blocking<number> {
-  const queues = [...new Set(files.flatMap(file => [...file.queues]))];
+  const [only] = files;
+  const queues = files.length === 1 && only ? only.queues : [...new Set(files.flatMap(file => [...file.queues]))];
   const remote = files.some(file => file.owner !== ctx.services.kernel);
   for (;;) {
     const notice = new Notice();
@@ -223,9 +224,11 @@ function eventAt(ctx: SyscallContext, address: number): EpollEvent {
 
 function packEvents(events: readonly EpollEvent[]): Uint8Array {
   const view = new DataView(new ArrayBuffer(EPOLL_EVENT_BYTES * events.length));
-  for (const [i, { events: mask, data }] of events.entries()) {
-    view.setUint32(EPOLL_EVENT_BYTES * i, mask, true);
-    view.setBigUint64(EPOLL_EVENT_BYTES * i + 8, data, true);
+  let at = 0;
+  for (const { events: mask, data } of events) {
+    view.setUint32(at, mask, true);
+    view.setBigUint64(at + 8, data, true);
+    at += EPOLL_EVENT_BYTES;
   }
   return new Uint8Array(view.buffer);
 }

@@ -64,6 +64,9 @@ export interface Coming {
   readonly arrival: Cycles;
 }
 
+/** Asked for at each look, and mostly the answer. */
+const NONE: number[] = [];
+
 export class CardSwitch {
   /** The port of the wire; the functions are those before it. */
   readonly wire: number;
@@ -169,13 +172,14 @@ export class CardSwitch {
   /** Ports from which something has been put in for `port` since this was last asked. */
   takeBells(port: number): number[] {
     const { i32 } = this.#memory;
-    const from: number[] = [];
+    let from = NONE;
     for (let word = 0; word * 32 <= this.wire; word++) {
       const at = this.#bell(port, word);
       let bells = Atomics.load(i32, at) === 0 ? 0 : Atomics.exchange(i32, at, 0);
       while (bells !== 0) {
         const bit = 31 - Math.clz32(bells);
         bells &= ~(1 << bit);
+        if (from === NONE) from = [];
         from.push(word * 32 + bit);
       }
     }

@@ -36,6 +36,8 @@ export const CABLE_FRAMES = 1024;
 const MACS = 0x02504f500100;
 /** The address of a function of the machine's card; that of the client machine's. */
 export const macOfFunction = (port: number): number => MACS + (port === 0 ? 31 : 100 + port);
+/** The function that has it; NaN: none. */
+const functionOfMac = (mac: number): number => (mac === macOfFunction(0) ? 0 : mac > MACS + 100 ? mac - MACS - 100 : Number.NaN);
 export const MAC_OF_CLIENT = MACS + 63;
 
 export interface LinkSettings {
@@ -191,9 +193,8 @@ export class Nic {
   #functionsFor(target: number, visible: Cycles): number[] {
     const card = this.#card;
     if (isGroup(target)) return card.used(this.port, visible);
-    for (let port = 0; port < card.wire; port++)
-      if (macOfFunction(port) === target) return port !== this.port && card.isUsed(port, visible) ? [port] : [];
-    return [];
+    const port = functionOfMac(target);
+    return port < card.wire && port !== this.port && card.isUsed(port, visible) ? [port] : [];
   }
 
   /**

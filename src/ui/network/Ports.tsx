@@ -1,6 +1,6 @@
 /** What passes each port of the switch, and the wire; of the chosen kernel's port, over time: throughput, its rings, interrupts and polls. */
 import { ipText } from '../../kernel/net/address.ts';
-import { addressOfKernel, CLIENT_ADDRESS, CLIENT_KERNEL } from '../../kernel/net/parameters.ts';
+import { addressOfKernel, CARD_DESCRIPTORS, CLIENT_ADDRESS, CLIENT_KERNEL } from '../../kernel/net/parameters.ts';
 import { timeText } from '../../lab/time.ts';
 import type { NetworkTable, PortTally } from '../../lab/trace/network.ts';
 import { LEVELS, STEPS } from '../../lab/trace/series.ts';
@@ -28,8 +28,6 @@ const COLUMNS = [
   { name: 'a poll', title: 'Packets that a poll took, since power-on', className: 'number' },
 ] as const;
 
-/** Descriptors of the card for frames that come in (kernel/net/nic-driver.ts). */
-const CARD_SLOTS = 256;
 const NOTHING = new Float64Array(STEPS);
 
 export function Ports({ network }: { network: NetworkTable }) {
@@ -109,9 +107,9 @@ export function Ports({ network }: { network: NetworkTable }) {
               <Spark
                 up={NOTHING}
                 down={wire.queue.last(now, level)}
-                most={CARD_SLOTS}
+                most={CARD_DESCRIPTORS}
                 kernel={CLIENT_KERNEL}
-                label={`The card's queue: at most ${largest(wire.queue.last(now, level))} of ${CARD_SLOTS}`}
+                label={`The card's queue: at most ${largest(wire.queue.last(now, level))} of ${CARD_DESCRIPTORS}`}
               />
             </td>
             <td className="number">{largest(wire.queue.last(now, level)) || '–'}</td>
@@ -192,7 +190,7 @@ export function Ports({ network }: { network: NetworkTable }) {
               title="Card"
               kernel={CLIENT_KERNEL}
               ends={ends}
-              most={CARD_SLOTS}
+              most={CARD_DESCRIPTORS}
               show={String}
               lines={[{ name: 'waiting', values: wire.queue.last(now, level), look: 'area' }]}
             />

@@ -53,6 +53,7 @@ extern int errno;
 #define EAFNOSUPPORT 97
 #define EADDRINUSE 98
 #define EADDRNOTAVAIL 99
+#define ENETDOWN 100
 #define ENETUNREACH 101
 #define ECONNABORTED 103
 #define ECONNRESET 104

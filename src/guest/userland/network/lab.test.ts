@@ -34,6 +34,38 @@ describe('in the lab', () => {
     expect(out).toBe(`${PAGE}${counts(60)}2 packets transmitted, 2 received, 0% packet loss, time 10ms\na datagram\n1\n`);
   }, 210_000);
 
+  it('what cannot begin, or go on, says so and ends', () => {
+    const out = lab(
+      `exec 2>&1
+      for command in 'ping -c 1 8.8.8.8' 'ping 10.1.2.255' 'nc 8.8.8.8 80' 'wget -q http://8.8.8.8/' 'iperf -c 8.8.8.8' 'ab -q http://8.8.8.8/'; do
+        $command; echo ended with $?
+      done
+      (sleep 0.25; ip link set vnet0 down) & ping -c 3 -i 0.2 10.1.2.2 | grep -v rtt; tcpdump -q -i vnet0; echo ended with $?
+      (sleep 0.1; mv-dev nic0 1) & tcpdump -q -i eth0; echo ended with $?
+      echo a datagram for nobody | nc -u 127.0.0.1 99; uptime`,
+      '--plan',
+      '0-1+nic0;2-3',
+    );
+    const unreachable = 'Network is unreachable';
+    const first = [
+      `ping: connect: ${unreachable}\nended with 2`,
+      'ping: Do you want to ping broadcast? Then -b. If not, check your local firewall rules\nended with 2',
+      `nc: connect to 8.8.8.8 port 80 (tcp) failed: ${unreachable}\nended with 1`,
+      `wget: can't connect to remote host (8.8.8.8): ${unreachable}\nended with 1`,
+      `iperf: connect failed: ${unreachable}\nended with 1`,
+    ];
+    expect(out.startsWith(`${first.join('\n')}\n`), out).toBe(true);
+    expect(out).toContain(`Test aborted after 10 failures\n\napr_socket_connect(): ${unreachable} (101)\nended with 101\n`);
+    expect(out).toContain(`icmp_seq=2 ttl=64 time=0.0`);
+    expect(out).toContain(
+      `\nping: sendmsg: ${unreachable}\n\n--- 10.1.2.2 ping statistics ---\n3 packets transmitted, 2 received, 33.3333% packet loss`,
+    );
+    expect(out).toContain('\ntcpdump: vnet0: That device is not up\nended with 1\n');
+    expect(out).toContain('\ntcpdump: pcap_loop: The interface disappeared\n0 packets captured\n');
+    // Nobody has waited for what cannot come.
+    expect(out).toMatch(/ up [0-2] sec,/);
+  }, 210_000);
+
   it('httpd and ab go on while they move', () => {
     const out = lab(
       `httpd -p 8080 -w 1

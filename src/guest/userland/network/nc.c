@@ -27,7 +27,7 @@ static int pump(struct flow *flow)
 {
 	ssize_t got = read(flow->from, flow->bytes, flow->size);
 
-	if (got < 0 && (errno == EINTR || errno == EAGAIN || (udp && errno == ECONNREFUSED)))
+	if (got < 0 && (errno == EINTR || errno == EAGAIN))
 		return 1;
 	if (got <= 0)
 		return udp && got == 0 && flow->to == STDOUT_FILENO ? 1 : 0; /* a datagram may be empty */

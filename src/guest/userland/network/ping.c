@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ICMP_REPLY = 0, ICMP_UNREACHABLE = 3, ICMP_ECHO = 8, ICMP_EXCEEDED = 11, HEADER = 8, STAMP = 8, MOST_DATA = 65507, REMEMBERED = 4096 };
+enum { ICMP_REPLY = 0, ICMP_UNREACHABLE = 3, ICMP_ECHO = 8, ICMP_EXCEEDED = 11, HEADER = 8, STAMP = 8, MOST_DATA = 65507, REMEMBERED = 4096, PROBE_PORT = 1025 };
 
 static int fd, raw_socket, quiet, flood, identifier;
 static long data_size = 56, count, sent, received, repeated, errors;
@@ -30,6 +30,32 @@ static void interrupt(int signal)
 {
 	(void)signal;
 	interrupted = 1;
+}
+
+/*
+ * Whether there is a way there at all, asked of a socket that sends nothing: who cannot begin does not wait for answers.  0, or 2 after a
+ * message.
+ */
+static int find_way(int broadcast)
+{
+	struct sockaddr_in to = target;
+	int probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1, failed = 0;
+
+	to.sin_port = htons(PROBE_PORT);
+	if (probe < 0)
+		return 2;
+	if (connect(probe, (struct sockaddr *)&to, sizeof to) < 0) {
+		if (errno != EACCES)
+			failed = (warn_text("connect: %s", strerror(errno)), 2);
+		else if (!broadcast)
+			failed = (warn_text("Do you want to ping broadcast? Then -b. If not, check your local firewall rules"), 2);
+		else {
+			fprintf(stderr, "WARNING: pinging broadcast address\n");
+			setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof on);
+		}
+	}
+	close(probe);
+	return failed;
 }
 
 static int open_socket(int ttl)
@@ -210,7 +236,10 @@ static void print_statistics(long long us)
 	putchar('\n');
 }
 
-/* Sends at each interval and takes what comes, until all is answered, the deadline is there or somebody has had enough. */
+/*
+ * Sends at each interval and takes what comes, until all is answered, the deadline is there or somebody has had enough.  The last answer is
+ * waited for as long as two of those before it took, and an interval at least; or `patience_us`, if there was none.
+ */
 static void run(long long interval_us, long long patience_us, long long deadline_us)
 {
 	long long started = now_us(), next = started, last_send = started, ended_at = 0;
@@ -228,7 +257,8 @@ static void run(long long interval_us, long long patience_us, long long deadline
 			next = next + interval_us > now ? next + interval_us : now + interval_us;
 			continue;
 		}
-		long long until = all_sent ? last_send + patience_us : next;
+		long long wait_us = !received ? patience_us : 2 * most_us > interval_us ? 2 * most_us : interval_us;
+		long long until = all_sent ? last_send + wait_us : next;
 		if (all_sent && now >= until)
 			break;
 		if (deadline_us && until > started + deadline_us)
@@ -248,12 +278,13 @@ static void run(long long interval_us, long long patience_us, long long deadline
 
 int ping_main(int argc, char **argv)
 {
-	const char *syntax = "[-fnq] [-c COUNT] [-i SECONDS] [-s BYTES] [-W SECONDS] [-w SECONDS] [-t TTL] HOST";
+	const char *syntax = "[-bfnq] [-c COUNT] [-i SECONDS] [-s BYTES] [-W SECONDS] [-w SECONDS] [-t TTL] HOST";
 	double interval = 1, patience = 10, deadline = 0;
-	int option, ttl = 0, has_interval = 0;
+	int option, ttl = 0, has_interval = 0, broadcast = 0;
 
-	while ((option = getopt(argc, argv, "fnqc:i:s:W:w:t:")) != -1)
+	while ((option = getopt(argc, argv, "bfnqc:i:s:W:w:t:")) != -1)
 		switch (option) {
+		case 'b': broadcast = 1; break;
 		case 'f': flood = 1; break;
 		case 'n': break; /* names come from a file: there is no waiting for them */
 		case 'q': quiet = 1; break;
@@ -291,7 +322,7 @@ int ping_main(int argc, char **argv)
 	packet = malloc(HEADER + data_size);
 	if (!packet)
 		return warn_text("no memory for %ld bytes", data_size);
-	if (open_socket(ttl))
+	if (open_socket(ttl) || find_way(broadcast))
 		return 2;
 	identifier = getpid() & 0xffff;
 	struct sigaction action = { .sa_handler = interrupt };

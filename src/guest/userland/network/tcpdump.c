@@ -64,7 +64,8 @@ static int open_interface(const char *name, int *link)
 {
 	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
 	struct ifreq about = { .ifr_ifindex = 0 };
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL)), on = 1;
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL)), on = 1, error = 0;
+	socklen_t size = sizeof error;
 
 	if (fd < 0)
 		return -warn_text("%s: you don't have permission to capture on that device (socket: %s)", name, strerror(errno));
@@ -79,6 +80,8 @@ static int open_interface(const char *name, int *link)
 	}
 	if (bind(fd, (struct sockaddr *)&at, sizeof at) < 0)
 		return -warn_text("%s: %s", name, strerror(errno));
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error)
+		return -warn_text("%s: %s", name, error == ENETDOWN ? "That device is not up" : strerror(error));
 	if (at.sll_ifindex) {
 		struct packet_mreq all = { .mr_ifindex = at.sll_ifindex, .mr_type = PACKET_MR_PROMISC };
 		setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all);
@@ -109,6 +112,7 @@ static int capture(int fd, const char *name, int link, unsigned char *buffer)
 {
 	static const char *const directions[] = { "In ", "B  ", "M  ", "P  ", "Out" };
 	long captured = 0, received = 0, any = !strcmp(name, "any");
+	int failed = 0;
 
 	while (!interrupted) {
 		char control[256], interface[IFNAMSIZ + 8], short_name[IFNAMSIZ] = "";
@@ -118,8 +122,14 @@ static int capture(int fd, const char *name, int link, unsigned char *buffer)
 		ssize_t length = recvmsg(fd, &message, MSG_TRUNC);
 		if (length < 0 && errno == EINTR)
 			continue;
-		if (length < 0)
-			return warn_text("%s: %s", name, strerror(errno));
+		if (length < 0) {
+			int error = errno;
+			/* An interface that is down may come up again. */
+			if (error == ENETDOWN && if_nametoindex(name))
+				continue;
+			failed = warn_text("pcap_loop: %s", error == ENETDOWN ? "The interface disappeared" : strerror(error));
+			break;
+		}
 		/* The loopback shows each packet twice, as it goes and as it comes: the second one counts. */
 		if (from.sll_pkttype == PACKET_OUTGOING && from.sll_hatype == ARPHRD_LOOPBACK)
 			continue;
@@ -142,7 +152,7 @@ static int capture(int fd, const char *name, int link, unsigned char *buffer)
 	getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size);
 	fprintf(stderr, "%s%ld packet%s captured\n%ld packet%s received by filter\n%u packet%s dropped by kernel\n", interrupted ? "\n" : "", captured,
 		captured == 1 ? "" : "s", received, received == 1 ? "" : "s", stats.tp_drops, stats.tp_drops == 1 ? "" : "s");
-	return 0;
+	return failed;
 }
 
 /* The first interface that is up and no loopback, or else the loopback. */

@@ -32,8 +32,8 @@ export interface GeneratedDirectory {
   readonly mode?: number;
   readonly owner?: () => Maybe<Owner>;
   names(): Maybe<readonly string[]>;
-  /** null when there is none of that name. */
-  child(name: string): Maybe<GeneratedNode | null>;
+  /** null when there is none of that name. `io`: for whom, where that is known. */
+  child(name: string, io?: IoContext): Maybe<GeneratedNode | null>;
 }
 
 export interface GeneratedFile {
@@ -145,9 +145,9 @@ class GeneratedInode extends BaseInode {
 
   override truncate(_size: number): void {}
 
-  override lookup(name: string): Maybe<Inode> {
+  override lookup(name: string, io?: IoContext): Maybe<Inode> {
     if (this.node.kind !== 'directory') throw new Errno(E.NOTDIR);
-    return after(this.node.child(name), child => {
+    return after(this.node.child(name, io), child => {
       if (!child) throw new Errno(E.NOENT);
       return new GeneratedInode(this.fs, child, `${this.path}/${name}`);
     });

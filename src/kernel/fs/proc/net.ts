@@ -4,7 +4,7 @@ import { SOCK } from '../../abi/socket.ts';
 import { macText, netmask } from '../../net/address.ts';
 import type { NeighbourState } from '../../net/arp.ts';
 import type { Counters } from '../../net/counters.ts';
-import type { NetInterface } from '../../net/interface.ts';
+import type { InterfaceCounters, NetInterface } from '../../net/interface.ts';
 import { EPHEMERAL } from '../../net/ports.ts';
 import { TCP } from '../../net/tcp/limits.ts';
 import { IFF, HARDWARE, interfaceFlags } from '../socket/inet/ioctl.ts';
@@ -12,6 +12,7 @@ import { NetworkSocket } from '../socket/inet/socket.ts';
 import { datagramRows, type SocketRow, tcpRows, TIMER } from '../socket/inet/tables.ts';
 import { NetlinkSocket } from '../socket/netlink/socket.ts';
 import { UnixSocket } from '../socket/unix/socket.ts';
+import type { KernelId, Maybe, Pid } from '../../types.ts';
 import type { Vfs } from '../vfs.ts';
 
 const hex = (value: number, digits: number): string => value.toString(16).toUpperCase().padStart(digits, '0');
@@ -250,13 +251,36 @@ const TTL = 'ipv4/ip_default_ttl';
 export const NET_SWITCHES: readonly string[] = [FORWARD, TTL];
 export const NET_SETTINGS: readonly string[] = [...Object.keys(SETTINGS), ...NET_SWITCHES];
 
-/** `path`: below /proc/net, or below /proc/sys/net with 'sys/' before it. Throws ENOENT. */
+/** Whose network a process has: its origin's. */
+export const networkOf = (pid: Pid): KernelId => pid >>> 15;
+
+/** What a kernel's network says, or is to say from now on: `netText`, of another kernel by message. Throws ENETDOWN, ENOENT, ENODEV, EINVAL. */
+export function networkText(vfs: Vfs, network: KernelId, path: string, change: string | null = null): Maybe<string> {
+  if (network !== vfs.services.kernel) return vfs.services.farNetText(network, path, change);
+  if (change !== null) setNet(vfs, path, change);
+  return netText(vfs, path);
+}
+
+/** Before the paths of what is below /sys/class/net; by itself: a line for each interface. */
+export const INTERFACES = 'class';
+
+/**
+ * `path`: below /proc/net, below /proc/sys/net with 'sys/' before it, or below /sys/class/net with 'class/'.
+ * Throws ENOENT, ENODEV for an interface that is gone.
+ */
 export function netText(vfs: Vfs, path: string): string {
-  const { ip } = vfs.inet.stack;
+  const { ip, interfaces } = vfs.inet.stack;
   if (path === `sys/${FORWARD}`) return ip.forwarding ? '1\n' : '0\n';
   if (path === `sys/${TTL}`) return `${ip.defaultTtl}\n`;
   const setting = path.startsWith('sys/') ? SETTINGS[path.slice(4)] : undefined;
   if (setting !== undefined) return `${setting}\n`;
+  if (path === INTERFACES) return interfaces.map(({ name }) => `${name}\n`).join('');
+  const [isClass, name, ...rest] = path.split('/');
+  if (isClass === INTERFACES)
+    return interfaceText(
+      interfaces.find(each => each.name === name),
+      rest.join('/'),
+    );
   const file = Object.hasOwn(FILES, path) ? FILES[path] : undefined;
   if (file === undefined) throw new Errno(E.NOENT);
   const text = file(vfs);
@@ -274,36 +298,41 @@ export function setNet(vfs: Vfs, path: string, text: string): void {
 }
 
 /** The files of /sys/class/net/NAME. */
-export function interfaceFiles(through: NetInterface): Readonly<Record<string, string>> {
-  const { loopback, mac, mtu, up, index } = through;
-  return {
-    address: macText(mac),
-    addr_len: '6',
-    broadcast: macText(loopback ? 0 : 0xffffffffffff),
-    carrier: up ? '1' : '0',
-    flags: `0x${(interfaceFlags(through) & ~IFF.RUNNING).toString(16)}`,
-    ifindex: String(index),
-    iflink: String(index),
-    mtu: String(mtu),
-    operstate: loopback ? 'unknown' : up ? 'up' : 'down',
-    tx_queue_len: '1000',
-    type: String(loopback ? HARDWARE.LOOPBACK : HARDWARE.ETHER),
-    uevent: `INTERFACE=${through.name}\nIFINDEX=${index}`,
-  };
-}
+const ATTRIBUTES: Readonly<Record<string, (through: NetInterface) => string | number>> = {
+  address: ({ mac }) => macText(mac),
+  addr_len: () => 6,
+  broadcast: ({ loopback }) => macText(loopback ? 0 : 0xffffffffffff),
+  carrier: ({ up }) => (up ? 1 : 0),
+  flags: through => `0x${(interfaceFlags(through) & ~IFF.RUNNING).toString(16)}`,
+  ifindex: ({ index }) => index,
+  iflink: ({ index }) => index,
+  mtu: ({ mtu }) => mtu,
+  operstate: ({ loopback, up }) => (loopback ? 'unknown' : up ? 'up' : 'down'),
+  tx_queue_len: () => 1000,
+  type: ({ loopback }) => (loopback ? HARDWARE.LOOPBACK : HARDWARE.ETHER),
+  uevent: ({ name, index }) => `INTERFACE=${name}\nIFINDEX=${index}`,
+};
+export const INTERFACE_FILES: readonly string[] = Object.keys(ATTRIBUTES);
 
 /** The files of /sys/class/net/NAME/statistics. */
-export function interfaceStatistics({ counters: c }: NetInterface): Readonly<Record<string, number>> {
-  return {
-    rx_bytes: c.rxBytes,
-    rx_packets: c.rxPackets,
-    rx_errors: c.rxErrors,
-    rx_dropped: c.rxDropped,
-    tx_bytes: c.txBytes,
-    tx_packets: c.txPackets,
-    tx_errors: c.txErrors,
-    tx_dropped: c.txDropped,
-    collisions: 0,
-    multicast: 0,
-  };
+const STATISTICS: Readonly<Record<string, (counters: InterfaceCounters) => number>> = {
+  rx_bytes: c => c.rxBytes,
+  rx_packets: c => c.rxPackets,
+  rx_errors: c => c.rxErrors,
+  rx_dropped: c => c.rxDropped,
+  tx_bytes: c => c.txBytes,
+  tx_packets: c => c.txPackets,
+  tx_errors: c => c.txErrors,
+  tx_dropped: c => c.txDropped,
+  collisions: () => 0,
+  multicast: () => 0,
+};
+export const INTERFACE_STATISTICS: readonly string[] = Object.keys(STATISTICS);
+
+function interfaceText(through: NetInterface | undefined, file: string): string {
+  if (through === undefined) throw new Errno(E.NODEV);
+  const [folder, name = ''] = file.split('/');
+  const text = folder === 'statistics' ? STATISTICS[name]?.(through.counters) : ATTRIBUTES[file]?.(through);
+  if (text === undefined) throw new Errno(E.NOENT);
+  return `${text}\n`;
 }

@@ -6,7 +6,7 @@ import type { FsServices } from '../services.ts';
 import type { Mount, Vfs } from '../vfs.ts';
 import { fixedDirectory, GeneratedFs, link, textFile, type GeneratedDirectory, type GeneratedNode } from './generated.ts';
 import type { IoContext } from '../file.ts';
-import { NET_FILES, NET_SETTINGS, NET_SWITCHES, netText, setNet } from './net.ts';
+import { NET_FILES, NET_SETTINGS, NET_SWITCHES, networkOf, networkText } from './net.ts';
 import { processDirectory } from './process.ts';
 import type { SystemInfo } from './source.ts';
 import { cpuinfoText, interruptsText, loadavgText, meminfoText, statText, uptimeText, versionText, vmstatText } from './system.ts';
@@ -28,9 +28,7 @@ function rootDirectory(services: FsServices, vfs: Vfs): GeneratedDirectory {
     child: name => {
       if (!/^[1-9]\d{0,9}$/.test(name)) return fixed.child(name);
       const pid = Number(name);
-      return after(proc.exists(pid), there =>
-        there ? processDirectory(proc, hertz, pid, null, mounts, netDirectory(services, vfs, pid)) : null,
-      );
+      return after(proc.exists(pid), there => (there ? processDirectory(proc, hertz, pid, null, mounts, netDirectory(vfs, pid)) : null));
     },
   };
 }
@@ -106,7 +104,7 @@ function systemFiles(services: FsServices, vfs: Vfs): Record<string, GeneratedNo
         mmap_min_addr: textFile(() => '65536\n'),
         swappiness: textFile(() => '60\n'),
       }),
-      net: netSettings(services, vfs),
+      net: netSettings(vfs),
       fs: fixedDirectory({
         'file-max': textFile(() => '1048576\n'),
         nr_open: textFile(() => '1048576\n'),
@@ -116,26 +114,18 @@ function systemFiles(services: FsServices, vfs: Vfs): Record<string, GeneratedNo
   };
 }
 
-/** Of a process's network, which is its origin's: what it says, or is to say from now on. */
-function ofOrigin(services: FsServices, vfs: Vfs, pid: number, path: string, change: string | null = null): Maybe<string> {
-  const origin = pid >>> 15;
-  if (origin !== services.kernel) return services.farNetText(origin, path, change);
-  if (change !== null) setNet(vfs, path, change);
-  return netText(vfs, path);
+function netDirectory(vfs: Vfs, pid: number): GeneratedDirectory {
+  return fixedDirectory(Object.fromEntries(NET_FILES.map(name => [name, textFile(() => networkText(vfs, networkOf(pid), name))])));
 }
 
-function netDirectory(services: FsServices, vfs: Vfs, pid: number): GeneratedDirectory {
-  return fixedDirectory(Object.fromEntries(NET_FILES.map(name => [name, textFile(() => ofOrigin(services, vfs, pid, name))])));
-}
-
-function netSettings(services: FsServices, vfs: Vfs): GeneratedDirectory {
+function netSettings(vfs: Vfs): GeneratedDirectory {
   const folders = new Map<string, Record<string, GeneratedNode>>();
   for (const path of NET_SETTINGS) {
     const [folder = '', name = ''] = path.split('/');
     const files = folders.get(folder) ?? {};
     folders.set(folder, files);
-    const plain = textFile(io => ofOrigin(services, vfs, io.pid, `sys/${path}`));
-    const write = (text: string, io: IoContext): Maybe<void> => after(ofOrigin(services, vfs, io.pid, `sys/${path}`, text), () => {});
+    const plain = textFile(io => networkText(vfs, networkOf(io.pid), `sys/${path}`));
+    const write = (text: string, io: IoContext): Maybe<void> => after(networkText(vfs, networkOf(io.pid), `sys/${path}`, text), () => {});
     files[name] = NET_SWITCHES.includes(path) ? { ...plain, mode: 0o644, write } : plain;
   }
   return fixedDirectory(Object.fromEntries([...folders].map(([name, files]) => [name, fixedDirectory(files)])));

@@ -100,7 +100,8 @@ export class SocketOptions {
 
   /** When a wait that begins now ends by SO_RCVTIMEO or SO_SNDTIMEO. */
   deadline(name: number, now: Cycles, hertz: number): Cycles {
-    return now + timeoutCycles(this.get(SOL_SOCKET, name), hertz);
+    const given = this.#given.get(name);
+    return given === undefined ? Number.POSITIVE_INFINITY : now + timeoutCycles(given, hertz);
   }
 }
 

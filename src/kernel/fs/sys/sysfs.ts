@@ -1,17 +1,17 @@
-/** /sys, as far as lscpu, numactl and taskset look: processors with their topology, and memory nodes. */
+/** /sys, as far as lscpu, numactl and taskset look: processors with their topology, and memory nodes; and network interfaces, the reader's. */
 import { E, Errno } from '../../abi/errno.ts';
-import type { Maybe } from '../../types.ts';
+import type { KernelId, Maybe } from '../../types.ts';
 import { after } from '../maybe.ts';
 import { fixedDirectory, GeneratedFs, textFile, type GeneratedDirectory, type GeneratedNode } from '../proc/generated.ts';
-import type { NetInterface } from '../../net/interface.ts';
-import { interfaceFiles, interfaceStatistics } from '../proc/net.ts';
+import { INTERFACE_FILES, INTERFACE_STATISTICS, INTERFACES, networkOf, networkText } from '../proc/net.ts';
 import { listText, maskText } from '../proc/process.ts';
 import type { CoreInfo, NodeInfo, SystemInfo } from '../proc/source.ts';
 import type { FsServices } from '../services.ts';
+import type { Vfs } from '../vfs.ts';
 
 const SYSFS_MAGIC = 0x62656572;
 
-export function sysFs(services: FsServices, device: number): GeneratedFs {
+export function sysFs(services: FsServices, vfs: Vfs, device: number): GeneratedFs {
   const { proc } = services;
   const show = (text: (s: SystemInfo) => string): GeneratedNode => textFile(() => after(proc.system(), text));
   const cores = (s: SystemInfo): string => `${listText(s.cores.map(({ core }) => core))}\n`;
@@ -51,7 +51,7 @@ export function sysFs(services: FsServices, device: number): GeneratedFs {
       devices: fixedDirectory({ system: fixedDirectory({ cpu, node }), virtual: fixedDirectory({}) }),
       kernel: fixedDirectory({}),
       fs: fixedDirectory({}),
-      class: fixedDirectory({ net: networkDirectory(services) }),
+      class: networkClass(vfs),
       block: fixedDirectory({}),
       bus: fixedDirectory({}),
       module: fixedDirectory({}),
@@ -59,32 +59,25 @@ export function sysFs(services: FsServices, device: number): GeneratedFs {
   );
 }
 
-/** The interfaces of the kernel that shows it, be the reader's network another's or not: a directory has no reader. */
-function networkDirectory({ net }: FsServices): GeneratedDirectory {
-  const find = (name: string): NetInterface | undefined => net.stack.interfaces.find(each => each.name === name);
-  const lines = (
-    name: string,
-    files: (through: NetInterface) => Readonly<Record<string, string | number>>,
-  ): Record<string, GeneratedNode> => {
-    const through = find(name);
-    if (through === undefined) return {};
-    const line = (file: string): GeneratedNode =>
-      textFile(() => {
-        const still = find(name);
-        if (still === undefined) throw new Errno(E.NODEV);
-        return `${files(still)[file] ?? ''}\n`;
-      });
-    return Object.fromEntries(Object.keys(files(through)).map(file => [file, line(file)]));
-  };
+/** /sys/class: whose network `net` shows is settled as it is looked up, and holds for whatever is opened below it. */
+function networkClass(vfs: Vfs): GeneratedDirectory {
   return {
     kind: 'directory',
-    mode: 0o755,
-    names: () => net.stack.interfaces.map(({ name }) => name),
-    child: name =>
-      find(name) === undefined
-        ? null
-        : fixedDirectory({ ...lines(name, interfaceFiles), statistics: fixedDirectory(lines(name, interfaceStatistics)) }),
+    names: () => ['net'],
+    child: (name, io) => (name === 'net' ? networkDirectory(vfs, io === undefined ? vfs.services.kernel : networkOf(io.pid)) : null),
   };
+}
+
+function networkDirectory(vfs: Vfs, network: KernelId): GeneratedDirectory {
+  const names = (): Maybe<readonly string[]> => after(networkText(vfs, network, INTERFACES), text => text.split('\n').slice(0, -1));
+  const files = (folder: string, list: readonly string[]): Record<string, GeneratedNode> =>
+    Object.fromEntries(list.map(file => [file, textFile(() => networkText(vfs, network, `${folder}/${file}`))]));
+  const directory = (name: string): GeneratedDirectory =>
+    fixedDirectory({
+      ...files(`${INTERFACES}/${name}`, INTERFACE_FILES),
+      statistics: fixedDirectory(files(`${INTERFACES}/${name}/statistics`, INTERFACE_STATISTICS)),
+    });
+  return { kind: 'directory', mode: 0o755, names, child: name => after(names(), all => (all.includes(name) ? directory(name) : null)) };
 }
 
 /** Fixed files, and directories with a number in their name. */

@@ -27,7 +27,7 @@ import { isGroupMac } from '../address.ts';
 import { ETHERNET_HEADER, getMac } from '../ethernet.ts';
 import { FRAME, type FrameEvent, NET_DEVICE, noteFrame } from '../frame-trace.ts';
 import type { NetInterface } from '../interface.ts';
-import { addressOfKernel, CLIENT_KERNEL, DEFAULT_NETWORK, macOfKernel, MTU, padded, SWITCH_PREFIX } from '../parameters.ts';
+import { addressOfKernel, CLIENT_KERNEL, DEFAULT_NETWORK, kernelOfMac, macOfKernel, MTU, padded, SWITCH_PREFIX } from '../parameters.ts';
 import type { DeviceDriver, NetDevice } from '../platform.ts';
 import { RingReceiver, RingSender } from './ends.ts';
 import { Napi } from './napi.ts';
@@ -358,9 +358,9 @@ export class VirtualSwitch {
     if (frame.length < ETHERNET_HEADER) return [];
     const { id } = this.#kernel;
     const to = getMac(frame, 0);
-    const all = [id, ...this.ports.keys()].sort((a, b) => a - b);
-    if (isGroupMac(to)) return all.filter(kernel => kernel !== from);
-    return all.filter(kernel => kernel !== from && macOfKernel(kernel) === to);
+    if (isGroupMac(to)) return [id, ...this.ports.keys()].sort((a, b) => a - b).filter(kernel => kernel !== from);
+    const kernel = kernelOfMac(to);
+    return kernel !== from && (kernel === id || this.ports.has(kernel)) ? [kernel] : [];
   }
 
   #dropped(what: FrameEvent, port: KernelId, packet: Packet, fill = 0): false {

@@ -146,7 +146,9 @@ export class TcpConnection extends NetSocket implements Endpoint {
 
   readonly statistics = { retransmissions: 0, bytesSent: 0, bytesAcked: 0, bytesReceived: 0, segmentsOut: 0, segmentsIn: 0 };
   #changed = false;
-  #told = { congestion: 0, peer: 0 };
+  /** The windows as they were told last. */
+  #toldCongestion = 0;
+  #toldPeer = 0;
 
   constructor(
     readonly layer: TcpLayer,
@@ -316,19 +318,21 @@ export class TcpConnection extends NetSocket implements Endpoint {
 
   tellPath(): void {
     const { roundTrip, congestion, sendWindow: peerWindow, flight, number } = this;
-    this.#told = { congestion: congestion.window, peer: peerWindow };
+    this.#toldCongestion = congestion.window;
+    this.#toldPeer = peerWindow;
     this.context.platform.tell?.({
-      ...{ kind: 'path', number, peerWindow, flight },
+      kind: 'path',
+      number,
       roundTrip: roundTrip.smoothed,
       congestionWindow: congestion.window,
+      peerWindow,
+      flight,
     });
   }
 
   /** Whether a window is another than what was told last, by so much that it can be seen. */
   get pathChanged(): boolean {
-    const { congestion, peer } = this.#told;
-    const differ = (a: number, b: number): boolean => Math.abs(a - b) > Math.max(a, b) / 8;
-    return differ(congestion, this.congestion.window) || differ(peer, this.sendWindow);
+    return differ(this.#toldCongestion, this.congestion.window) || differ(this.#toldPeer, this.sendWindow);
   }
 
   receive(segment: Segment): void {
@@ -375,3 +379,5 @@ export class TcpConnection extends NetSocket implements Endpoint {
     tuned.bytes = 0;
   }
 }
+
+const differ = (a: number, b: number): boolean => Math.abs(a - b) > Math.max(a, b) / 8;

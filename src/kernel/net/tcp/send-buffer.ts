@@ -1,6 +1,6 @@
 /** What a program has written and the peer has not acknowledged: a ring that grows as it is needed. */
 
-const FIRST_CAPACITY = 4096;
+const FIRST_CAPACITY = 512;
 
 export class SendBuffer {
   #ring = new Uint8Array(0);

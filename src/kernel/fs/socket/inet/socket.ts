@@ -94,12 +94,13 @@ interface Arrival {
 }
 
 export abstract class InetSocket extends NetworkSocket {
-  readonly #ip = new Map(IP_NUMBERS);
+  /** Those of IP_NUMBERS that a program has set. */
+  readonly #ip = new Map<number, number>();
   /** SO_BINDTODEVICE */
   protected through: NetInterface | null = null;
 
   protected ipOption(name: number): number {
-    return this.#ip.get(name) ?? 0;
+    return this.#ip.get(name) ?? IP_NUMBERS.get(name) ?? 0;
   }
 
   override option(level: number, name: number): Maybe<Uint8Array> {
@@ -108,9 +109,8 @@ export abstract class InetSocket extends NetworkSocket {
     if (name === IP.MTU) return u32Bytes(this.pathMtu());
     if (name === IP.OPTIONS) return new Uint8Array(0);
     if (name === IP.TTL) return u32Bytes(this.ipOption(IP.TTL) || this.domain.stack.ip.defaultTtl);
-    const value = this.#ip.get(name);
-    if (value === undefined) throw new Errno(E.NOPROTOOPT);
-    return u32Bytes(value);
+    if (!IP_NUMBERS.has(name)) throw new Errno(E.NOPROTOOPT);
+    return u32Bytes(this.ipOption(name));
   }
 
   override setOption(level: number, name: number, value: Uint8Array): Maybe<void> {
@@ -122,7 +122,7 @@ export abstract class InetSocket extends NetworkSocket {
       super.setOption(level, name, value);
       return this.optionsChanged();
     }
-    if (!this.#ip.has(name)) throw new Errno(E.NOPROTOOPT);
+    if (!IP_NUMBERS.has(name)) throw new Errno(E.NOPROTOOPT);
     // A byte will do, as on Linux.
     if (value.length === 0) throw new Errno(E.INVAL);
     const number = value.length >= 4 ? u32At(value) | 0 : (value[0] as number);

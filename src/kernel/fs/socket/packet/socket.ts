@@ -61,16 +61,23 @@ export class PacketSocket extends NetworkSocket {
   #packets = 0;
   #drops = 0;
   #stamps = false;
+  /** errno to be told once: its interface is down. */
+  #error = 0;
+  readonly #down = (through: NetInterface): void => {
+    if (through === this.#through) this.#fail();
+  };
   readonly #tap = (through: NetInterface, direction: 'in' | 'out', frame: Uint8Array): void => this.#see(through, direction, frame);
 
   constructor(domain: InetDomain, type: number, protocol: number, flags: number, uid: number) {
     super(domain, { family: AF.PACKET, type, protocol: swap16(protocol) }, flags, uid);
     this.#protocol = swap16(protocol);
     domain.stack.taps.add(this.#tap);
+    domain.stack.onDown.add(this.#down);
   }
 
   protected override ended(): void {
     this.domain.stack.taps.delete(this.#tap);
+    this.domain.stack.onDown.delete(this.#down);
     this.#queue = [];
   }
 
@@ -113,6 +120,16 @@ export class PacketSocket extends NetworkSocket {
     const protocol = ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0);
     this.#through = this.#interface(u32At(bytes, 2));
     if (protocol !== 0) this.#protocol = protocol;
+    if (this.#through?.up === false) this.#fail();
+  }
+  #fail(): void {
+    this.#error = E.NETDOWN;
+    this.changed.wakeAll();
+  }
+  #takeError(): number {
+    const error = this.#error;
+    this.#error = 0;
+    return error;
   }
   #interface(index: number): NetInterface | null {
     if (index === 0) return null;
@@ -160,6 +177,8 @@ export class PacketSocket extends NetworkSocket {
 
   *#receive(count: number, manner: Manner): Blocking<Received> {
     for (;;) {
+      const error = this.#takeError();
+      if (error !== 0) throw new Errno(error);
       const first = this.#queue[0];
       if (first !== undefined) {
         if ((manner.flags & MSG.PEEK) === 0) {
@@ -184,7 +203,8 @@ export class PacketSocket extends NetworkSocket {
   }
 
   override poll(): number {
-    return POLL.OUT | POLL.WRNORM | (this.#queue.length > 0 ? POLL.IN | POLL.RDNORM : 0);
+    const ready = this.#queue.length > 0 || this.#error !== 0;
+    return POLL.OUT | POLL.WRNORM | (ready ? POLL.IN | POLL.RDNORM : 0) | (this.#error === 0 ? 0 : POLL.ERR);
   }
   protected override waitingBytes(): number {
     return this.#queue[0]?.bytes.length ?? 0;
@@ -193,6 +213,7 @@ export class PacketSocket extends NetworkSocket {
   // ── Options ──
 
   override option(level: number, name: number): Maybe<Uint8Array> {
+    if (level === SOL_SOCKET && name === SO.ERROR) return u32Bytes(this.#takeError());
     if (level === SOL_SOCKET && name === SO.TIMESTAMP) return u32Bytes(this.#stamps ? 1 : 0);
     if (level !== SOL_PACKET) return super.option(level, name);
     if (name !== PACKET.STATISTICS) throw new Errno(E.NOPROTOOPT);
