@@ -106,7 +106,7 @@ const EXAMPLES = [
   'halt 1',
   'panic 1',
   'mv-cpu 5 1',
-  'mv-mem 16M 0 1',
+  'mv-mem 16M@0 0 1',
   'mv-dev disk0 1',
   'split 0',
   'merge 1 0',
