@@ -18,6 +18,8 @@ type Direction = 'both' | 0 | 1;
 export function StreamView({ network, of }: { network: NetworkTable; of: PacketRow }) {
   const tick = useLab(s => s.tick);
   const select = useLab(s => s.select);
+  const plan = useLab(s => s.plan);
+  const owner = (device: string): number | null => plan?.partitions.find(({ devices }) => devices.includes(device))?.kernel ?? null;
   const { held, choose } = useNetwork();
   const [direction, setDirection] = useState<Direction>('both');
   const [hex, setHex] = useState(false);
@@ -28,7 +30,7 @@ export function StreamView({ network, of }: { network: NetworkTable; of: PacketR
     return followStream([...older, ...kept], of);
   }, [network, of, held, tick]);
   if (stream === null) return null;
-  const kernels = stream.ends.map(end => kernelOfAddress(end.split(':')[0] ?? '', network.switch?.hub ?? null));
+  const kernels = stream.ends.map(end => kernelOfAddress(end.split(':')[0] ?? '', owner));
   const parts = stream.parts.filter(({ from }) => direction === 'both' || from === direction);
   const show = hex ? hexText : plainText;
   const text = (): string => parts.map(part => missingText(part) + show(part.bytes)).join('\n');
