@@ -3,7 +3,7 @@
  * their bytes.
  *
  * Always holds: counts are those of trace records (kernel/trace.ts, Net… and Tcp…); frames are those that the run has told of (SessionOptions.capture),
- * the last KEPT of them, in order of time as far as they came so.
+ * the last KEPT of them, in order of time as far as they came so; those of TCP are there for longer (streams.ts).
  */
 import { CAPTURE_HEADER, FRAME, NET_DEVICE } from '../../kernel/net/frame-trace.ts';
 import { CLIENT_KERNEL } from '../../kernel/net/parameters.ts';
@@ -12,6 +12,7 @@ import { TraceKind } from '../../kernel/trace.ts';
 import { functionName } from '../../machine/devices/devices.ts';
 import { ConnectionTable } from './connections.ts';
 import { Gauge, Tally } from './series.ts';
+import { StreamTable } from './streams.ts';
 
 /** Frames that are kept, and passages for the picture of the machine. */
 const KEPT = 4096;
@@ -81,6 +82,8 @@ export interface PacketRow {
 
 export class NetworkTable {
   readonly connections = new ConnectionTable();
+  /** TCP's frames, for longer than the others. */
+  readonly streams = new StreamTable();
   /** By kernel. */
   readonly ports = new Map<number, PortTally>();
   /** What the hub told last; null: no kernel has told of a switch yet. */
@@ -254,6 +257,7 @@ export class NetworkTable {
     let at = this.#packets.length;
     while (at > 0 && (this.#packets[at - 1] as PacketRow).time > time) at--;
     this.#packets.splice(at, 0, row);
+    this.streams.add(row);
     if (this.#packets.length > 2 * KEPT) this.#packets.splice(0, this.#packets.length - KEPT);
   }
 
