@@ -12,6 +12,8 @@ export function Help() {
     const element = dialog.current;
     const before = document.activeElement;
     element?.showModal();
+    // The button that has the focus stands at the end.
+    if (element !== null) element.scrollTop = 0;
     return () => {
       element?.close();
       if (before instanceof HTMLElement || before instanceof SVGElement) before.focus();

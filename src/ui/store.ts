@@ -309,6 +309,10 @@ export const useLab = create<State>((set, get) => ({
     const row = session?.trace.processes.get(pid);
     if (session === null || row === undefined) return;
     if (row.kernel === to) return;
+    if (session.plan.mode === 'federation') {
+      set({ notice: { text: 'in a federation no process moves to another kernel', bad: true } });
+      return;
+    }
     if ((session.trace.kernels.get(to)?.state ?? 0) !== 2) {
       set({ notice: { text: `${kernelName(to)} is not up: boot it first`, bad: true } });
       return;
