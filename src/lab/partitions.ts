@@ -1,7 +1,7 @@
 /**
  * Who owns what while it runs: the plan, as changed by what kernels said of cores, memory and devices that came to them or left.
  *
- * Always holds: a core or device is shown with the kernel that was the last to say it has it; with its kernel of the plan while none has said so.
+ * Always holds: a core, device or piece of memory is shown with the kernel that was the last to say it has it; with its kernel of the plan while none has said so.
  */
 import type { MemoryRange, Partition, ResolvedPlan } from '../kernel/boot/parameters.ts';
 import { CLIENT_KERNEL } from '../kernel/net/parameters.ts';
@@ -22,7 +22,8 @@ export function partitionsNow(plan: ResolvedPlan, trace: TraceStore, topology: T
     const cores = [...(planned?.cores ?? []).filter(core => !trace.coreOwners.has(core)), ...own].sort((a, b) => a - b);
     let memory: readonly MemoryRange[] = planned?.memory ?? [];
     for (const { range, comes, kernel: whose } of trace.memoryMoves) {
-      memory = memory.flatMap(each => cut(each, range));
+      // The one that gives may say so after the one that has got it.
+      if (comes || whose === kernel) memory = memory.flatMap(each => cut(each, range));
       if (comes && whose === kernel) memory = [...memory, range];
     }
     const devices = all.filter(name => (said.get(name) ?? (planned?.devices.includes(name) ? kernel : -1)) === kernel);

@@ -10,6 +10,7 @@
  *
  * Always holds: blocks are in order of time, as far as what they are made of is.
  */
+import { functionName } from '../machine/devices/devices.ts';
 import { CAPTURE_HEADER, FRAME, NET_DEVICE } from '../kernel/net/frame-trace.ts';
 
 const BLOCK = { section: 0x0a0d0d0a, interface: 1, packet: 6 } as const;
@@ -23,8 +24,6 @@ const OPEN_SECONDS = 0.01;
 
 /** Whence frames on the wire come that are the client machine's (kernel/net/frame-trace.ts). */
 const CLIENT_END = 1;
-
-const functionName = (port: number): string => (port === 0 ? 'nic0' : `nic0.${port}`);
 
 interface Entry {
   readonly interface: string;

@@ -2,15 +2,18 @@
  * Plans as people write them:
  *
  *     [federation:][flat: or numa:] smp | clustered | partitioned [+vf]
- *     [federation:][flat: or numa:] 0-7@0+disk0+nic0;8-15@1;16-63@2-7          cores @ nodes + devices, kernel by kernel
+ *     [federation:][flat: or numa:] 0-7@0+disk0+nic0;8-15@1,16M@0;16-63@2-7    cores @ nodes + devices, kernel by kernel
  *
- * Without nodes a kernel's memory goes by the rule, `numa` unless another is named. Without any device the disk and the card
+ * `16M@0` is so much of node 0; who names a node alone shares what is left of that. Without nodes a kernel's memory goes by the rule, `numa` unless
+ * another is named. Without any device the disk and the card
  * go to the first kernel; all else that is not named is nobody's. `+vf` behind a name: the disk and the card go to the first kernel, a virtual
  * function to each other.
  */
 import type { ImageMode } from '../kernel/boot/parameters.ts';
 import { machineDevices, namesOf, usualDevices } from '../machine/devices/devices.ts';
 import type { Topology } from '../machine/topology/topology.ts';
+
+const MEBIBYTE = 1 << 20;
 
 /** What is wrong with a plan, and where in its text. */
 export class PlanError extends Error {
@@ -28,10 +31,17 @@ export class PlanError extends Error {
  */
 export type MemoryRule = 'flat' | 'numa';
 
+export interface WantedMemory {
+  /** Position in topology.nodes. */
+  readonly node: number;
+  /** A multiple of a mebibyte; null: a share of what others have left of it. */
+  readonly bytes: number | null;
+}
+
 export interface WantedKernel {
   readonly cores: readonly number[];
-  /** Positions in topology.nodes; null: by the rule. */
-  readonly nodes: readonly number[] | null;
+  /** No node twice; null: by the rule. */
+  readonly memory: readonly WantedMemory[] | null;
   readonly devices: readonly string[];
 }
 
@@ -84,7 +94,7 @@ function named(text: string, topology: Topology): WantedKernel[] | null {
     if (kernel === 0) return [...usualDevices(topology)];
     return suffix === undefined ? [] : all.flatMap(each => (each.name === `nic0.${kernel}` ? [each.name] : []));
   };
-  return kernels.map((cores, kernel) => ({ cores, nodes: null, devices: devices(kernel) }));
+  return kernels.map((cores, kernel) => ({ cores, memory: null, devices: devices(kernel) }));
 }
 
 function coresOf(name: string, { cores, nodes }: Topology): (readonly number[])[] | null {
@@ -111,24 +121,16 @@ function explicit(text: string, start: number, topology: Topology): WantedKernel
     const at = position;
     position += part.length + 1;
     const [share = '', ...deviceParts] = part.split('+');
-    const [coreText = '', nodeText, ...rest] = share.split('@');
-    if (rest.length > 0) throw new PlanError(`kernel ${kernel}: a second @ in “${part.trim()}”`, at);
+    const [coreText = ''] = share.split('@', 1);
+    const memoryText = share.length === coreText.length ? null : share.slice(coreText.length + 1);
     if (coreText.trim() === '') throw new PlanError(`kernel ${kernel} has no core`, at);
     const cores = numbers(coreText, at, `kernel ${kernel}`);
     for (const core of cores) {
       if (!topology.cores.some(({ id }) => id === core)) throw new PlanError(`kernel ${kernel}: the machine has no core ${core}`, at);
       claim(owner, core, kernel, `core ${core}`, at);
     }
-    if (nodeText !== undefined && nodeText.trim() === '')
-      throw new PlanError(`kernel ${kernel} has no memory: no node stands behind the @`, at + coreText.length);
-    const nodes =
-      nodeText === undefined
-        ? null
-        : numbers(nodeText, at + coreText.length + 1, `kernel ${kernel}`).map(id => {
-            const index = topology.nodes.findIndex(node => node.id === id);
-            if (index < 0) throw new PlanError(`kernel ${kernel}: the machine has no node ${id}`, at);
-            return index;
-          });
+    if (memoryText?.trim() === '') throw new PlanError(`kernel ${kernel} has no memory: no node stands behind the @`, at + coreText.length);
+    const memory = memoryText === null ? null : memoryOf(memoryText, at + coreText.length + 1, kernel, topology);
     let deviceAt = at + share.length;
     const devices = deviceParts.flatMap(word => {
       const names = deviceNames(word, deviceAt, kernel, topology);
@@ -136,10 +138,30 @@ function explicit(text: string, start: number, topology: Topology): WantedKernel
       deviceAt += word.length + 1;
       return names;
     });
-    return { cores, nodes, devices };
+    return { cores, memory, devices };
   });
   if (deviceOwner.size > 0) return kernels;
   return kernels.map((each, kernel) => (kernel === 0 ? { ...each, devices: usualDevices(topology) } : each));
+}
+
+/** `1,16M@0` */
+function memoryOf(text: string, start: number, kernel: number, topology: Topology): WantedMemory[] {
+  const found: WantedMemory[] = [];
+  let at = start;
+  for (const piece of text.split(',')) {
+    const amount = /^\s*(\d{1,6})M@(\d{1,4})\s*$/.exec(piece);
+    if (amount === null && piece.includes('@')) throw new PlanError(`kernel ${kernel}: “${piece.trim()}” is no memory as in 16M@2`, at);
+    if (Number(amount?.[1]) === 0) throw new PlanError(`kernel ${kernel}: “${piece.trim()}” is no memory`, at);
+    const bytes = amount === null ? null : Number(amount[1]) * MEBIBYTE;
+    for (const id of amount === null ? numbers(piece, at, `kernel ${kernel}`) : [Number(amount[2])]) {
+      const node = topology.nodes.findIndex(each => each.id === id);
+      if (node < 0) throw new PlanError(`kernel ${kernel}: the machine has no node ${id}`, at);
+      if (found.some(each => each.node === node)) throw new PlanError(`kernel ${kernel}: node ${id} appears twice`, at);
+      found.push({ node, bytes });
+    }
+    at += piece.length + 1;
+  }
+  return found;
 }
 
 /** Everything has one owner. */

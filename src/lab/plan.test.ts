@@ -4,8 +4,8 @@ import { preset } from '../machine/topology/presets.ts';
 import { DEFAULT_MESSAGES } from '../kernel/message/settings.ts';
 import { commandLine, rangesText } from '../kernel/boot/parameters.ts';
 import { deviceTexts } from '../machine/devices/devices.ts';
-import { PlanError, withPrefix } from './plan-text.ts';
-import { planText, resolvePlan, withDevice } from './plan.ts';
+import { PlanError, readPlan, withPrefix } from './plan-text.ts';
+import { kernelsText, resolvePlan, withCores, withDevice, withMemory } from './plan.ts';
 
 const opteron = preset('opteron-6274');
 const MEBIBYTE = 1 << 20;
@@ -74,11 +74,15 @@ describe('a plan kernel by kernel', () => {
     ['0-7@0;7-8@1', 'core 7 is given to kernel 0 and to kernel 1', 6],
     ['0,0@0', 'core 0 appears twice', 0],
     ['0-7@0;64@1', 'the machine has no core 64', 6],
-    ['0-7@8', 'the machine has no node 8', 0],
+    ['0-7@8', 'the machine has no node 8', 4],
     ['0-7@', 'no memory', 3],
     ['7-0@0', 'runs backwards', 0],
     ['0-x@0', 'no number', 0],
-    ['0@0@1', 'second @', 0],
+    ['0@0@1', '“0@1” is no memory', 2],
+    ['0@0M@1', 'is no memory', 2],
+    ['0@1,16M@1', 'node 1 appears twice', 4],
+    ['0@16M@8', 'no node 8', 2],
+    ['0@200M@0;1@57M@0', 'node 0 has 256M of memory, not 257M', null],
     ['0@0;1@0+nic1', 'the machine has no nic1', 7],
     ['0@0+disk0;1@0+disk0', 'disk0 is given to kernel 0 and to kernel 1', 13],
     ['0+nic0+nic0', 'nic0 appears twice', 6],
@@ -150,15 +154,17 @@ it('whatever is accepted keeps what the file promises, and survives being writte
     fc.record({
       cores: fc.uniqueArray(fc.nat(66), { minLength: 0, maxLength: 5 }),
       nodes: fc.uniqueArray(fc.nat(8), { maxLength: 3 }),
+      amounts: fc.uniqueArray(fc.tuple(fc.integer({ min: 1, max: 99 }), fc.nat(8)), { maxLength: 2 }),
       devices: fc.uniqueArray(fc.constantFrom('disk0', 'nic0', 'nic0.1', 'nic0.2'), { maxLength: 2 }),
     }),
     { minLength: 1, maxLength: 6 },
   );
   fc.assert(
     fc.property(kernels, fc.constantFrom('', 'flat:', 'federation:'), (wanted, words) => {
-      const own = wanted.map(({ cores, nodes, devices }) =>
-        [cores.join(',') + (nodes.length > 0 ? `@${nodes.join(',')}` : ''), ...devices].join('+'),
-      );
+      const own = wanted.map(({ cores, nodes, amounts, devices }) => {
+        const memory = [...nodes, ...amounts.map(([size, node]) => `${size}M@${node}`)];
+        return [cores.join(',') + (memory.length > 0 ? `@${memory.join(',')}` : ''), ...devices].join('+');
+      });
       const text = words + own.join(';');
       let plan: ReturnType<typeof resolvePlan>;
       try {
@@ -176,8 +182,8 @@ it('whatever is accepted keeps what the file promises, and survives being writte
         expect(bytes % MEBIBYTE).toBe(0);
         expect(base + bytes).toBeLessThanOrEqual(ranges[i + 1]?.base ?? Number.POSITIVE_INFINITY);
       }
-      if (words !== 'flat:' || wanted.every(({ nodes }) => nodes.length === 0))
-        expect(resolvePlan(planText(plan, opteron), opteron)).toEqual(plan);
+      const written = withPrefix(text, { body: kernelsText(readPlan(text, opteron).kernels, opteron) });
+      expect(resolvePlan(written, opteron)).toEqual(plan);
     }),
     { numRuns: 300 },
   );
@@ -197,6 +203,70 @@ it('gives a device to another kernel and leaves all else as it is', () => {
       expect({ ...after, partitions: without(after) }).toEqual({ ...before, partitions: without(before) });
     }
   }
+});
+
+describe('memory in a plan', () => {
+  const amounts = (text: string): string[] =>
+    resolvePlan(text, opteron).partitions.map(({ memory }) => {
+      const sums = new Map<number, number>();
+      for (const { node, bytes } of memory) sums.set(node, (sums.get(node) ?? 0) + bytes / MEBIBYTE);
+      return [...sums]
+        .sort(([a], [b]) => a - b)
+        .map(([node, size]) => `${size}M@${node}`)
+        .join();
+    });
+
+  it('goes by amounts first, and what is left of a node to those that share it', () => {
+    expect(amounts('0-7@0;8-15@1,16M@0')).toEqual(['240M@0', '16M@0,256M@1']);
+    expect(amounts('0;1-3;4-7@200M@0')).toEqual(['14M@0', '42M@0', '200M@0']);
+    expect(amounts('0@0;1@0;2@56M@0')).toEqual(['100M@0', '100M@0', '56M@0']);
+    expect(amounts('flat:0@100M@0;1@64M@7;2')[2]).toBe('156M@0,256M@1,256M@2,256M@3,256M@4,256M@5,256M@6,192M@7');
+  });
+
+  it('a block of it goes to another kernel, and there and back is the way it was written', () => {
+    const there = withMemory('0-7;8-15', { node: 0, bytes: 16 * MEBIBYTE, from: 0, to: 1 }, opteron);
+    expect(there).toBe('0-7;8-15@1,16M@0');
+    expect(withMemory(there, { node: 0, bytes: 16 * MEBIBYTE, from: 1, to: 0 }, opteron)).toBe('0-7;8-15');
+    expect(withMemory('0-7@0;8-15@1', { node: 5, bytes: MEBIBYTE, from: null, to: 1 }, opteron)).toBe('0-7@0;8-15@1,1M@5');
+  });
+
+  it('is whole: the two have what was asked for, all others what they had', () => {
+    const MOVED = 5;
+    for (const text of ['clustered', 'flat:clustered+vf', 'partitioned', '0-3;4-7;8-63', '0-3@0,2;4-7@0;8-15@1,16M@3']) {
+      const before = amounts(text);
+      for (const [from, to] of [
+        [0, 1],
+        [1, 0],
+        [2, 1],
+      ] as const) {
+        const [, node = 0] =
+          (before[from] ?? '')
+            .split(',')
+            .map(word => word.split('M@').map(Number))
+            .sort(([a = 0], [b = 0]) => b - a)[0] ?? [];
+        const moved = withMemory(text, { node, bytes: MOVED * MEBIBYTE, from, to }, opteron);
+        const has = (all: string[], kernel: number): number => Number(new RegExp(`(\\d+)M@${node}\\b`).exec(all[kernel] ?? '')?.[1] ?? 0);
+        const after = amounts(moved);
+        expect(has(after, from) - has(before, from), `${text} ${from}>${to} ${moved}`).toBe(-MOVED);
+        expect(has(after, to) - has(before, to)).toBe(MOVED);
+        for (const [kernel] of before.entries()) if (kernel !== from && kernel !== to) expect(after[kernel]).toBe(before[kernel]);
+      }
+    }
+  });
+
+  it('is refused where a kernel would have too little, or has not so much', () => {
+    const move = (bytes: number) => () => withMemory('0-7@0;8-15@1', { node: 0, bytes: bytes * MEBIBYTE, from: 0, to: 1 }, opteron);
+    expect(move(250)).toThrow('kernel 0 would have 6 MiB of memory; it needs 8');
+    expect(move(256)).toThrow('kernel 0 has no memory');
+    expect(move(257)).toThrow('kernel 0 has not so much memory on node 0');
+  });
+});
+
+it('gives cores to a kernel of their own, or to one that is there; others’ memory is as it was written', () => {
+  expect(withCores('clustered', [4, 5], null, opteron)).toMatch(/^0-3,6-7@0;4-5@0;8-15@1;/);
+  expect(withCores('0-7@0;8-15@1,16M@0;16-23@2-4', [8], 0, opteron)).toBe('0-8@0-1;9-15@1,16M@0;16-23@2-4');
+  expect(withCores('flat:0-7;8-15', [0], 1, opteron)).toBe('flat:0,8-15;1-7+disk0+nic0');
+  expect(withCores('nonsense', [3], null, opteron)).toBe('3@0');
 });
 
 it('says on the command line what Popcorn’s kernels were told', () => {

@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { HERTZ, joined, pattern, pcap, pour, type Seen, Sink, US, World } from '../kernel/net/testing.ts';
-import { followStream, type Stream } from './stream.ts';
+import { bytesOf, followStream, type Stream } from './stream.ts';
+import { StreamTable } from './trace/streams.ts';
 
 const said = ({ parts }: Stream, from: 0 | 1): string =>
-  Buffer.concat(parts.filter(part => part.from === from).map(({ bytes }) => bytes)).toString('latin1');
+  Buffer.concat(parts.filter(part => part.from === from).map(part => bytesOf(part))).toString('latin1');
 
 /** A request and its answer on a link that loses, repeats and reorders; all frames that were put on it. */
 function talk(seed: number, question: Uint8Array, answer: Uint8Array): readonly Seen[] {
@@ -53,6 +54,30 @@ describe('a stream that is followed', () => {
     const late = followStream(frames.slice(-30), frames.at(-1) as Seen) as Stream;
     expect(Buffer.from(answer).toString('latin1').endsWith(said(late, 1))).toBe(true);
     expect(followStream(frames, { time: 0, frame: new Uint8Array(60) })).toBeNull();
+  });
+
+  it('is whole however long ago it began, while there is room; then it is said how much is not there', () => {
+    const frames = talk(6, question, answer);
+    const tableOf = (limit: number): StreamTable => {
+      const table = new StreamTable(limit);
+      for (const [number, { time, frame }] of frames.entries()) table.add({ number, time, frame });
+      return table;
+    };
+    const last = frames.at(-1) as Seen;
+    const whole = followStream(tableOf(1 << 20).between(last.frame), last) as Stream;
+    expect([said(whole, 0), said(whole, 1)]).toEqual([question, answer].map(bytes => Buffer.from(bytes).toString('latin1')));
+    const late = followStream(tableOf(30_000).between(last.frame), last) as Stream;
+    const missing = late.parts.reduce((sum, part) => sum + part.missing, 0);
+    expect(missing).toBeGreaterThan(20_000);
+    expect(late.bytes[0] + late.bytes[1] + missing).toBe(65_000);
+    expect(Buffer.from(answer).toString('latin1').endsWith(said(late, 1))).toBe(true);
+  });
+
+  it('has a packet once that was seen on the wire and on the switch', () => {
+    const frames = talk(7, question, answer);
+    const twice = frames.flatMap(each => [each, { ...each, time: each.time + 1, frame: each.frame.slice() }]);
+    const [one, two] = [frames, twice].map(each => followStream(each, each.at(-1) as Seen) as Stream);
+    expect([two?.bytes, two?.again]).toEqual([one?.bytes, one?.again]);
   });
 
   it.skipIf(spawnSync('tshark', ['--version']).status !== 0)('is what tshark makes of the same frames', () => {

@@ -1,6 +1,9 @@
 /** The trace store: what it says about records that are written here by hand. */
 import { describe, expect, it } from 'vitest';
 import { MigrateStep, TRACE_RECORD_BYTES, TraceKind } from '../kernel/trace.ts';
+import { preset } from '../machine/topology/presets.ts';
+import { partitionsNow } from './partitions.ts';
+import { resolvePlan } from './plan.ts';
 import { TraceStore } from './trace-store.ts';
 
 interface Rec {
@@ -294,4 +297,23 @@ describe('pages that kernels share', () => {
     trace.append(records(trip(5, 3, 8, 2)));
     expect(trace.shared.awayOf(7)).toEqual([]);
   });
+});
+
+it('memory is the kernel’s that has taken it, though the one that gave it says so later', () => {
+  const opteron = preset('opteron-6274');
+  const plan = resolvePlan('0-7@0;8-15@1', opteron);
+  const base = (plan.partitions[0]?.memory[0]?.base ?? 0) / 4096;
+  const block = (comes: number): number[] => [base, 16 << 8, 0, comes];
+  const trace = new TraceStore();
+  trace.append(
+    records(
+      { time: 10, kind: TraceKind.MemoryOwner, kernel: 1, words: block(1) },
+      { time: 20, kind: TraceKind.MemoryOwner, kernel: 0, words: block(0) },
+    ),
+  );
+  const { partitions } = partitionsNow(plan, trace, opteron);
+  expect(partitions.map(({ memory }) => memory.map(({ node, bytes }) => `${bytes >>> 20}M@${node}`).join())).toEqual([
+    '240M@0',
+    '256M@1,16M@0',
+  ]);
 });

@@ -12,6 +12,8 @@ export function Help() {
     const element = dialog.current;
     const before = document.activeElement;
     element?.showModal();
+    // The button that has the focus stands at the end.
+    if (element !== null) element.scrollTop = 0;
     return () => {
       element?.close();
       if (before instanceof HTMLElement || before instanceof SVGElement) before.focus();
@@ -45,8 +47,9 @@ export function Help() {
       </div>
       <p className="muted">
         <b>Machine, before power-on:</b> drag over cores, or arrows and space, then Enter for a new kernel or a digit for one that is there.{' '}
-        <b>While it runs:</b> drag a process to another kernel, or choose it and press M and the number; so with the disk and the card, also
-        before. Round dots are messages, square ones packets.
+        <b>While it runs:</b> drag a process to another kernel, or choose it and press M and the number; so with the disk and the card, and
+        with memory (the bar at a node’s foot; a click or M asks for another size), also before. Round dots are messages, square ones
+        packets.
       </p>
       <p className="muted">
         <b>Space-time:</b> wheel or W S zooms, drag or A D moves, F follows, comma and full stop go from message to message, a click on an

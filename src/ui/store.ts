@@ -4,8 +4,8 @@
  */
 import { create } from 'zustand';
 import { machineOf } from '../lab/machine.ts';
-import { PlanError, prefixOf, withPrefix } from '../lab/plan-text.ts';
-import { kernelsText, resolvePlan, withDevice } from '../lab/plan.ts';
+import { PlanError } from '../lab/plan-text.ts';
+import { type MemoryMove, resolvePlan, withCores, withDevice, withMemory } from '../lab/plan.ts';
 import type { DebugCommand } from '../kernel/debug/watch.ts';
 import type { ResolvedPlan } from '../kernel/boot/parameters.ts';
 import { type Recording, readFile, type Scenario, scenarioOf, writeFile } from '../lab/scenario.ts';
@@ -16,12 +16,13 @@ import { fromFragment, toFragment } from '../lab/link.ts';
 import { namesOnly, withArchive } from '../lab/roots.ts';
 import { M } from '../kernel/message/catalog.ts';
 import { clientMachine } from '../machine/topology/presets.ts';
-import { coreOf, type Topology } from '../machine/topology/topology.ts';
+import type { Topology } from '../machine/topology/topology.ts';
 import { Consoles } from './console/consoles.ts';
 import { archiveKind } from '../lab/archive/kinds.ts';
 import { toCpio } from '../lab/archive/file.ts';
 import { checkDropped } from './drop.ts';
 import { kernelName } from './kernels.ts';
+import type { MemoryPart } from './machine/memory.ts';
 import { atIntervals } from './news.ts';
 import { startInBrowser } from './engine.ts';
 
@@ -49,9 +50,10 @@ export const STEPS: readonly StepKind[] = ['event', 'message', 'quantum'];
 
 /** A number of a kernel being typed: whose console to show, or where a process or a device goes. */
 export interface Prompt {
-  readonly kind: 'console' | 'move' | 'device';
+  readonly kind: 'console' | 'move' | 'device' | 'memory';
   /** That goes there. */
   readonly device?: string;
+  readonly memory?: MemoryPart;
 }
 
 interface State {
@@ -82,6 +84,8 @@ interface State {
   byCore: boolean;
   stepKind: StepKind;
   prompt: Prompt | null;
+  /** MiB of memory that go at a time; null: a part of the node (machine/memory.ts). */
+  block: number | null;
   /** Plans before the present one. */
   history: readonly string[];
   /** Cores picked out for a partition of their own. */
@@ -111,6 +115,7 @@ interface State {
   migrate(pid: number, to: number): void;
   /** By order while it runs, in the plan before. */
   giveDevice(device: string, to: number): void;
+  giveMemory(move: MemoryMove): void;
   /** To the chosen process. */
   debug(order: DebugCommand): void;
   togglePause(): void;
@@ -133,6 +138,7 @@ interface State {
         | 'byCore'
         | 'stepKind'
         | 'prompt'
+        | 'block'
       >
     >,
   ): void;
@@ -169,6 +175,7 @@ export const useLab = create<State>((set, get) => ({
   byCore: false,
   stepKind: 'message',
   prompt: null,
+  block: null,
   history: [],
   notice: first.notice,
 
@@ -195,19 +202,8 @@ export const useLab = create<State>((set, get) => ({
     set({ picked });
   },
   partitionPicked: kernel => {
-    const { plan, topology, picked, scenario } = get();
-    if (picked.size === 0) return;
-    const joined = plan?.partitions[kernel ?? -1];
-    const own = { cores: [...new Set([...(joined?.cores ?? []), ...picked])].sort((a, b) => a - b), devices: joined?.devices ?? [] };
-    const others = (plan?.partitions ?? [])
-      .filter(each => each !== joined)
-      .map(({ cores, devices }) => ({ cores: cores.filter(core => !picked.has(core)), devices }))
-      .filter(({ cores }) => cores.length > 0);
-    const all = [...others, own].sort((a, b) => (a.cores[0] ?? 0) - (b.cores[0] ?? 0));
-    const { rule } = prefixOf(scenario.plan);
-    const nodes = (cores: readonly number[]): number[] => [...new Set(cores.map(core => coreOf(topology, core).node))];
-    const kernels = all.map(each => ({ ...each, nodes: rule === 'flat' ? null : nodes(each.cores) }));
-    get().changePlan(withPrefix(scenario.plan, { body: kernelsText(kernels, topology) }));
+    const { topology, picked, scenario } = get();
+    if (picked.size > 0) get().changePlan(withCores(scenario.plan, [...picked], kernel ?? null, topology));
   },
   undoPlan: () => {
     const { history, session } = get();
@@ -313,6 +309,10 @@ export const useLab = create<State>((set, get) => ({
     const row = session?.trace.processes.get(pid);
     if (session === null || row === undefined) return;
     if (row.kernel === to) return;
+    if (session.plan.mode === 'federation') {
+      set({ notice: { text: 'in a federation no process moves to another kernel', bad: true } });
+      return;
+    }
     if ((session.trace.kernels.get(to)?.state ?? 0) !== 2) {
       set({ notice: { text: `${kernelName(to)} is not up: boot it first`, bad: true } });
       return;
@@ -327,6 +327,22 @@ export const useLab = create<State>((set, get) => ({
     if (plan === null || isThere) return;
     if (session !== null) get().order(`mv-dev ${device} ${to}`);
     else get().changePlan(withDevice(scenario.plan, device, to, topology));
+  },
+  giveMemory: move => {
+    const { session, scenario, topology } = get();
+    const { node, bytes, from, to } = move;
+    if (from === to) return;
+    if (session !== null) {
+      get().order(`mv-mem ${bytes >>> 20}M@${topology.nodes[node]?.id} ${from ?? 'free'} ${to}`);
+      return;
+    }
+    try {
+      get().changePlan(withMemory(scenario.plan, move, topology));
+      set({ notice: null });
+    } catch (error) {
+      if (!(error instanceof PlanError)) throw error;
+      set({ notice: { text: error.message, bad: true } });
+    }
   },
   debug: order => {
     const { inspector, pid } = get();

@@ -153,12 +153,16 @@ export class FrameAllocator {
     this.#zones = [...this.#zones, new Zone(range)];
   }
 
-  /** The block of so many bytes in one zone with the fewest frames in use, at a multiple of BLOCK from the zone's base; null: there is none. */
-  leastUsed(bytes: number): MemoryRange | null {
+  /**
+   * The block of so many bytes in one zone, of a node or of any, with the fewest frames in use, at a multiple of BLOCK from the zone's base; null:
+   * there is none.
+   */
+  leastUsed(bytes: number, node: number | null): MemoryRange | null {
     const frames = bytes >>> PAGE_SHIFT;
     let best: MemoryRange | null = null;
     let least = Number.POSITIVE_INFINITY;
     for (const zone of this.#zones) {
+      if (node !== null && zone.node !== node) continue;
       for (let from = 0; from + frames <= zone.frames; from += BLOCK_FRAMES) {
         let used = 0;
         for (let at = from; at < from + frames && used < least; at++) if (zone.references[at] !== 0) used++;

@@ -8,7 +8,7 @@
  *     panic [K]                                     ends it as a fault would
  *     mv-cpu CORES K                                cores go to another kernel
  *     online CORE, offline CORE                     a core is taken into use, or out of use
- *     mv-mem SIZE FROM K                            memory goes to another kernel
+ *     mv-mem SIZE[@NODE] FROM K                     memory goes to another kernel; FROM may be free: what is no kernel's that is up
  *     mv-dev DEVICES K                              devices go to another kernel
  *     split K [--cpus 4-7] [--mem 64M]              cores and memory of a kernel become one of their own; left out: half of them
  *     merge A B                                     kernel A's programs and all that it has go to B, and A ends
@@ -30,8 +30,7 @@ import { ALL } from '../message/multicast.ts';
 import type { Blocking, CoreId, KernelId, Pid } from '../types.ts';
 import { cardOwner, orderLink, orderSwitch } from '../net/orders.ts';
 import { inject } from './faults.ts';
-import { cut } from './map.ts';
-import { moveCores, moveDevices, moveMemory, setOnline } from './move.ts';
+import { type Block, freeMemory, moveCores, moveDevices, moveMemory, nodeId, setOnline } from './move.ts';
 import { Refusal } from './refusal.ts';
 import { absorb, merge, split } from './split.ts';
 
@@ -99,8 +98,8 @@ const VERBS: Readonly<Record<string, Verb>> = {
   online: { where: ownerOf, run: (kernel, [core = '']) => setOnline(kernel, coresOf(kernel, core)[0] as CoreId, true) },
   offline: { where: ownerOf, run: (kernel, [core = '']) => setOnline(kernel, coresOf(kernel, core)[0] as CoreId, false) },
   'mv-mem': {
-    where: (kernel, [, from = '']) => upOr(kernel, kernelNumber(from)),
-    run: (kernel, [size = '', from = '', to = '']) => moveMemory(kernel, bytesOf(size), kernelNumber(from), kernelNumber(to)),
+    where: (kernel, [, from = '']) => upOr(kernel, giverOf(from)),
+    run: (kernel, [size = '', from = '', to = '']) => moveMemory(kernel, blockOf(kernel, size), giverOf(from), kernelNumber(to)),
   },
   split: {
     where: named,
@@ -277,23 +276,12 @@ const MEMORY_MIN = 4 << 20;
 /** `64M@2,16M@3`: pieces of the nodes' free memory, lowest addresses first. */
 function memoryOf(kernel: Kernel, text: string): MemoryRange[] {
   const ranges = text.split(',').flatMap(piece => {
-    const match = /^(\d+)M@(\d+)$/.exec(piece);
-    if (match === null) throw new Refusal(E.INVAL, `${piece} is not memory as in 64M@2`);
-    const [bytes, id] = [Number(match[1]) << 20, Number(match[2])];
-    const node = kernel.topology.nodes.findIndex(each => each.id === id);
-    if (node < 0) throw new Refusal(E.INVAL, `the machine has no node ${id}`);
-    return taken(freeMemory(kernel, node), bytes, id);
+    const { bytes, node } = blockOf(kernel, piece);
+    if (node === null) throw new Refusal(E.INVAL, `${piece} is not memory as in 64M@2`);
+    return taken(freeMemory(kernel, node), bytes, nodeId(kernel, node));
   });
   if (ranges.reduce((sum, { bytes }) => sum + bytes, 0) < MEMORY_MIN) throw new Refusal(E.INVAL, 'a kernel needs 4M at least');
   return ranges;
-}
-
-/** What of a node's memory belongs to no kernel that is up. */
-export function freeMemory(kernel: Kernel, node: number): MemoryRange[] {
-  const own = kernel.map.partitions.filter(({ kernel: owner }) => kernel.ledger.isOn(owner)).flatMap(({ memory }) => memory);
-  return kernel.platform.nodes
-    .filter(range => range.node === node)
-    .flatMap(range => own.reduce((rest, gone) => rest.flatMap(each => cut(each, gone)), [range as MemoryRange]));
 }
 
 function taken(free: readonly MemoryRange[], bytes: number, node: number): MemoryRange[] {
@@ -316,6 +304,9 @@ function kernelNumber(word: string): KernelId {
   if (!/^\d{1,3}$/.test(word)) throw new Refusal(E.INVAL, word === '' ? 'a kernel is missing' : `${word} is no kernel`);
   return Number(word);
 }
+
+/** Who gives; null: nobody, it is free. */
+const giverOf = (word: string): KernelId | null => (word === 'free' ? null : kernelNumber(word));
 
 /** `8-11,13` */
 function numbersOf(text: string): number[] {
@@ -353,4 +344,15 @@ function bytesOf(text: string): number {
   const match = /^(\d{1,4})M$/.exec(text);
   if (match === null || Number(match[1]) === 0) throw new Refusal(E.INVAL, `${text} is no size as in 16M`);
   return Number(match[1]) << 20;
+}
+
+/** `16M`, `16M@2` */
+function blockOf(kernel: Kernel, text: string): Block {
+  const [size = '', id, ...rest] = text.split('@');
+  const bytes = bytesOf(size);
+  if (id === undefined) return { bytes, node: null };
+  if (!/^\d{1,4}$/.test(id) || rest.length > 0) throw new Refusal(E.INVAL, `${text} is not memory as in 64M@2`);
+  const node = kernel.topology.nodes.findIndex(each => each.id === Number(id));
+  if (node < 0) throw new Refusal(E.INVAL, `the machine has no node ${id}`);
+  return { bytes, node };
 }

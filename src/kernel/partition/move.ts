@@ -16,7 +16,7 @@ import { StopReason } from '../sched/scheduler.ts';
 import { type Blocking, type CoreId, type KernelId, PAGE_SIZE, type Pfn, sleep, type VirtAddr, WaitQueue } from '../types.ts';
 import { Refusal } from './refusal.ts';
 import { ASK } from './ledger.ts';
-import { NO_SHARE, type Share } from './map.ts';
+import { cut, NO_SHARE, type Share } from './map.ts';
 
 /** @throws Refusal */
 export function* moveCores(kernel: Kernel, wanted: readonly CoreId[], to: KernelId): Blocking<void> {
@@ -160,17 +160,36 @@ function* settled(kernel: Kernel, to: KernelId): Blocking<void> {
 
 // --- memory ----------------------------------------------------------------------------------------------------------------------
 
-/** @throws Refusal */
-export function* moveMemory(kernel: Kernel, bytes: number, from: KernelId, to: KernelId): Blocking<void> {
+/** So much memory, of a node (its position in topology.nodes) or of any. */
+export interface Block {
+  readonly bytes: number;
+  readonly node: number | null;
+}
+
+/** The block as it stands in a refusal. */
+const textOf = (kernel: Kernel, { bytes, node }: Block): string =>
+  `${bytes >>> 20}M of memory${node === null ? '' : ` on node ${nodeId(kernel, node)}`} in one piece`;
+export const nodeId = (kernel: Kernel, node: number): number => kernel.topology.nodes[node]?.id ?? node;
+
+/**
+ * @param from null: what belongs to no kernel that is up
+ * @throws Refusal
+ */
+export function* moveMemory(kernel: Kernel, block: Block, from: KernelId | null, to: KernelId): Blocking<void> {
   check(kernel, to);
   if (isFree(kernel, from)) {
-    yield* take(kernel, to, { ...NO_SHARE, memory: [pieceOf(kernel.map.of(from)?.memory ?? [], bytes, from)] });
+    const memory =
+      from === null ? kernel.platform.nodes.flatMap(({ node }) => freeMemory(kernel, node)) : (kernel.map.of(from)?.memory ?? []);
+    const range = memory.find(({ node, bytes }) => bytes >= block.bytes && (block.node === null || node === block.node));
+    if (range === undefined)
+      throw new Refusal(E.INVAL, from === null ? `no ${textOf(kernel, block)} is free` : `kernel ${from} has no ${textOf(kernel, block)}`);
+    yield* take(kernel, to, { ...NO_SHARE, memory: [{ ...range, bytes: block.bytes }] });
     return;
   }
   refuseOwn(kernel, to);
   let given: MemoryRange | null = null;
   yield* apart(kernel, () => {
-    given = vacate(kernel, bytes);
+    given = vacate(kernel, block);
   });
   const range = given as unknown as MemoryRange;
   try {
@@ -180,14 +199,15 @@ export function* moveMemory(kernel: Kernel, bytes: number, from: KernelId, to: K
     throw refusedBy(error, to);
   }
   kernel.traceMemory(range, false);
-  kernel.log(6, `popcorn: ${bytes >>> 20}M of node ${range.node} are kernel ${to}'s now`);
+  kernel.log(6, `popcorn: ${range.bytes >>> 20}M of node ${nodeId(kernel, range.node)} are kernel ${to}'s now`);
 }
 
-/** A piece of what a kernel that is off has. @throws Refusal */
-function pieceOf(memory: readonly MemoryRange[], bytes: number, from: KernelId): MemoryRange {
-  const range = memory.find(each => each.bytes >= bytes);
-  if (range === undefined) throw new Refusal(E.INVAL, `kernel ${from} has no ${bytes >>> 20}M of memory in one piece`);
-  return { ...range, bytes };
+/** What of a node's memory belongs to no kernel that is up. */
+export function freeMemory(kernel: Kernel, node: number): MemoryRange[] {
+  const own = kernel.map.partitions.filter(({ kernel: owner }) => kernel.ledger.isOn(owner)).flatMap(({ memory }) => memory);
+  return kernel.platform.nodes
+    .filter(range => range.node === node)
+    .flatMap(range => own.reduce((rest, gone) => rest.flatMap(each => cut(each, gone)), [range as MemoryRange]));
 }
 
 interface Mapping {
@@ -197,12 +217,12 @@ interface Mapping {
 }
 
 /** Frees a block: pages of programs that lie there are moved. The block is then nobody's. @throws Refusal */
-export function vacate(kernel: Kernel, bytes: number): MemoryRange {
+export function vacate(kernel: Kernel, wanted: Block): MemoryRange {
   const own = kernel.frames.own;
-  const block = own.leastUsed(bytes);
-  if (block === null) throw new Refusal(E.INVAL, `kernel ${kernel.id} has no ${bytes >>> 20}M of memory in one piece`);
+  const block = own.leastUsed(wanted.bytes, wanted.node);
+  if (block === null) throw new Refusal(E.INVAL, `kernel ${kernel.id} has no ${textOf(kernel, wanted)}`);
   const used = own.usedIn(block);
-  if (own.free - (bytes / PAGE_SIZE - used.length) < used.length + kernel.frames.own.total / 16)
+  if (own.free - (block.bytes / PAGE_SIZE - used.length) < used.length + kernel.frames.own.total / 16)
     throw new Refusal(E.NOMEM, `kernel ${kernel.id} has too little memory left to move ${used.length} pages`);
   const mappings = mappingsOf(kernel, new Set(used));
   const stuck = used.filter(pfn => (mappings.get(pfn)?.length ?? 0) !== own.references(pfn));

@@ -62,6 +62,17 @@ describe('memory', () => {
     const lab = run('mv-mem 4000M 0 1');
     expect(lab.stderr).toBe('mv-mem: kernel 0 has no 4000M of memory in one piece\n');
   });
+  it('is of the node that is named', () => {
+    const lab = run(`mv-mem 16M@0 0 1; mv-mem 8M@0 1 0; mv-mem 4M@1 1 0; sed 's/cores.*memory//; s/ dev.*//' /proc/popcorn/plan
+      mv-mem 1M@1 1 0; mv-mem 9M@0 1 0; mv-mem 1M@2 0 1; mv-mem 1M@x 0 1`);
+    expect(lab.stdout).toMatch(/^0: {2}(\d+M@0,)+8M@0,4M@1\n1: {2}(\d+M@1,)+8M@0\n/);
+    expect(lab.stderr.split('\n')).toEqual([
+      'mv-mem: kernel 1 has no 9M of memory on node 0 in one piece',
+      'mv-mem: the machine has no node 2',
+      'mv-mem: 1M@x is not memory as in 64M@2',
+      '',
+    ]);
+  });
 });
 
 describe('devices', () => {
@@ -154,6 +165,16 @@ describe('what is free', () => {
     );
     expect(lab.stderr).toBe('');
     expect(lab.stdout).toMatch(/^0: cores 0,1,2,3 memory\n1: cores {2}memory\nMem: +76 /);
+  });
+  it('is memory by node, whoever had it', () => {
+    const lab = run(
+      `mv-mem 16M@1 free 0; mv-mem 900M@1 free 0; mv-mem 16M@0 free 0; sed 's/cores.*memory//; s/ dev.*//' /proc/popcorn/plan`,
+      { boot: [] },
+    );
+    expect(lab.stdout).toMatch(/^0: {2}\d+M@0,16M@1\n/);
+    expect(lab.stderr).toBe(
+      'mv-mem: no 900M of memory on node 1 in one piece is free\nmv-mem: no 16M of memory on node 0 in one piece is free\n',
+    );
   });
 });
 

@@ -60,14 +60,14 @@ export function* split(kernel: Kernel, cores: readonly CoreId[], bytes: number):
 }
 
 function vacateSome(kernel: Kernel, bytes: number): MemoryRange {
-  if (bytes > 0) return vacate(kernel, bytes);
+  if (bytes > 0) return vacate(kernel, { bytes, node: null });
   for (
     let size = Math.floor((kernel.frames.own.total * 4096) / 2 / MEBIBYTE) * MEBIBYTE;
     ;
     size = Math.floor(size / 2 / MEBIBYTE) * MEBIBYTE
   ) {
     try {
-      return vacate(kernel, Math.max(size, MEMORY_MIN));
+      return vacate(kernel, { bytes: Math.max(size, MEMORY_MIN), node: null });
     } catch (error) {
       if (!(error instanceof Errno) || size <= MEMORY_MIN) throw error;
     }

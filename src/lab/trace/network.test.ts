@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { E } from '../../kernel/abi/errno.ts';
-import { addressOfKernel, CLIENT_ADDRESS, CLIENT_KERNEL, DEFAULT_NETWORK } from '../../kernel/net/parameters.ts';
-import { kernelOf, pass, ping } from '../../kernel/net/switch/testing.ts';
+import { ipText } from '../../kernel/net/address.ts';
+import { addressOfFunction, addressOfKernel, CLIENT_ADDRESS, CLIENT_KERNEL, DEFAULT_NETWORK } from '../../kernel/net/parameters.ts';
+import { kernelOf, order, pass, ping } from '../../kernel/net/switch/testing.ts';
 import { must, pattern, pour, Sink } from '../../kernel/net/testing.ts';
 import { KernelLab } from '../../kernel/testing.ts';
 import { dissect } from '../dissect.ts';
-import { NetworkTable } from './network.ts';
+import { NetworkTable, type PacketRow } from './network.ts';
 import { Gauge, LEVELS, STEPS, Tally } from './series.ts';
 
 const archive = gunzipSync(new Uint8Array(readFileSync(new URL('../../../public/initramfs.cpio.gz', import.meta.url))));
@@ -46,7 +47,7 @@ describe('the network as records tell it', () => {
 
   it('knows each echo, where it came from and where it went', () => {
     expect(trips).toHaveLength(3);
-    const echoes = lines.filter(({ protocol, onWire, summary }) => protocol === 'ICMP' && !onWire && !summary.includes('10.1.1.63'));
+    const echoes = lines.filter(({ protocol, over, summary }) => protocol === 'ICMP' && over !== 'wire' && !summary.includes('10.1.1.63'));
     expect(echoes.map(({ from, to }) => [from, ...to])).toEqual([
       [1, 2],
       [2, 1],
@@ -64,10 +65,10 @@ describe('the network as records tell it', () => {
   it('counts what the packet list shows, port by port', () => {
     for (const kernel of [0, 1, 2]) {
       const port = table.ports.get(kernel);
-      const own = lines.filter(({ from, onWire }) => from === kernel && !onWire);
+      const own = lines.filter(({ from, over }) => from === kernel && over !== 'wire');
       expect(port?.sent.total).toBe(own.length);
       expect(port?.sentBytes.total).toBe(own.reduce((sum, { frame }) => sum + frame.length, 0));
-      expect(port?.received.total).toBe(lines.filter(({ to, onWire }) => to.includes(kernel) && !onWire).length);
+      expect(port?.received.total).toBe(lines.filter(({ to, over }) => to.includes(kernel) && over !== 'wire').length);
     }
     expect(table.ports.get(2)?.interrupts.total).toBeGreaterThan(0);
     expect(table.ports.get(2)?.polled).toBe(table.ports.get(2)?.received.total);
@@ -83,7 +84,7 @@ describe('the network as records tell it', () => {
 
   it('says what the wire lost, and how switch and cable are set', () => {
     expect(table.wire.dropped).toBeGreaterThan(0);
-    expect(lines.filter(({ onWire }) => onWire).map(({ from, to, fates }) => [from, to.length, fates[0]])[0]).toEqual([
+    expect(lines.filter(({ over }) => over === 'wire').map(({ from, to, fates }) => [from, to.length, fates[0]])[0]).toEqual([
       0,
       0,
       'lost on the wire',
@@ -91,6 +92,48 @@ describe('the network as records tell it', () => {
     expect(table.switch).toEqual({ version: 'kernel', slots: 64, budget: 64, hub: 0 });
     expect(table.link).toMatchObject({ up: true, loss: 1e6 });
     expect(table.ports.has(CLIENT_KERNEL)).toBe(false);
+  });
+});
+
+describe('what the card carries by itself', () => {
+  const lab = new KernelLab({
+    ...{ archive, cores: 3, kernels: 3, client: true, exec: ['sleep', '1000'] },
+    network: { ...DEFAULT_NETWORK, capture: 'once' },
+  });
+  for (const kernel of [1, 2]) lab.input(0, { kind: 'boot', kernel });
+  pass(lab, 50);
+  for (const kernel of [1, 2]) order(lab, `mv-dev nic0.${kernel} ${kernel}`);
+  const trips = ping(lab, 1, addressOfFunction(2), 2);
+  pass(lab, 5);
+  const table = tableOf(lab);
+  const lines = table.packets().map(row => ({ ...row, ...dissect(row.frame) }));
+
+  it('is told of as such, with the functions that it passed', () => {
+    expect(trips).toHaveLength(2);
+    const way = ({ over, from, to, functions }: PacketRow) => [over, from, to, functions];
+    expect(lines.filter(({ protocol }) => protocol === 'ICMP').map(way)).toEqual([
+      ['card', 1, [2], [1, 2]],
+      ['card', 2, [1], [2, 1]],
+      ['card', 1, [2], [1, 2]],
+      ['card', 2, [1], [2, 1]],
+    ]);
+  });
+  it('and what goes to all is told of twice: in the card and on the wire', () => {
+    const question = lines.filter(({ summary }) => summary.startsWith(`who has ${ipText(addressOfFunction(2))}?`));
+    expect(question.map(({ over, from, to }) => [over, from, to])).toEqual([
+      ['card', 1, [0, 2]],
+      ['wire', 1, [CLIENT_KERNEL]],
+    ]);
+  });
+  it('goes to the card and from it on the picture', () => {
+    const passed: (readonly (number | null)[])[] = [];
+    table.eachPassage(0, ({ over, from, to }) => {
+      if (over === 'card' && from === 2) passed.push([from, to]);
+    });
+    expect(passed.slice(-2)).toEqual([
+      [2, null],
+      [2, 1],
+    ]);
   });
 });
 

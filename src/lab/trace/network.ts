@@ -3,14 +3,16 @@
  * their bytes.
  *
  * Always holds: counts are those of trace records (kernel/trace.ts, Net… and Tcp…); frames are those that the run has told of (SessionOptions.capture),
- * the last KEPT of them, in order of time as far as they came so.
+ * the last KEPT of them, in order of time as far as they came so; those of TCP are there for longer (streams.ts).
  */
 import { CAPTURE_HEADER, FRAME, NET_DEVICE } from '../../kernel/net/frame-trace.ts';
 import { CLIENT_KERNEL } from '../../kernel/net/parameters.ts';
 import { SWITCH_VERSIONS, type SwitchVersion } from '../../kernel/net/switch/settings.ts';
 import { TraceKind } from '../../kernel/trace.ts';
+import { functionName } from '../../machine/devices/devices.ts';
 import { ConnectionTable } from './connections.ts';
 import { Gauge, Tally } from './series.ts';
+import { StreamTable } from './streams.ts';
 
 /** Frames that are kept, and passages for the picture of the machine. */
 const KEPT = 4096;
@@ -48,32 +50,40 @@ class WireTally {
   readonly queue = new Gauge();
 }
 
-/** A frame on its way: to the hub, from it, onto the wire (to null), or off the wire (from the client machine). */
+/** What carries a frame: the virtual switch, the wire, or the network card's own switch, between functions of that. */
+export type Carrier = 'switch' | 'wire' | 'card';
+
+/** A frame on its way: to the hub or from it, to the card (to null) or from it. */
 export interface Passage {
   readonly time: number;
+  readonly over: Carrier;
+  /** Who has sent it. */
   readonly from: number;
   readonly to: number | null;
   /** Ethertype << 16 | protocol of IP. */
   readonly protocol: number;
 }
 
-/** A frame that came into the switch, was put on the wire, or stayed within the network card, between functions of that. */
+/** A frame that came into the switch, was put on the wire, or came into the card for a function of that. */
 export interface PacketRow {
   /** Names it for good; later ones have higher numbers. */
   readonly number: number;
   /** Cycles. */
   readonly time: number;
-  readonly onWire: boolean;
-  readonly inCard: boolean;
+  readonly over: Carrier;
   readonly from: number;
   /** Kernels that it was given to; what else became of it. */
   readonly to: number[];
   readonly fates: string[];
+  /** Functions of the card: its sender's, then those of the kernels that it was given to. */
+  readonly functions: number[];
   readonly frame: Uint8Array;
 }
 
 export class NetworkTable {
   readonly connections = new ConnectionTable();
+  /** TCP's frames, for longer than the others. */
+  readonly streams = new StreamTable();
   /** By kernel. */
   readonly ports = new Map<number, PortTally>();
   /** What the hub told last; null: no kernel has told of a switch yet. */
@@ -86,7 +96,7 @@ export class NetworkTable {
   /** Passages so far. */
   #passed = 0;
   readonly #packets: PacketRow[] = [];
-  /** Frames that came into the switch or the card, by their id; the hub may deal with several by turns. */
+  /** Frames that came into the switch or the card, by their id and what carries them; the hub may deal with several by turns. */
   readonly #inside = new Map<number, PacketRow>();
   /** Frames so far. */
   packetCount = 0;
@@ -151,22 +161,25 @@ export class NetworkTable {
       const { wire } = this;
       if (isDropped) wire.dropped++;
       if (fill > 0 && kernel !== CLIENT_KERNEL) wire.queue.set(time, fill);
-      if (what === FRAME.In && kernel !== CLIENT_KERNEL) this.#pass({ time, from: CLIENT_KERNEL, to: kernel, protocol });
+      if (what === FRAME.In && kernel !== CLIENT_KERNEL) this.#pass({ time, over: 'wire', from: CLIENT_KERNEL, to: kernel, protocol });
       if (what !== FRAME.Out) return;
       const isOurs = port !== CLIENT_END;
       (isOurs ? wire.sent : wire.received).add(time, 1);
       (isOurs ? wire.sentBytes : wire.receivedBytes).add(time, bytes);
-      if (isOurs) this.#pass({ time, from: sender, to: null, protocol });
+      if (isOurs) this.#pass({ time, over: 'wire', from: sender, to: null, protocol });
       return;
     }
-    if (device === NET_DEVICE.Card) return;
+    if (device === NET_DEVICE.Card) {
+      if (what === FRAME.In) this.#pass({ time, over: 'card', from: sender, to: kernel === sender ? null : kernel, protocol });
+      return;
+    }
     const row = this.#port(port);
     // At the hub a frame that comes in has come from the port's kernel, at that kernel one that goes out goes to the hub.
     if (fill > 0) ((device === NET_DEVICE.Switch) === (what === FRAME.In) ? row.toHub : row.fromHub).set(time, fill);
     if (isDropped) row.dropped++;
     else if (what === FRAME.Out && fill > 0) {
       const other = device === NET_DEVICE.Switch ? port : (this.switch?.hub ?? null);
-      if (other !== null) this.#pass({ time, from: kernel, to: other, protocol });
+      if (other !== null) this.#pass({ time, over: 'switch', from: kernel, to: other, protocol });
     }
     // The hub counts for all: what a client puts into its ring comes out there.
     if (isDropped || device !== NET_DEVICE.Switch) return;
@@ -201,42 +214,50 @@ export class NetworkTable {
     if (bytes.length < CAPTURE_HEADER) return;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const [what, device, port, id] = [view.getUint8(0), view.getUint8(1), view.getUint16(2, true), view.getUint32(4, true)];
+    const over = CARRIERS[device] ?? 'switch';
+    const key = device * 2 ** 32 + id;
+    const known = this.#inside.get(key);
     if (device === NET_DEVICE.Switch && what !== FRAME.In) {
-      const row = this.#inside.get(id);
-      if (what === FRAME.Out) row?.to.push(port);
-      else row?.fates.push(what === FRAME.Full ? `no room to kernel ${port}` : 'nobody has that address');
+      if (what === FRAME.Out) known?.to.push(port);
+      else known?.fates.push(what === FRAME.Full ? `no room to kernel ${port}` : 'nobody has that address');
       return;
     }
-    const onWire = device === NET_DEVICE.Nic;
-    const inCard = device === NET_DEVICE.Card;
+    const onWire = over === 'wire';
+    const inCard = over === 'card';
     const sender = onWire && port === CLIENT_END ? CLIENT_KERNEL : id >>> 24;
     // Of what the card carries, its switch and the wire, those who get it say so; but the client machine's card is the end of the wire.
     if ((onWire || inCard) && what === FRAME.In && kernel !== sender) {
-      const row = this.#inside.get(id);
-      if (row !== undefined && !row.to.includes(kernel)) row.to.push(kernel);
+      if (known === undefined || known.to.includes(kernel)) return;
+      known.to.push(kernel);
+      if (inCard) known.functions.push(port);
       return;
     }
     if (inCard && what === FRAME.Out) return;
+    if (inCard && what === FRAME.Full && known !== undefined) {
+      known.fates.push(`no room in the queue of ${functionName(port)}`);
+      return;
+    }
     // A client's frame comes to the hub, where it is told of; here only when it doesn't get there.
     if (device === NET_DEVICE.Port && (what === FRAME.In || what === FRAME.Out)) return;
     const row: PacketRow = {
       number: this.packetCount++,
       time,
-      onWire,
-      inCard,
+      over,
       from: onWire || inCard ? sender : port,
       to: onWire && what === FRAME.Out && sender !== CLIENT_KERNEL ? [CLIENT_KERNEL] : [],
-      fates: fateOf(what, onWire, inCard),
+      fates: fateOf(what, over),
+      functions: inCard ? [port] : [],
       frame: bytes.subarray(CAPTURE_HEADER),
     };
     if (device !== NET_DEVICE.Port) {
-      this.#inside.set(id, row);
+      this.#inside.set(key, row);
       const [oldest] = this.#inside.keys();
       if (this.#inside.size > KEPT && oldest !== undefined) this.#inside.delete(oldest);
     }
     let at = this.#packets.length;
     while (at > 0 && (this.#packets[at - 1] as PacketRow).time > time) at--;
     this.#packets.splice(at, 0, row);
+    this.streams.add(row);
     if (this.#packets.length > 2 * KEPT) this.#packets.splice(0, this.#packets.length - KEPT);
   }
 
@@ -256,10 +277,16 @@ export class NetworkTable {
   }
 }
 
-function fateOf(what: number, onWire: boolean, inCard: boolean): string[] {
+const CARRIERS: Readonly<Record<number, Carrier>> = { [NET_DEVICE.Nic]: 'wire', [NET_DEVICE.Card]: 'card' };
+const NO_ROOM: Readonly<Record<Carrier, string>> = {
+  switch: 'no room in the ring to the hub',
+  wire: 'no room in the card’s queue',
+  card: 'no room in the card',
+};
+
+function fateOf(what: number, over: Carrier): string[] {
   if (what === FRAME.Lost) return ['lost on the wire'];
-  if (what === FRAME.Full)
-    return [onWire ? 'no room in the card’s queue' : inCard ? 'no room in the card' : 'no room in the ring to the hub'];
-  if (what === FRAME.Nowhere) return [onWire ? 'the link is down' : 'there is no hub'];
+  if (what === FRAME.Full) return [NO_ROOM[over]];
+  if (what === FRAME.Nowhere) return [over === 'wire' ? 'the link is down' : 'there is no hub'];
   return [];
 }

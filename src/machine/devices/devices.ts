@@ -39,6 +39,9 @@ export const usualDevices = (topology: Topology): readonly string[] =>
 /** Functions of the machine's network card, the physical one among them. */
 export const cardFunctions = (topology: Topology): number => machineDevices(topology).filter(({ kind }) => kind !== 'disk').length;
 
+/** Of the machine's network card. */
+export const functionName = (number: number): string => (number === 0 ? 'nic0' : `nic0.${number}`);
+
 /** Names of devices as people write them, `nic0.1-3` for three. Null: the text is no name of a device. */
 export function namesOf(text: string): readonly string[] | null {
   const match = /^([a-z]+\d{1,2})(?:\.(\d{1,3})(?:-(\d{1,3}))?)?$/.exec(text);

@@ -70,7 +70,7 @@ export function ConsolePanel() {
         ) : tab === 'network' ? (
           <Network session={session} />
         ) : tab === 'log' ? (
-          <LogView kernel={kernel} />
+          <LogView key={kernel} kernel={kernel} />
         ) : (
           <Messages kernel={kernel} />
         )}
@@ -96,10 +96,14 @@ function LogView({ kernel }: { kernel: number }) {
   useLab(s => s.tick);
   const text = consoles.log(kernel);
   const place = useRef<HTMLPreElement>(null);
+  const shown = useRef(false);
   useEffect(() => {
     const element = place.current;
+    if (element === null) return;
     // Who reads further up is left in peace.
-    if (element && element.scrollHeight - element.scrollTop - element.clientHeight < 200) element.scrollTop = element.scrollHeight;
+    const isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < 200;
+    if (isAtEnd || !shown.current) element.scrollTop = element.scrollHeight;
+    shown.current = true;
   }, [text]);
   return (
     <pre className="text-view" ref={place} role="log" aria-label={`Log of ${kernelName(kernel)}`}>

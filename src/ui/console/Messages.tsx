@@ -77,7 +77,9 @@ const Row = memo(
           <KernelDot kernel={row.to} />
         </td>
         <td className="mono">{name}</td>
-        <td className="says">{text}</td>
+        <td className="says" title={text}>
+          {text}
+        </td>
       </Line>
     );
   },

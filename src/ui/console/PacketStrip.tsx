@@ -4,6 +4,7 @@ import { clockText } from '../clock.ts';
 import { KernelDot } from '../KernelDot.tsx';
 import { kernelName } from '../kernels.ts';
 import { dissected } from '../network/dissected.ts';
+import { CARRIERS } from '../network/texts.ts';
 import { useNetwork } from '../network/view.ts';
 import { useLab } from '../store.ts';
 
@@ -24,11 +25,14 @@ export function PacketStrip({ network, kernel }: { network: NetworkTable; kernel
         const { protocol, summary } = dissected(row);
         const comes = row.from !== kernel;
         const [other] = comes ? [row.from] : row.to;
+        const carrier = CARRIERS[row.over];
         return (
           <button key={row.number} type="button" onClick={() => open(row)} title="Show it in Network">
             <span className="number">{clockText(row.time / hertz)}</span>
-            <span aria-hidden="true">{comes ? '←' : '→'}</span>
-            <span className="sr">{comes ? 'from' : 'to'}</span>
+            <span aria-hidden="true" title={carrier.name}>
+              {comes ? carrier.comes : carrier.goes}
+            </span>
+            <span className="sr">{`${row.over === 'switch' ? '' : `${carrier.name} `}${comes ? 'from' : 'to'}`}</span>
             {other === undefined ? <span className="bad">×</span> : <KernelDot kernel={other} />}
             <span className="mono">{protocol}</span>
             <span className="muted">{row.fates.length > 0 ? `${row.fates.join(', ')}: ${summary}` : summary}</span>

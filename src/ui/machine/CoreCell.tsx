@@ -23,6 +23,8 @@ export const CoreCell = memo(function CoreCell({ box, kernel, state, labelled, l
   const filled = Math.round(height * load);
   const label = `core ${core}${kernel === undefined ? ', in no kernel' : `, ${kernelName(kernel)}`}${load > 0 ? `, ${Math.round(load * 100)} % busy` : ''}${running === '' ? '' : `, runs ${running}`}`;
   const middle = x + width / 2;
+  /** Something stands below the kernel's label. */
+  const shared = height > 2 * line || (running !== '' && running !== 'sh');
   const named = running !== '' && !labelled && height > 2.4 * line && width > 3 * line;
   return (
     <g className="core" data-picked={picked} data-state={state} data-core={core} aria-label={label} role="img" style={kernelStyle(kernel)}>
@@ -44,7 +46,12 @@ export const CoreCell = memo(function CoreCell({ box, kernel, state, labelled, l
       )}
       {labelled ? (
         <>
-          <text x={middle} y={y + Math.min(height * 0.45, line * 1.15)} textAnchor="middle" className="core-kernel">
+          <text
+            x={middle}
+            y={y + (shared ? Math.min(height * 0.45, line * 1.15) : height / 2 + line * 0.34)}
+            textAnchor="middle"
+            className="core-kernel"
+          >
             k{kernel}
           </text>
           {height > 2 * line && (

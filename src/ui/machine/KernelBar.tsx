@@ -106,7 +106,7 @@ const EXAMPLES = [
   'halt 1',
   'panic 1',
   'mv-cpu 5 1',
-  'mv-mem 16M 0 1',
+  'mv-mem 16M@0 0 1',
   'mv-dev disk0 1',
   'split 0',
   'merge 1 0',
@@ -126,7 +126,9 @@ function ProcessLine({ pid }: { pid: number }) {
   const { session, plan, migrate, select } = useLab();
   const row = session?.trace.processes.get(pid);
   if (session === null || row === undefined) return null;
-  const up = (plan?.partitions ?? []).filter(
+  const stays =
+    plan?.mode === 'federation' ? 'in a federation no process moves' : row.kernel === session.client ? 'the client machine keeps it' : null;
+  const up = (stays === null ? (plan?.partitions ?? []) : []).filter(
     ({ kernel }) => kernel !== row.kernel && session.trace.kernels.get(kernel)?.state === STATE.Up,
   );
   return (
@@ -154,20 +156,24 @@ function ProcessLine({ pid }: { pid: number }) {
               </button>
             ))
           : null}
-        <label>
-          <select
-            value=""
-            onChange={event => event.target.value !== '' && migrate(pid, Number(event.target.value))}
-            aria-label={`Move process ${pid} to a kernel`}
-          >
-            <option value="">move to …</option>
-            {up.map(({ kernel }) => (
-              <option key={kernel} value={kernel}>
-                {kernelName(kernel)}
-              </option>
-            ))}
-          </select>
-        </label>
+        {stays !== null ? (
+          <span className="muted">{stays}</span>
+        ) : (
+          <label>
+            <select
+              value=""
+              onChange={event => event.target.value !== '' && migrate(pid, Number(event.target.value))}
+              aria-label={`Move process ${pid} to a kernel`}
+            >
+              <option value="">move to …</option>
+              {up.map(({ kernel }) => (
+                <option key={kernel} value={kernel}>
+                  {kernelName(kernel)}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
         <button type="button" className="plain" aria-label="Done with this process" onClick={() => select({ pid: null })}>
           ×
         </button>

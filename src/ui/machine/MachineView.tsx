@@ -1,6 +1,6 @@
 /**
  * The machine: packages, nodes, caches and cores as lstopo nests them; on top whose they are, how busy they are, and what passes between
- * them. Before power-on cores are brushed into partitions; afterwards processes are dragged from kernel to kernel.
+ * them. Before power-on cores are brushed into partitions; memory and devices are dragged from kernel to kernel, and once it runs processes and cores.
  */
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { memoryMap } from '../../machine/layout.ts';

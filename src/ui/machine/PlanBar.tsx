@@ -42,7 +42,7 @@ export function PlanBar() {
               spellCheck={false}
               aria-invalid={planError !== null}
               aria-describedby="plan-error"
-              title="smp, clustered, partitioned, or cores@nodes+devices;cores@nodes"
+              title="smp, clustered, partitioned, or cores@nodes+devices;cores@nodes,16M@0"
               onChange={event => setPlan(event.target.value)}
             />
           </label>
@@ -65,7 +65,7 @@ export function PlanBar() {
           <span id="plan-error" className={planError === null ? 'muted' : 'bad'} role={planError === null ? undefined : 'alert'}>
             {planError ?? `${kernels.length} kernel${kernels.length === 1 ? '' : 's'}`}
           </span>
-          {planError === null && <span className="plan-hint muted">drag over cores to draw one</span>}
+          {planError === null && <span className="plan-hint muted">drag over cores to draw one, memory and devices to move them</span>}
         </>
       )}
     </div>

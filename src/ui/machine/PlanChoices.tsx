@@ -27,13 +27,13 @@ export function PlanChoices() {
         <span className="sr">Memory</span>
         <select
           value={rule}
-          title="How memory is chosen for the kernels: cycles are those of a load that misses all caches, on the average"
+          title="How memory is chosen for the kernels, and the cycles of a load that misses all caches, on the average"
           onChange={event => changePlan(withPrefix(scenario.plan, { rule: event.target.value as MemoryRule }))}
         >
           {costs.map(each => (
             <option key={each.rule} value={each.rule}>
               {each.name}
-              {each.cycles === null ? '' : ` · ${each.cycles.toFixed(0)} cycles`}
+              {each.cycles === null ? '' : ` · ${each.cycles.toFixed(0)}`}
             </option>
           ))}
         </select>

@@ -9,6 +9,8 @@ import { useLab } from '../store.ts';
 import { CoreCell } from './CoreCell.tsx';
 import { DeviceBadges } from './DeviceBadges.tsx';
 import { type Chip, KernelGroup } from './KernelGroup.tsx';
+import { blockBytes, type MemoryPart, memoryParts } from './memory.ts';
+import { MemoryBars, partName } from './MemoryBars.tsx';
 import { type Box, type MachineLayout, middle } from './layout.ts';
 import { ahead, kernelAt, type KernelPlace, ownersOf } from './owners.ts';
 import { ChosenWire, Links } from './Traffic.tsx';
@@ -18,12 +20,13 @@ interface Point {
   readonly y: number;
 }
 
-/** A process, a core or a device on its way to a kernel. */
+/** A process, a core, a device or a block of memory on its way to a kernel. */
 interface Drag {
   readonly what:
     | { readonly kind: 'process'; readonly pid: number }
     | { readonly kind: 'core'; readonly core: number }
-    | { readonly kind: 'device'; readonly name: string };
+    | { readonly kind: 'device'; readonly name: string }
+    | { readonly kind: 'memory'; readonly part: MemoryPart };
   readonly from: Point;
   readonly at: Point;
   readonly over: number | null;
@@ -33,8 +36,24 @@ interface Drag {
 const LOAD_SECONDS = 0.3;
 
 export function Scene({ layout, places }: { layout: MachineLayout; places: readonly KernelPlace[] }) {
-  const { topology, plan, session, status, picked, pick, partitionPicked, undoPlan, select, boot, migrate, order, giveDevice, pid } =
-    useLab();
+  const {
+    topology,
+    plan,
+    session,
+    status,
+    picked,
+    pick,
+    partitionPicked,
+    undoPlan,
+    select,
+    boot,
+    migrate,
+    order,
+    giveDevice,
+    giveMemory,
+    block,
+    pid,
+  } = useLab();
   const tick = useLab(s => s.tick);
   const svg = useRef<SVGSVGElement>(null);
   const [lasso, setLasso] = useState<{ from: Point; to: Point } | null>(null);
@@ -42,6 +61,8 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
   const [cursor, setCursor] = useState(0);
   const owner = useMemo(() => ownersOf(plan), [plan]);
   const cores = useMemo(() => layout.nodes.flatMap(node => node.cores), [layout]);
+  const memory = useMemo(() => memoryMap(topology).nodes, [topology]);
+  const parts = useMemo(() => memoryParts(plan, memory, layout), [plan, memory, layout]);
   const trace = session?.trace ?? null;
   const now = status?.now ?? 0;
   const rate = status !== null && Number.isFinite(status.speed) && status.speed > 0 ? status.speed : topology.hertz / 10;
@@ -60,23 +81,30 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
     const target = event.target as Element;
     const chip = target.closest('[data-pid]')?.getAttribute('data-pid');
     const device = target.closest('[data-device]')?.getAttribute('data-device');
+    const part = parts.find(each => partName(each) === target.closest('[data-memory]')?.getAttribute('data-memory'));
     const from = point(event);
     const begin = (what: Drag['what']): void => setDrag({ what, from, at: from, over: null });
     if (device != null) begin({ kind: 'device', name: device });
+    else if (part !== undefined) begin({ kind: 'memory', part });
     else if (session === null) setLasso({ from, to: from });
     else {
       const core = cores.find(box => overlap(box, { ...from, width: 0, height: 0 }))?.core;
       if (chip != null) begin({ kind: 'process', pid: Number(chip) });
-      else if (core !== undefined && owner.has(core)) begin({ kind: 'core', core });
+      else if (core !== undefined) begin({ kind: 'core', core });
       else return;
     }
     event.currentTarget.setPointerCapture(event.pointerId);
+  };
+  /** The kernel at a point: whose memory it is, or whose core. */
+  const under = ({ x, y }: Point): number | null => {
+    const part = parts.find(({ boxes }) => boxes.some(box => overlap(box, { x, y, width: 0, height: 0 })));
+    return part?.kernel ?? kernelAt(places, layout, x, y);
   };
   const onPointerMove = (event: React.PointerEvent): void => {
     if (lasso !== null) setLasso({ ...lasso, to: point(event) });
     if (drag !== null) {
       const to = point(event);
-      setDrag({ ...drag, at: to, over: moved(drag.from, to) ? kernelAt(places, layout, to.x, to.y) : null });
+      setDrag({ ...drag, at: to, over: moved(drag.from, to) ? under(to) : null });
     }
   };
   const onPointerUp = (event: React.PointerEvent): void => {
@@ -88,7 +116,7 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
     }
     if (drag !== null) {
       const to = point(event);
-      const kernel = kernelAt(places, layout, to.x, to.y);
+      const kernel = under(to);
       if (!moved(drag.from, to)) press(drag.what, kernel);
       else if (kernel !== null) drop(drag.what, kernel);
       setDrag(null);
@@ -97,11 +125,14 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
   const press = (what: Drag['what'], kernel: number | null): void => {
     if (what.kind === 'process') select({ pid: pid === what.pid ? null : what.pid });
     else if (what.kind === 'device') select({ prompt: { kind: 'device', device: what.name } });
+    else if (what.kind === 'memory') select({ prompt: { kind: 'memory', memory: what.part } });
     else if (kernel !== null) act(kernel);
   };
   const drop = (what: Drag['what'], kernel: number): void => {
     if (what.kind === 'process') migrate(what.pid, kernel);
     else if (what.kind === 'device') giveDevice(what.name, kernel);
+    else if (what.kind === 'memory')
+      giveMemory({ node: what.part.node, bytes: blockBytes(what.part, block, memory), from: what.part.kernel, to: kernel });
     else if (owner.get(what.core) !== kernel) order(`mv-cpu ${what.core} ${kernel}`);
   };
   const onPlanKey = (event: React.KeyboardEvent): void => {
@@ -149,17 +180,30 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
     if (session !== null && (trace?.kernels.get(kernel)?.state ?? STATE.Off) === STATE.Off) void boot(kernel);
   };
 
+  /** What is dragged, as it stands at the pointer. */
+  const ghostOf = (what: Drag['what']): { readonly name: string; readonly kernel: number | undefined } => {
+    switch (what.kind) {
+      case 'process': {
+        const row = trace?.processes.get(what.pid);
+        return { name: row?.name ?? '', kernel: row?.kernel };
+      }
+      case 'core':
+        return { name: `core ${what.core}`, kernel: owner.get(what.core) };
+      case 'device':
+        return { name: what.name, kernel: plan?.partitions.find(({ devices }) => devices.includes(what.name))?.kernel };
+      case 'memory': {
+        const { node, kernel } = what.part;
+        return {
+          name: `${sizeText(blockBytes(what.part, block, memory))} of node ${topology.nodes[node]?.id ?? node}`,
+          kernel: kernel ?? undefined,
+        };
+      }
+    }
+  };
+
   const free = cores.filter(({ core }) => !owner.has(core));
-  const memory = memoryMap(topology).nodes;
   const dragged = drag === null || !moved(drag.from, drag.at) ? null : drag.what;
-  const ghost =
-    dragged === null
-      ? null
-      : dragged.kind === 'process'
-        ? (trace?.processes.get(dragged.pid) ?? null)
-        : dragged.kind === 'core'
-          ? { name: `core ${dragged.core}`, kernel: owner.get(dragged.core) }
-          : { name: dragged.name, kernel: plan?.partitions.find(({ devices }) => devices.includes(dragged.name))?.kernel };
+  const ghost = dragged === null ? null : ghostOf(dragged);
   return (
     <svg
       ref={svg}
@@ -275,6 +319,7 @@ export function Scene({ layout, places }: { layout: MachineLayout; places: reado
           )}
         </g>
       ))}
+      <MemoryBars layout={layout} parts={parts} dragged={dragged?.kind === 'memory' ? dragged.part : null} />
       {session === null && at !== undefined && (
         <g
           tabIndex={0}

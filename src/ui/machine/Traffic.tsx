@@ -1,11 +1,10 @@
 /**
  * What passes between kernels. Below the boxes: the links between nodes, the thicker the more went over them lately. Above: for each message that
- * was sent a dot along the links, and for each packet of the network a square, which on the wire goes to the card or comes from it; their colour
+ * was sent a dot along the links, and for each packet of the network a square, which on the wire and between the card's functions goes to the card or comes from it; their colour
  * is the sender's. Each moves once, because what it stands for did; at a slow pace a dot takes as long as its message took. With reduced
  * motion it stands for a moment at its end instead.
  */
 import { useEffect, useMemo, useRef } from 'react';
-import { CLIENT_KERNEL } from '../../kernel/net/parameters.ts';
 import { protocolName } from '../../lab/dissect.ts';
 import type { Passage } from '../../lab/trace/network.ts';
 import { kernelColor } from '../kernels.ts';
@@ -71,8 +70,8 @@ export function Links({ layout, places }: Props) {
       const way = route(homes.get(from) ?? 0, homes.get(to) ?? 0);
       count(load, way);
     });
-    session.trace.network.eachPassage(status.now - rate, ({ from, to }) => {
-      if (to !== null && from !== CLIENT_KERNEL) count(packets, route(homes.get(from) ?? 0, homes.get(to) ?? 0));
+    session.trace.network.eachPassage(status.now - rate, ({ over, from, to }) => {
+      if (over === 'switch' && to !== null) count(packets, route(homes.get(from) ?? 0, homes.get(to) ?? 0));
     });
   }
   return (
@@ -102,14 +101,17 @@ export function Links({ layout, places }: Props) {
   );
 }
 
-/** The way of a packet: between kernels as messages go; the wire begins and ends at the card. */
-function wayOf({ from, to }: Passage, card: Point | undefined, way: (from: number, to: number) => readonly Point[]): readonly Point[] {
-  const comes = from === CLIENT_KERNEL;
-  if (to !== null && !comes) return way(from, to);
-  const near = comes ? to : from;
-  const [own] = near === null ? [] : way(near, near);
+/** The way of a packet: between kernels as messages go; what the wire or the card's own switch carries, to the card and from it. */
+function wayOf(
+  { over, from, to }: Passage,
+  card: Point | undefined,
+  way: (from: number, to: number) => readonly Point[],
+): readonly Point[] {
+  if (over === 'switch') return to === null ? [] : way(from, to);
+  const near = to ?? from;
+  const [own] = way(near, near);
   if (own === undefined || card === undefined) return [];
-  return comes ? [card, own] : [own, card];
+  return to === null ? [own, card] : [card, own];
 }
 
 /** The way of the chosen message. */
@@ -152,9 +154,9 @@ export function Dots({ layout, places }: Props) {
       add(`${from}>${to}:${type}`, { from, name: messageName(type), points: () => way(from, to), flight, count: 1, look: 'message' });
     });
     cursor.current.packets = trace.network.eachNewPassage(cursor.current.packets, passage => {
-      const { from, to, protocol } = passage;
+      const { over, from, to, protocol } = passage;
       const points = (): readonly Point[] => wayOf(passage, card, way);
-      add(`${from}>${to}:${protocol}`, { from, name: protocolName(protocol), points, flight: 0, count: 1, look: 'packet' });
+      add(`${from}>${to}:${protocol} ${over}`, { from, name: protocolName(protocol), points, flight: 0, count: 1, look: 'packet' });
     });
     if (document.hidden) return;
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches;

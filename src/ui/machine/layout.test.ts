@@ -4,6 +4,8 @@ import { resolvePlan } from '../../lab/plan.ts';
 import { PRESETS } from '../../machine/topology/presets.ts';
 import type { Topology } from '../../machine/topology/topology.ts';
 import { type Box, layoutMachine, linksOf, routesOf } from './layout.ts';
+import { memoryMap } from '../../machine/layout.ts';
+import { blockBytes, memoryParts } from './memory.ts';
 import { ahead, kernelAt, placesOf } from './owners.ts';
 
 const machines = Object.values(PRESETS) as readonly Topology[];
@@ -31,6 +33,9 @@ describe.each(machines)('$name', topology => {
         for (const core of node.cores) expect(inside(core, node)).toBe(true);
         if (node.cache) expect(inside(node.cache, node)).toBe(true);
         if (tasks) expect(inside(node.tasks, node)).toBe(true);
+        expect(inside(node.memory, node)).toBe(true);
+        for (const other of [...node.cores, ...(node.cache ? [node.cache] : []), ...(tasks ? [node.tasks] : [])])
+          expect(apart(node.memory, other)).toBe(true);
       }
       for (const [i, a] of cores.entries()) for (const b of cores.slice(i + 1)) expect(apart(a, b)).toBe(true);
       expect(layout.core.width).toBeGreaterThan(line * 1.3);
@@ -59,6 +64,28 @@ describe.each(machines)('$name', topology => {
       }
     }
     expect(kernelAt([], layout, -5, -5)).toBeNull();
+  });
+
+  it('shows all memory of each node, in parts that lie beside each other', () => {
+    const layout = layoutMachine(topology, 690, 360, 14, true);
+    const { nodes } = memoryMap(topology);
+    for (const text of ['smp', 'clustered', 'partitioned', 'flat:clustered', '0@8M@0,5M@1;1@0']) {
+      if (text.includes('@1') && nodes.length < 2) continue;
+      const plan = resolvePlan(text, topology);
+      const parts = memoryParts(plan, nodes, layout);
+      for (const { node, bytes } of nodes) {
+        const here = parts.filter(each => each.node === node);
+        expect(here.reduce((sum, each) => sum + each.bytes, 0)).toBe(bytes);
+        const boxes = here.flatMap(each => each.boxes);
+        for (const box of boxes) expect(inside(box, layout.nodes[node]?.memory as Box)).toBe(true);
+        for (const [i, a] of boxes.entries()) for (const b of boxes.slice(i + 1)) expect(apart(a, b)).toBe(true);
+      }
+      for (const { kernel, memory } of plan.partitions)
+        expect(parts.filter(each => each.kernel === kernel).reduce((sum, { bytes }) => sum + bytes, 0)).toBe(
+          memory.reduce((sum, { bytes }) => sum + bytes, 0),
+        );
+      for (const part of parts) expect(blockBytes(part, 1e6, nodes)).toBe(part.piece);
+    }
   });
 
   it('has ways along links between all nodes, the same length both ways', () => {

@@ -29,6 +29,8 @@ export interface NodeBox extends Box {
   readonly cache: CacheBox | null;
   /** Where processes stand. */
   readonly tasks: Box;
+  /** The node's memory, as a bar at its foot. */
+  readonly memory: Box;
 }
 export interface MachineLayout {
   readonly width: number;
@@ -69,10 +71,11 @@ export function layoutMachine(
   const perPackage = Math.max(1, ...packages.map(index => topology.nodes.filter(node => node.package === index).length));
   const pad = tight || packages.length > 8 || topology.nodes.length > 16 ? 4 : 8;
   const space = tight || packages.length > 8 ? 8 : 16;
-  const head = line + 10;
+  const head = line + (tight ? 8 : 10);
   const taskLine = tasks ? line + (tight ? 8 : 12) : 0;
   const strip = tight ? 0 : Math.round(line * 0.95);
-  const nodeExtra = { x: 2 * pad, y: head + taskLine + strip + 2 * GAP + pad };
+  const bar = tight ? 9 : strip;
+  const nodeExtra = { x: 2 * pad, y: head + taskLine + strip + bar + 2 * GAP + pad };
   const packageHead = line + 4;
 
   const sizes = ({
@@ -127,6 +130,7 @@ export function layoutMachine(
     head,
     taskLine,
     strip,
+    bar,
     packageHead,
     width,
     height,
@@ -141,6 +145,7 @@ interface Measures {
   readonly head: number;
   readonly taskLine: number;
   readonly strip: number;
+  readonly bar: number;
   readonly packageHead: number;
   readonly width: number;
   readonly height: number;
@@ -155,12 +160,12 @@ function placed(
   { packagesAcross, nodesAcross, coresAcross }: Arrangement,
   m: Measures,
 ): MachineLayout {
-  const { core, pad, space, head, taskLine, strip, packageHead } = m;
+  const { core, pad, space, head, taskLine, strip, bar, packageHead } = m;
   const coresDown = Math.ceil(largest / coresAcross);
   const nodesDown = Math.ceil(perPackage / nodesAcross);
   const down = Math.ceil(packages.length / packagesAcross);
   const nodeWidth = coresAcross * core.width + (coresAcross - 1) * GAP + 2 * pad;
-  const nodeHeight = head + coresDown * core.height + (coresDown - 1) * GAP + taskLine + strip + 2 * GAP + pad;
+  const nodeHeight = head + coresDown * core.height + (coresDown - 1) * GAP + taskLine + strip + bar + 2 * GAP + pad;
   const packageWidth = nodesAcross * nodeWidth + (nodesAcross - 1) * GAP * 2 + 2 * pad;
   const packageHeight = packageHead + nodesDown * nodeHeight + (nodesDown - 1) * GAP * 2 + pad;
   // What is left goes between the packages, so that links have room.
@@ -202,6 +207,9 @@ function placed(
       });
     const outer = own.filter(({ level }) => level >= 3)[0];
     const cores2 = y + head + coresDown * (core.height + GAP);
+    const room = { x: x + pad, width: nodeWidth - 2 * pad };
+    const cache =
+      outer === undefined || strip === 0 ? null : { level: outer.level, bytes: outer.bytes, ...room, y: cores2 + taskLine, height: strip };
     return {
       node: position,
       package: node.package,
@@ -211,11 +219,9 @@ function placed(
       height: nodeHeight,
       cores,
       modules,
-      tasks: { x: x + pad, y: cores2, width: nodeWidth - 2 * pad, height: Math.max(0, taskLine - GAP) },
-      cache:
-        outer === undefined || strip === 0
-          ? null
-          : { level: outer.level, bytes: outer.bytes, x: x + pad, y: cores2 + taskLine, width: nodeWidth - 2 * pad, height: strip },
+      tasks: { ...room, y: cores2, height: Math.max(0, taskLine - GAP) },
+      cache,
+      memory: { ...room, y: cores2 + taskLine + (cache === null ? 0 : strip + GAP - 1), height: bar },
     };
   });
   return { width: m.width, height: m.height, packages: boxes, nodes, core, line: m.line };

@@ -2,19 +2,22 @@
 import { memo, useMemo } from 'react';
 import type { NetworkTable, PacketRow } from '../../lab/trace/network.ts';
 import { clockText } from '../clock.ts';
+import { functionName } from '../../machine/devices/devices.ts';
 import { KernelDot } from '../KernelDot.tsx';
+import { kernelName } from '../kernels.ts';
 import { Line, Lines } from '../list/Lines.tsx';
 import { useLab } from '../store.ts';
 import { dissected } from './dissected.ts';
 import { FilterError, packetFilter, type PacketTest } from './filter.ts';
 import { hexText } from './hex.ts';
 import { StreamView } from './StreamView.tsx';
+import { CARRIERS } from './texts.ts';
 import { useNetwork } from './view.ts';
 
 const SHOWN = 300;
 
 const COLUMNS = [{ name: 'time' }, { name: 'from → to', className: 'route' }, { name: 'protocol' }, { name: 'says' }];
-const WORDS = 'Words: tcp, port 80, host 10.1.2.3, syn, lost, wire, k3, 2>5, len > 100; and, or, not, ( )';
+const WORDS = 'Words: tcp, port 80, host 10.1.2.3, syn, lost, switch, wire, card, k3, 2>5, len > 100; and, or, not, ( )';
 
 export function Packets({ network }: { network: NetworkTable }) {
   useLab(s => s.tick);
@@ -109,12 +112,17 @@ const TARGETS_SHOWN = 3;
 const PacketLine = memo(
   function PacketLine({ row, hertz, chosen, choose }: PacketLineProps) {
     const { protocol, summary, damaged } = dissected(row);
-    const { from, to, fates, onWire } = row;
+    const { from, to, fates, over } = row;
+    const { goes, name } = CARRIERS[over];
     return (
       <Line chosen={chosen} choose={() => choose(row)}>
         <td className="number">{clockText(row.time / hertz)}</td>
         <td>
-          <KernelDot kernel={from} /> {onWire ? <span title="on the wire">⇢</span> : '→'}{' '}
+          <KernelDot kernel={from} />{' '}
+          <span title={name} aria-hidden="true">
+            {goes}
+          </span>
+          <span className="sr">{over === 'switch' ? '' : name} to </span>{' '}
           {to.length === 0 ? (
             <span className="bad">×</span>
           ) : to.length <= TARGETS_SHOWN ? (
@@ -136,10 +144,23 @@ const PacketLine = memo(
 
 function Details({ row, onClose }: { row: PacketRow; onClose: () => void }) {
   const { layers } = dissected(row);
+  const { over, from, to, functions, fates } = row;
+  const [own, ...others] = functions.map(functionName);
+  const way = [
+    ['carried', CARRIERS[over].name],
+    ['from', `${kernelName(from)}${own === undefined ? '' : `, ${own}`}`],
+    [
+      'to',
+      to.length === 0
+        ? 'nobody'
+        : to.map((kernel, i) => `${kernelName(kernel)}${others[i] === undefined ? '' : `, ${others[i]}`}`).join('; '),
+    ],
+    ...(fates.length === 0 ? [] : [['but', fates.join(', ')]]),
+  ] as const;
   return (
     <aside className="packet-details" aria-label="The chosen packet">
       <div>
-        {layers.map(({ name, fields }) => (
+        {[{ name: 'Way', fields: way }, ...layers].map(({ name, fields }) => (
           <section key={name} aria-label={name}>
             <h3>{name}</h3>
             <dl>

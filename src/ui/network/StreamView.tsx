@@ -1,6 +1,6 @@
 /** What the two ends of a TCP connection said, each in the colour of its kernel and with its arrow; to be copied and saved. */
 import { useMemo, useState } from 'react';
-import { followStream, type StreamPart } from '../../lab/stream.ts';
+import { bytesOf, followStream, type StreamPart } from '../../lab/stream.ts';
 import type { NetworkTable, PacketRow } from '../../lab/trace/network.ts';
 import { KernelDot } from '../KernelDot.tsx';
 import { kernelStyle } from '../kernels.ts';
@@ -16,24 +16,22 @@ const ARROWS = ['→', '←'] as const;
 type Direction = 'both' | 0 | 1;
 
 export function StreamView({ network, of }: { network: NetworkTable; of: PacketRow }) {
-  const tick = useLab(s => s.tick);
+  useLab(s => s.tick);
   const select = useLab(s => s.select);
-  const { held, choose } = useNetwork();
+  const plan = useLab(s => s.plan);
+  const owner = (device: string): number | null => plan?.partitions.find(({ devices }) => devices.includes(device))?.kernel ?? null;
+  const { choose } = useNetwork();
   const [direction, setDirection] = useState<Direction>('both');
   const [hex, setHex] = useState(false);
-  // A list that stands still has frames that may be forgotten meanwhile; one that doesn't has later ones.
-  const stream = useMemo(() => {
-    const kept = network.packets();
-    const older = (held ?? []).filter(({ number }) => number < (kept[0]?.number ?? 0));
-    return followStream([...older, ...kept], of);
-  }, [network, of, held, tick]);
+  const frames = network.streams.between(of.frame);
+  const stream = useMemo(() => followStream(frames, of), [frames, frames.length, of]);
   if (stream === null) return null;
-  const kernels = stream.ends.map(end => kernelOfAddress(end.split(':')[0] ?? '', network.switch?.hub ?? null));
+  const kernels = stream.ends.map(end => kernelOfAddress(end.split(':')[0] ?? '', owner));
   const parts = stream.parts.filter(({ from }) => direction === 'both' || from === direction);
   const show = hex ? hexText : plainText;
-  const text = (): string => parts.map(part => missingText(part) + show(part.bytes)).join('\n');
+  const text = (): string => parts.map(part => missingText(part) + show(bytesOf(part))).join('\n');
   const save = (): void => {
-    const url = URL.createObjectURL(new Blob(parts.map(({ bytes }) => new Uint8Array(bytes))));
+    const url = URL.createObjectURL(new Blob(parts.flatMap(({ pieces }) => pieces.map(piece => new Uint8Array(piece)))));
     Object.assign(document.createElement('a'), { href: url, download: `stream-${stream.ends.join('-').replaceAll(':', '.')}.bin` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 1000);
   };
@@ -51,7 +49,13 @@ export function StreamView({ network, of }: { network: NetworkTable; of: PacketR
       <div className="filter-bar stream-bar">
         <span className="joined-choice" role="group" aria-label="Whose words">
           {(['both', 0, 1] as const).map(each => (
-            <button key={each} type="button" aria-pressed={direction === each} onClick={() => setDirection(each)}>
+            <button
+              key={each}
+              type="button"
+              aria-pressed={direction === each}
+              title={each === 'both' ? undefined : `Said by ${stream.ends[each]}`}
+              onClick={() => setDirection(each)}
+            >
               {each === 'both' ? (
                 'both'
               ) : (
@@ -87,14 +91,14 @@ export function StreamView({ network, of }: { network: NetworkTable; of: PacketR
       <div className="stream" role="log" aria-label={`Stream of ${stream.ends.join(' and ')}`}>
         {parts.map((part, i) => {
           if (room <= 0) return null;
-          const bytes = part.bytes.subarray(0, room);
+          const bytes = bytesOf(part, room);
           room -= bytes.length;
           return (
             <section
               key={`${part.time}/${i}`}
               data-from={part.from}
               style={kernelStyle(kernels[part.from] ?? undefined)}
-              aria-label={`${stream.ends[part.from]}, ${part.bytes.length} bytes`}
+              aria-label={`${stream.ends[part.from]}, ${part.length} bytes`}
             >
               <span aria-hidden="true">{ARROWS[part.from]}</span>
               <pre>

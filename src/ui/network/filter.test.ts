@@ -19,7 +19,8 @@ const rows = world.frames.map(({ time, frame }, number): PacketRow => {
   return {
     number,
     time,
-    onWire: said.protocol === 'ARP',
+    over: said.protocol === 'ARP' ? 'wire' : said.flags.join() === 'SYN,ACK' ? 'card' : 'switch',
+    functions: [],
     from,
     to: lost ? [] : [1 - from],
     fates: lost ? ['lost on the wire'] : [],
@@ -55,6 +56,7 @@ describe('the filter of the packet list', () => {
     expect(found('10.1.2.2:81 syn')).toEqual(['TCP 0 81 SYN']);
     expect(found('lost')).toEqual(['TCP 1 81 RST ACK']);
     expect(found('wire')).toEqual(['ARP 0', 'ARP 1']);
+    expect(found('card')).toEqual(['TCP 1 SYN ACK']);
     expect(found('"who has"')).toEqual(['ARP 0']);
     expect(found('1>0 syn')).toEqual(['TCP 1 SYN ACK']);
     expect(found('k1')).toHaveLength(rows.length);

@@ -1,14 +1,14 @@
 /**
  * The filter of the packet list, in the words of tcpdump, with some of Wireshark's:
  *
- *     tcp  udp  icmp  arp        syn  ack  fin  rst  psh        lost: it did not get through        wire: it was put on the cable
+ *     tcp  udp  icmp  arp        syn  ack  fin  rst  psh        lost: it did not get through        switch  wire  card: what carried it
  *     10.1.2.3   host 10.1.2.3   src host …   dst host …        80   port 80   src port …   dst port …        10.1.2.3:80
  *     k3: from or to kernel 3    2>5   2>   >5: from and to kernels             len > 100        ip.addr == …  tcp.port == …
  *     any other word, or one in quotes: the line has it         and  or  not  ( ); words side by side must all fit
  */
 import { parseIp } from '../../kernel/net/address.ts';
 import type { Dissection } from '../../lab/dissect.ts';
-import type { PacketRow } from '../../lab/trace/network.ts';
+import type { Carrier, PacketRow } from '../../lab/trace/network.ts';
 
 export type PacketTest = (row: PacketRow, said: Dissection) => boolean;
 
@@ -16,6 +16,7 @@ export type PacketTest = (row: PacketRow, said: Dissection) => boolean;
 export class FilterError extends Error {}
 
 const PROTOCOLS = ['tcp', 'udp', 'icmp', 'arp'];
+const CARRIERS: readonly Carrier[] = ['switch', 'wire', 'card'];
 const FLAGS = ['syn', 'ack', 'fin', 'rst', 'psh'];
 const SIDES = { src: [0], dst: [1], any: [0, 1] } as const;
 type Side = keyof typeof SIDES;
@@ -128,7 +129,7 @@ export function packetFilter(text: string): PacketTest {
 function single(word: string, name: string): PacketTest {
   if (PROTOCOLS.includes(name)) return (_row, said) => said.protocol.toLowerCase() === name;
   if (FLAGS.includes(name)) return (_row, { flags }) => flags.includes(name.toUpperCase());
-  if (name === 'wire') return row => row.onWire;
+  if ((CARRIERS as readonly string[]).includes(name)) return ({ over }) => over === name;
   if (name === 'lost') return row => row.fates.length > 0;
   if (/^\d+$/.test(name)) return portTest(name, 'any');
   const route = /^(\d*)>(\d*)$/.exec(name);
@@ -146,8 +147,7 @@ function single(word: string, name: string): PacketTest {
   if (/^[a-z]+\.[a-z.]+$/.test(name)) throw new FilterError(`there is no field “${word}”, but ${Object.keys(FIELDS).join(', ')}`);
   if (/^[=<>!&|]+$/.test(name)) throw new FilterError(`“${word}” stands alone: len > 100, ip.addr == 10.1.2.3`);
   const part = name.startsWith('"') ? name.slice(1, name.endsWith('"') ? -1 : undefined) : name;
-  return ({ fates, onWire }, { protocol, summary }) =>
-    `${protocol} ${summary} ${fates.join(' ')} ${onWire ? 'wire' : ''}`.toLowerCase().includes(part);
+  return ({ fates, over }, { protocol, summary }) => `${protocol} ${summary} ${fates.join(' ')} ${over}`.toLowerCase().includes(part);
 }
 
 const joined =

@@ -1,7 +1,12 @@
 /** Quantities of the network in words, and whose an address is. */
 import { E } from '../../kernel/abi/errno.ts';
 import { parseIp } from '../../kernel/net/address.ts';
-import { addressOfKernel, CLIENT_ADDRESS, CLIENT_KERNEL, SERVER_ADDRESS } from '../../kernel/net/parameters.ts';
+import { addressOfFunction, addressOfKernel, CLIENT_ADDRESS, CLIENT_KERNEL, SERVER_ADDRESS } from '../../kernel/net/parameters.ts';
+import type { Carrier } from '../../lab/trace/network.ts';
+import { functionName } from '../../machine/devices/devices.ts';
+
+/** More than a card has. */
+const FUNCTIONS = 64;
 
 /** `1.2 MB`, with powers of ten, as networks count. */
 export const bytesText = (bytes: number): string =>
@@ -29,12 +34,21 @@ export const nanosecondsText = (ns: number): string =>
 const ERRNO_NAMES = new Map<number, string>(Object.entries(E).map(([name, errno]) => [errno, `E${name}`]));
 export const errnoText = (errno: number): string => ERRNO_NAMES.get(errno) ?? `errno ${errno}`;
 
-/** The kernel that has an address; null: none is known to. */
-export function kernelOfAddress(text: string, hub: number | null): number | null {
+/** How a frame is carried: its arrow, the same for one that comes, and its name. */
+export const CARRIERS: Readonly<Record<Carrier, { readonly goes: string; readonly comes: string; readonly name: string }>> = {
+  switch: { goes: '→', comes: '←', name: 'over the virtual switch' },
+  wire: { goes: '⇢', comes: '⇠', name: 'on the wire' },
+  card: { goes: '↷', comes: '↶', name: 'within the network card' },
+};
+
+/** The kernel that has an address; null: none is known to. @param owner of a function of the network card */
+export function kernelOfAddress(text: string, owner: (device: string) => number | null): number | null {
   const address = parseIp(text);
   if (address === null) return null;
   if (address === CLIENT_ADDRESS) return CLIENT_KERNEL;
-  if (address === SERVER_ADDRESS) return hub;
+  if (address === SERVER_ADDRESS) return owner('nic0');
+  const number = address - addressOfFunction(1) + 1;
+  if (number >= 1 && number < FUNCTIONS) return owner(functionName(number));
   const kernel = address - addressOfKernel(0);
   return kernel >= 0 && kernel < CLIENT_KERNEL ? kernel : null;
 }

@@ -158,7 +158,7 @@ export function SpaceTime() {
       <header className="panel-head">
         <h2>Space-time</h2>
         <span className="muted">
-          {lanes.length} {byCore ? 'cores' : 'kernels'} · {counted} messages · {timeText(span, topology.hertz)} across
+          {countOf(lanes.length, byCore ? 'core' : 'kernel')} · {countOf(counted, 'message')} · {timeText(span, topology.hertz)} across
         </span>
         <div className="tools">
           <button
@@ -276,7 +276,7 @@ function present({ span, end }: Window): { span: number; right: number } {
 }
 
 const summary = (lanes: number, byCore: boolean, from: string, to: string, messages: number): string =>
-  `Lanes of ${lanes} ${byCore ? 'cores' : 'kernels'} from ${from} to ${to}, ${messages} messages in view; the list is under Messages. W and S zoom, A and D move, F follows, comma and full stop go from message to message.`;
+  `Lanes of ${countOf(lanes, byCore ? 'core' : 'kernel')} from ${from} to ${to}, ${countOf(messages, 'message')} in view; the list is under Messages. W and S zoom, A and D move, F follows, comma and full stop go from message to message.`;
 
 /** Messages before and after the chosen one: what caused it, and what it caused. */
 function chainOf(trace: TraceStore | null, id: number | null): ReadonlySet<number> {
@@ -308,3 +308,6 @@ function Tip({ id, x, y, width, height }: { id: number; x: number; y: number; wi
     </div>
   );
 }
+
+/** `1 kernel`, `8 kernels` */
+const countOf = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;

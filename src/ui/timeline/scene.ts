@@ -147,6 +147,7 @@ function drawLanes(context: CanvasRenderingContext2D, view: View, trace: TraceSt
   const { lane, lanes, width, height } = view;
   const labelEvery = Math.max(1, Math.ceil((palette.size * 0.95) / lane));
   context.textAlign = 'left';
+  let above = Number.NEGATIVE_INFINITY;
   for (const [index, { kernel, name }] of lanes.entries()) {
     const at = Math.round(yOf(view, index)) + 0.5;
     if (at < -lane || at > height) continue;
@@ -164,12 +165,14 @@ function drawLanes(context: CanvasRenderingContext2D, view: View, trace: TraceSt
     context.lineTo(width, at);
     context.stroke();
     context.globalAlpha = 1;
-    if (index % labelEvery !== 0) continue;
+    const middle = index === 0 ? Math.max(at, palette.size * 0.55) : at;
+    if (index % labelEvery !== 0 || middle - above < palette.size * 0.9 || middle > height - FOOT - palette.size * 0.4) continue;
+    above = middle;
     context.fillStyle = colour(palette, kernel);
     context.fillRect(8, at - Math.min(7, lane / 2 - 1), 5, Math.min(14, Math.max(2, lane - 2)));
     context.fillStyle = palette.text;
     context.font = `${kernel === choice.kernel ? '700 ' : ''}${Math.round(palette.size * (lane > 18 ? 0.93 : 0.84))}px ${palette.font}`;
-    context.fillText(name, 19, index === 0 ? Math.max(at, palette.size * 0.55) : at, HEAD - 22);
+    context.fillText(name, 19, middle, HEAD - 22);
   }
 }
 
