@@ -15,7 +15,7 @@ import type { EngineKind } from '../world/protocol.ts';
 import { embeddedRoot, start } from './session.ts';
 import { machineNamed } from './topology.ts';
 
-const ENVIRONMENT = ['PATH=/usr/bin:/bin', 'HOME=/root'];
+const ENVIRONMENT = ['PATH=/usr/bin:/bin:/usr/sbin:/sbin', 'HOME=/root'];
 
 /** @returns the program's exit status, as a shell has it; 2 for bad options */
 export async function exec(args: readonly string[]): Promise<number> {

@@ -158,7 +158,7 @@ int order_main(int argc, char **argv)
 		{ "merge", 2, 2, "KERNEL INTO" },
 		{ "mv-cpu", 2, 2, "CORES KERNEL" },
 		{ "mv-dev", 2, 2, "DEVICES KERNEL" },
-		{ "mv-mem", 3, 3, "SIZE[@NODE] FROM|off TO" },
+		{ "mv-mem", 3, 3, "SIZE[@NODE] FROM|free TO" },
 		{ "offline", 1, 1, "CORE" },
 		{ "online", 1, 1, "CORE" },
 		{ "panic", 0, 1, "[KERNEL]" },

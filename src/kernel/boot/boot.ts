@@ -30,7 +30,7 @@ import { TraceKind } from '../trace.ts';
 import { type Blocking, PAGE_SIZE, settle, sleep } from '../types.ts';
 import { fsServices } from './services.ts';
 
-const INIT_ENV = ['PATH=/usr/bin:/bin', 'HOME=/root', 'TERM=xterm-256color'];
+const INIT_ENV = ['PATH=/usr/bin:/bin:/usr/sbin:/sbin', 'HOME=/root', 'TERM=xterm-256color'];
 const RLIMIT_STACK = 3;
 const RLIMIT_NOFILE = 7;
 
