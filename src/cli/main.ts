@@ -16,6 +16,8 @@ const USAGE = `usage: lab VERB …
 
 export async function main(argv: readonly string[]): Promise<void> {
   const [verb, ...rest] = argv;
+  const end = rest.indexOf('--');
+  if (rest.slice(0, end < 0 ? rest.length : end).includes('--help')) return void process.stdout.write(USAGE);
   process.exitCode = await dispatch(verb, rest);
 }
 

@@ -151,7 +151,6 @@ int order_main(int argc, char **argv)
 		int least, most;
 		const char *usage;
 	} orders[] = {
-		{ "balance", 1, 1, "on|off" },
 		{ "boot", 1, 99, "[KERNEL] [--cpus CORES] [--mem SIZE@NODE] [--dev DEVICES]" },
 		{ "fault", 2, 99, "KERNEL lose TO [N] | corrupt TO [N] | deaf MS | memory MS | core CORE" },
 		{ "halt", 0, 1, "[KERNEL]" },
@@ -173,6 +172,11 @@ int order_main(int argc, char **argv)
 }
 
 /* Without words they show the state. */
+int balance_main(int argc, char **argv)
+{
+	return argc < 2 ? copy_file("/proc/popcorn/balance") : order("balance", argc, argv);
+}
+
 int switch_main(int argc, char **argv)
 {
 	return argc < 2 ? copy_file("/proc/popcorn/switch") : order("switch", argc, argv);

@@ -496,7 +496,7 @@ export class ProcTables implements ProcSource {
   }
 
   popcornFiles(): readonly string[] {
-    return ['kernels', 'control', 'plan', 'messages', 'pcnmsg', 'groups', 'switch', 'link', 'files'];
+    return ['kernels', 'control', 'plan', 'messages', 'pcnmsg', 'groups', 'balance', 'switch', 'link', 'files'];
   }
   popcornText(name: string): Maybe<string> {
     const kernel = this.#kernel;
@@ -539,6 +539,8 @@ export class ProcTables implements ProcSource {
           .map(([what, count]) => `${what} ${count}\n`)
           .join('');
       }
+      case 'balance':
+        return kernel.balancer.text;
       case 'groups':
         return messages.groups.list.map(([id, members]) => `${id >>> 8}/${id & 0xff}: ${members.join(' ')}\n`).join('');
       case 'messages':

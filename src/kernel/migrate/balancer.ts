@@ -40,6 +40,17 @@ export class Balancer {
     if (on && !this.#runs) this.#kernel.spawn(this.#run());
   }
 
+  /** Whether it is on, what it goes by, and what it has done: /proc/popcorn/balance. */
+  get text(): string {
+    return `${this.#isOn ? 'on' : 'off'}
+policy every ${PERIOD_MILLISECONDS} ms a kernel with tasks that wait for a core asks another one, drawn at random;
+       has that one fewer tasks a core, by more than one, what has waited longest moves there
+period ${PERIOD_MILLISECONDS} ms
+stay ${STAY_MILLISECONDS} ms
+sent ${this.sent}
+`;
+  }
+
   *#run(): Blocking<void> {
     const kernel = this.#kernel;
     this.#runs = true;
