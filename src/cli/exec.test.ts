@@ -125,6 +125,12 @@ describe('exec', () => {
       const exec = { kernel: 0, argv: ['tool', 'theirs'], env: ['PATH=/usr/bin'], migrateEvery: 0 };
       writeFileSync(join(folder, 'run.json'), writeFile(scenarioOf({ exec, root: [{ name: 'tool.cpio' }] })));
       expect(lab(['run', join(folder, 'run.json')])).toMatchObject({ out: 'a tool of theirs\n', status: 0 });
+      const inputs = [{ time: 44_000_000, kernel: 1, input: { kind: 'console', text: 'cat /proc/self/kernel\n' } }];
+      writeFileSync(
+        join(folder, 'typed.json'),
+        JSON.stringify({ version: 1, kind: 'scenario', plan: '0-7@0;8-15@1', boot: [0, 1], inputs }),
+      );
+      expect(lab(['run', join(folder, 'typed.json'), '--until', '50ms']).out).toMatch(/\n\[1\] 1\r\n/);
     } finally {
       rmSync(folder, { recursive: true });
     }

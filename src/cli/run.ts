@@ -1,4 +1,7 @@
-/** `lab run FILE`: a scenario or recording to its end. Console output of kernel k goes to stdout, led by its number where there are several. */
+/**
+ * `lab run FILE`: a scenario or recording to its end. Console output of kernel k goes to stdout, where there are several by whole lines that are led
+ * by its number.
+ */
 import { createWriteStream, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Recording, readFile, type Scenario } from '../lab/scenario.ts';
@@ -39,23 +42,25 @@ export async function run(args: readonly string[]): Promise<number> {
   const session = await start(source, { hosts, engine, pcap: options.values['pcap'] });
   const trace = options.values['trace'] === undefined ? null : createWriteStream(options.values['trace']);
   const several = session.plan.partitions.length > 1;
+  /** By kernel: the line that has not ended yet. */
+  const begun = new Map<number, string>();
+  const ledBy = (kernel: number, line: string): Buffer => Buffer.from(`[${kernel}] ${line}\n`, 'latin1');
   session.listen({
     output: (kernel, port, _time, bytes) => {
       if (port > 2) return;
       if (port === 2) process.stderr.write(bytes);
-      else
-        process.stdout.write(
-          several && port === 0
-            ? Buffer.from(bytes)
-                .toString('latin1')
-                .replace(/^(?=.)/gm, `[${kernel}] `)
-            : bytes,
-        );
+      else if (!several || port !== 0) process.stdout.write(bytes);
+      else {
+        const lines = `${begun.get(kernel) ?? ''}${Buffer.from(bytes).toString('latin1')}`.split('\n');
+        begun.set(kernel, lines.pop() ?? '');
+        for (const line of lines) process.stdout.write(ledBy(kernel, line));
+      }
     },
     records: bytes => trace?.write(bytes),
   });
   await session.finished(until);
   const fingerprint = await session.fingerprint();
+  for (const [kernel, line] of begun) if (line !== '') process.stdout.write(ledBy(kernel, line));
   const { failure } = session.status;
   if (options.values['disk'] !== undefined) await saveDisk(session, options.values['disk']);
   session.close();

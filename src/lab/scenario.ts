@@ -80,36 +80,60 @@ const FILE_MAX = 64 << 20;
 const XML_MAX = 16 << 20;
 const INPUTS_MAX = 1_000_000;
 
+/** What a scenario is where it does not say. */
+const USUAL = {
+  version: 1,
+  kind: 'scenario',
+  title: '',
+  machine: { preset: 'opteron-6274' },
+  plan: 'smp',
+  seed: 1,
+  boot: [0],
+  exec: null,
+  inputs: [],
+} as const satisfies Scenario;
+
 const time = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 50));
 const kernel = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(127));
 const pid = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32));
 /** Bytes as base64. */
 const bytes = v.pipe(v.string(), v.maxLength(FILE_MAX * 1.4), v.base64(), v.transform(fromBase64));
+/** What is typed, as a person writes it. */
+const typed = <K extends 'console' | 'stdin'>(kind: K) =>
+  v.pipe(
+    v.strictObject({ kind: v.literal(kind), text: v.pipe(v.string(), v.maxLength(FILE_MAX)) }),
+    v.transform(({ text }) => ({ kind, bytes: new TextEncoder().encode(text) })),
+  );
 const input = v.variant('kind', [
-  v.object({ kind: v.literal('power') }),
-  v.object({ kind: v.literal('boot'), kernel }),
-  v.object({ kind: v.literal('console'), bytes }),
-  v.object({
+  v.strictObject({ kind: v.literal('power') }),
+  v.strictObject({ kind: v.literal('boot'), kernel }),
+  v.strictObject({ kind: v.literal('console'), bytes }),
+  typed('console'),
+  v.strictObject({
     kind: v.literal('resize'),
     columns: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)),
     rows: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)),
   }),
-  v.object({ kind: v.literal('stdin'), bytes }),
-  v.object({ kind: v.literal('file'), name: v.pipe(v.string(), v.maxLength(255)), bytes }),
-  v.object({ kind: v.literal('files'), name: v.pipe(v.string(), v.maxLength(255)), archive: bytes }),
-  v.object({ kind: v.literal('migrate'), pid, to: kernel }),
-  v.object({ kind: v.literal('order'), text: v.pipe(v.string(), v.maxLength(4096)) }),
-  v.object({
+  v.strictObject({ kind: v.literal('stdin'), bytes }),
+  typed('stdin'),
+  v.strictObject({ kind: v.literal('file'), name: v.pipe(v.string(), v.maxLength(255)), bytes }),
+  v.strictObject({ kind: v.literal('files'), name: v.pipe(v.string(), v.maxLength(255)), archive: bytes }),
+  v.strictObject({ kind: v.literal('migrate'), pid, to: kernel }),
+  v.strictObject({ kind: v.literal('order'), text: v.pipe(v.string(), v.maxLength(4096)) }),
+  v.strictObject({
     kind: v.literal('debug'),
     pid,
     order: v.variant('command', [
-      v.object({ command: v.picklist(['stop', 'step', 'go', 'leave']) }),
-      v.object({ command: v.picklist(['break', 'unbreak']), address: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 38)) }),
+      v.strictObject({ command: v.picklist(['stop', 'step', 'go', 'leave']) }),
+      v.strictObject({
+        command: v.picklist(['break', 'unbreak']),
+        address: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 38)),
+      }),
     ]),
   }),
 ]);
 const timed = v.pipe(
-  v.array(v.object({ time, kernel, input })),
+  v.array(v.strictObject({ time, kernel, input })),
   v.maxLength(INPUTS_MAX),
   v.check(list => list.every((each, i) => i === 0 || each.time >= (list[i - 1]?.time ?? 0)), 'inputs are not in order of time'),
 );
@@ -118,47 +142,59 @@ const number = ([least, most]: readonly [number, number]) => v.pipe(v.number(), 
 const whole = (limits: readonly [number, number]) => v.pipe(number(limits), v.integer());
 const rootParts = v.pipe(
   v.array(
-    v.object({
+    v.strictObject({
       name: v.pipe(v.string(), v.maxLength(255), v.regex(/^[^/\\]+$/, 'a name without folders')),
       bytes: v.exactOptional(bytes),
     }),
   ),
   v.maxLength(100),
 );
-const scenarioSchema = v.object({
+const scenarioSchema = v.strictObject({
   version: v.literal(1, 'this lab reads version 1'),
   kind: v.literal('scenario'),
-  title: v.pipe(v.string(), v.maxLength(200)),
-  machine: v.union([v.object({ preset: text }), v.object({ name: text, xml: v.pipe(v.string(), v.maxLength(XML_MAX)) })]),
-  plan: v.pipe(v.string(), v.maxLength(20_000)),
-  seed: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1)),
-  boot: v.pipe(v.array(kernel), v.maxLength(128)),
-  exec: v.nullable(v.object({ kernel, argv: v.pipe(v.array(text), v.minLength(1)), env: v.array(text), migrateEvery: time })),
+  // What is left out is as `scenarioOf` has it.
+  title: v.optional(v.pipe(v.string(), v.maxLength(200)), USUAL.title),
+  machine: v.optional(
+    v.union([v.strictObject({ preset: text }), v.strictObject({ name: text, xml: v.pipe(v.string(), v.maxLength(XML_MAX)) })]),
+    USUAL.machine,
+  ),
+  plan: v.optional(v.pipe(v.string(), v.maxLength(20_000)), USUAL.plan),
+  seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1)), USUAL.seed),
+  boot: v.optional(v.pipe(v.array(kernel), v.maxLength(128)), [...USUAL.boot]),
+  exec: v.optional(
+    v.nullable(
+      v.strictObject({ kernel, argv: v.pipe(v.array(text), v.minLength(1)), env: v.array(text), migrateEvery: v.optional(time, 0) }),
+    ),
+    USUAL.exec,
+  ),
   daemons: v.exactOptional(
     v.pipe(
-      v.array(v.object({ kernel, argv: v.pipe(v.array(text), v.minLength(1)), env: v.exactOptional(v.array(text)) })),
+      v.array(v.strictObject({ kernel, argv: v.pipe(v.array(text), v.minLength(1)), env: v.exactOptional(v.array(text)) })),
       v.maxLength(1000),
     ),
   ),
   caches: v.exactOptional(v.boolean()),
   disk: v.exactOptional(
     v.nullable(
-      v.union([v.object({ image: bytes }), v.object({ mebibytes: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(64)) })]),
+      v.union([
+        v.strictObject({ image: bytes }),
+        v.strictObject({ mebibytes: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(64)) }),
+      ]),
     ),
   ),
   messages: v.exactOptional(
-    v.object({
+    v.strictObject({
       transport: v.exactOptional(v.picklist(['memory', 'queue'])),
       receive: v.exactOptional(v.picklist(['ipi', 'polling', 'adaptive'])),
       order: v.exactOptional(v.picklist(['little', 'big'])),
     }),
   ),
   network: v.exactOptional(
-    v.object({
+    v.strictObject({
       client: v.exactOptional(v.boolean()),
       clientRoot: v.exactOptional(rootParts),
       switch: v.exactOptional(
-        v.object({
+        v.strictObject({
           version: v.exactOptional(v.picklist(SWITCH_VERSIONS)),
           slots: v.exactOptional(whole(SWITCH_LIMITS.slots)),
           budget: v.exactOptional(whole(SWITCH_LIMITS.budget)),
@@ -166,7 +202,7 @@ const scenarioSchema = v.object({
         }),
       ),
       link: v.exactOptional(
-        v.object({
+        v.strictObject({
           up: v.exactOptional(v.boolean()),
           rate: v.exactOptional(number(LINK_LIMITS.rate)),
           delay: v.exactOptional(number(LINK_LIMITS.delay)),
@@ -177,9 +213,9 @@ const scenarioSchema = v.object({
     }),
   ),
   root: v.exactOptional(rootParts),
-  inputs: timed,
+  inputs: v.optional(timed, []),
 });
-const recordingSchema = v.object({
+const recordingSchema = v.strictObject({
   version: v.literal(1, 'this lab reads version 1'),
   kind: v.literal('recording'),
   scenario: scenarioSchema,
@@ -204,7 +240,12 @@ export function readFile(json: string): Scenario | Recording {
   const result = v.safeParse(fileSchema, data);
   if (result.success) return result.output;
   const [issue] = result.issues;
-  throw new Error(`${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`);
+  throw new Error(`${v.getDotPath(issue) ?? 'the file'}${whatIsWrong(issue)}`);
+}
+
+function whatIsWrong({ type, expected, received, message }: v.BaseIssue<unknown>): string {
+  if (type === 'strict_object') return expected === 'never' ? ': there is no such field' : ' is missing';
+  return received === 'undefined' ? ' is missing' : `: ${message}`;
 }
 
 /** The text of a file, as `readFile` reads it. */
@@ -214,15 +255,7 @@ export function writeFile(file: Scenario | Recording): string {
 
 export function scenarioOf(partial: Partial<Omit<Scenario, 'version' | 'kind'>>): Scenario {
   return {
-    version: 1,
-    kind: 'scenario',
-    title: '',
-    machine: { preset: 'opteron-6274' },
-    plan: 'smp',
-    seed: 1,
-    boot: [0],
-    exec: null,
-    inputs: [],
+    ...USUAL,
     ...partial,
   };
 }
