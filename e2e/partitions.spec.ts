@@ -35,6 +35,10 @@ test('cores and devices are dragged from kernel to kernel; kernels are booted, h
   await page.keyboard.press('m');
   await page.keyboard.press('1');
   await expect(page.locator('[data-device="nic0"]')).toHaveAttribute('aria-label', /of kernel 1/);
+  await page.locator('[data-device="nic0"]').click();
+  await page.getByLabel('The card, or a function of it').selectOption('nic0.3');
+  await page.getByRole('textbox', { name: 'to kernel' }).fill('0');
+  await expect(page.locator('.facts')).toContainText('disk0, nic0.3');
   await drag(page, '[data-device="disk0"]', 12);
   await expect(page.locator('[data-device="disk0"]')).toHaveAttribute('aria-label', /of kernel 1/);
 

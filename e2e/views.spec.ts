@@ -230,16 +230,14 @@ test('the help lists the keys; where nothing may move no dot moves', async ({ pa
   await page.keyboard.press('Escape');
   await expect(page.getByRole('dialog')).toHaveCount(0);
   await page.getByRole('button', { name: 'Boot all' }).click();
-  const dot = page.locator('.dot').first();
-  await expect(dot).toBeAttached({ timeout: 20_000 });
-  expect(
-    await dot.evaluate(
-      element =>
-        new Set(
-          element
-            .getAnimations()
-            .flatMap(animation => (animation.effect as KeyframeEffect).getKeyframes().map(frame => frame['transform'])),
-        ).size,
-    ),
-  ).toBe(1);
+  const places = await page.waitForFunction(
+    () => {
+      const [moving] = [...document.querySelectorAll('.dot')].flatMap(dot => dot.getAnimations());
+      const frames = moving === undefined ? [] : (moving.effect as KeyframeEffect).getKeyframes();
+      return new Set(frames.map(frame => frame['transform'])).size;
+    },
+    null,
+    { timeout: 20_000 },
+  );
+  expect(await places.jsonValue()).toBe(1);
 });

@@ -96,7 +96,7 @@ describe('exec', () => {
 
   it('has the same fingerprint with 1 and 3 hosts while kernels come and go, and cores and memory move', () => {
     const script = `(primes 5000 | tail -1) & (primes 5000 | tail -1) &
-      boot --cpus 48-51 --mem 32M@6; mv-cpu 3,4 1; mv-mem 16M 0 1; sleep 0.02; taskset -c 9 sleep 5 &
+      boot --cpus 48-51 --mem 32M@6; mv-cpu 3,4 1; mv-mem 16M@0 0 1; mv-mem 16M@5 free 1; sleep 0.02; taskset -c 9 sleep 5 &
       taskset -c 50 echo there; panic 1; wait; boot --cpus 8-11 --mem 64M@1; sleep 0.05; taskset -c 9 echo again; halt 2; sleep 0.1
       echo fault 0 lose 3 > /proc/popcorn/control; sed 1d /proc/popcorn/kernels | cut -c1-11`;
     const [one, three] = ['1', '3'].map(hosts =>

@@ -1,5 +1,6 @@
 /** The trace store: what it says about records that are written here by hand. */
 import { describe, expect, it } from 'vitest';
+import { CLIENT_KERNEL } from '../kernel/net/parameters.ts';
 import { MigrateStep, TRACE_RECORD_BYTES, TraceKind } from '../kernel/trace.ts';
 import { preset } from '../machine/topology/presets.ts';
 import { partitionsNow } from './partitions.ts';
@@ -316,4 +317,11 @@ it('memory is the kernel’s that has taken it, though the one that gave it says
     '240M@0',
     '256M@1,16M@0',
   ]);
+});
+
+it('what runs on the client machine’s cores is not on those of the machine with the same numbers', () => {
+  const trace = new TraceStore();
+  trace.append(records(run(100, 0, CLIENT_KERNEL << 15, CLIENT_KERNEL), run(150, 0, 7), stop(200, 0, 1, 1, CLIENT_KERNEL)));
+  expect(trace.runningOn(0)?.pid).toBe(7);
+  expect(trace.load(0, 100, 200)).toBe(0.5);
 });

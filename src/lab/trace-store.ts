@@ -155,7 +155,9 @@ export class TraceStore {
       case TraceKind.TaskRun:
         return this.#run(kernel, core, a, b, time);
       case TraceKind.TaskStop:
-        return this.#spans.get(core)?.stop(time, c);
+        // The client machine's cores have numbers of their own, and no place in any view.
+        if (kernel !== CLIENT_KERNEL) this.#spans.get(core)?.stop(time, c);
+        return;
       case TraceKind.TaskNew:
         return this.#born(kernel, a, b, c, d);
       case TraceKind.TaskName:
@@ -250,16 +252,20 @@ export class TraceStore {
   // --- tasks ---------------------------------------------------------------------------------------------------------------------
 
   #run(kernel: number, core: number, pid: number, tid: number, time: number): void {
+    if (kernel !== CLIENT_KERNEL) this.#spansOf(core).run(kernel, pid, time);
+    const row = this.processes.get(pid);
+    if (row === undefined)
+      this.processes.set(pid, { pid, name: '', kernel, origin: pid >>> 15, parent: 0, alive: true, errno: 0, moves: [] });
+    else if (time >= (row.moves.at(-1)?.time ?? 0) && !this.shared.isAway(tid, kernel)) row.kernel = kernel;
+  }
+
+  #spansOf(core: number): SpanTable {
     let table = this.#spans.get(core);
     if (table === undefined) {
       table = new SpanTable(KEPT.spans);
       this.#spans.set(core, table);
     }
-    table.run(kernel, pid, time);
-    const row = this.processes.get(pid);
-    if (row === undefined)
-      this.processes.set(pid, { pid, name: '', kernel, origin: pid >>> 15, parent: 0, alive: true, errno: 0, moves: [] });
-    else if (time >= (row.moves.at(-1)?.time ?? 0) && !this.shared.isAway(tid, kernel)) row.kernel = kernel;
+    return table;
   }
 
   #born(kernel: number, pid: number, tid: number, parent: number, origin: number): void {
@@ -576,11 +582,6 @@ export class TraceStore {
       visit(table.kernel[at] as number, table.pid[at] as number, from, until);
       at = until - from < grain ? Math.max(at + 1, lowerBound(table.end, table.length, from + grain)) : at + 1;
     }
-  }
-
-  /** Cores on which something ever ran. */
-  cores(): number[] {
-    return [...this.#spans.keys()].sort((a, b) => a - b);
   }
 
   /** Visits a kernel's other records from `start` to `end`. */

@@ -1,8 +1,10 @@
 /**
  * Asks for the number of a kernel: whose console to show, or where a process, a device or memory goes. A number that can't go on is taken at once. Of
- * memory it also has the size of a block, which then goes for drags too.
+ * memory it also has the size of a block, which then goes for drags too; of the network card, which of its functions goes.
  */
 import { type FocusEvent, useEffect, useRef, useState } from 'react';
+import type { ResolvedPlan } from '../kernel/boot/parameters.ts';
+import { machineDevices } from '../machine/devices/devices.ts';
 import { memoryMap } from '../machine/layout.ts';
 import { kernelName } from './kernels.ts';
 import { blockBytes } from './machine/memory.ts';
@@ -10,9 +12,11 @@ import { type Prompt, useLab } from './store.ts';
 
 const MEBIBYTE = 1 << 20;
 
-export function KernelPrompt({ kind, device, memory }: Prompt) {
+export function KernelPrompt({ kind, device: asked = '', memory }: Prompt) {
   const { plan, pid, session, topology, block, select, migrate, giveDevice, giveMemory } = useLab();
   const [text, setText] = useState('');
+  const [device, setDevice] = useState(asked);
+  const functions = kind === 'device' ? machineDevices(topology).filter(({ name }) => name.startsWith(`${asked}.`)) : [];
   const usual = memory === undefined ? 0 : blockBytes(memory, block, memoryMap(topology).nodes) / MEBIBYTE;
   const [size, setSize] = useState(String(usual));
   const input = useRef<HTMLInputElement>(null);
@@ -32,7 +36,7 @@ export function KernelPrompt({ kind, device, memory }: Prompt) {
     if (value === '' || !(kernel < count) || badSize) return;
     select({ prompt: null });
     if (kind === 'console') select({ kernel, tab: 'shell' });
-    else if (kind === 'device') giveDevice(device ?? '', kernel);
+    else if (kind === 'device') giveDevice(device, kernel);
     else if (memory !== undefined) giveMemory({ node: memory.node, bytes: Number(size) * MEBIBYTE, from: memory.kernel, to: kernel });
     else if (pid !== null) migrate(pid, kernel);
   };
@@ -70,8 +74,29 @@ export function KernelPrompt({ kind, device, memory }: Prompt) {
           MiB of node {topology.nodes[memory.node]?.id ?? memory.node}
         </label>
       )}
+      {functions.length > 0 && (
+        <label>
+          Move{' '}
+          <select
+            aria-label="The card, or a function of it"
+            value={device}
+            onChange={event => setDevice(event.target.value)}
+            onKeyDown={event => event.key === 'Escape' && keys(event)}
+          >
+            {[asked, ...functions.map(({ name }) => name)].map(name => (
+              <option key={name} value={name}>
+                {`${name} · ${ownerText(plan, name)}`}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
       <label>
-        {kind === 'console' ? 'Console of kernel ' : memory === undefined ? `Move ${what} to kernel ` : 'to kernel '}
+        {kind === 'console'
+          ? 'Console of kernel '
+          : memory === undefined && functions.length === 0
+            ? `Move ${what} to kernel `
+            : 'to kernel '}
         <input
           ref={input}
           value={text}
@@ -90,5 +115,10 @@ export function KernelPrompt({ kind, device, memory }: Prompt) {
     </div>
   );
 }
+
+const ownerText = (plan: ResolvedPlan | null, device: string): string => {
+  const owner = plan?.partitions.find(({ devices }) => devices.includes(device));
+  return owner === undefined ? 'nobody’s' : kernelName(owner.kernel);
+};
 
 const NAMES = { console: 'Show a console', move: 'Move the process', device: 'Move the device', memory: 'Move memory' } as const;

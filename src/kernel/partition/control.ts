@@ -278,7 +278,8 @@ function memoryOf(kernel: Kernel, text: string): MemoryRange[] {
   const ranges = text.split(',').flatMap(piece => {
     const { bytes, node } = blockOf(kernel, piece);
     if (node === null) throw new Refusal(E.INVAL, `${piece} is not memory as in 64M@2`);
-    return taken(freeMemory(kernel, node), bytes, nodeId(kernel, node));
+    const free = freeMemory(kernel).filter(range => range.node === node);
+    return taken(free, bytes, nodeId(kernel, node));
   });
   if (ranges.reduce((sum, { bytes }) => sum + bytes, 0) < MEMORY_MIN) throw new Refusal(E.INVAL, 'a kernel needs 4M at least');
   return ranges;

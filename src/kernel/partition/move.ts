@@ -178,8 +178,9 @@ export const nodeId = (kernel: Kernel, node: number): number => kernel.topology.
 export function* moveMemory(kernel: Kernel, block: Block, from: KernelId | null, to: KernelId): Blocking<void> {
   check(kernel, to);
   if (isFree(kernel, from)) {
+    // What nobody has before what a kernel had that may come back.
     const memory =
-      from === null ? kernel.platform.nodes.flatMap(({ node }) => freeMemory(kernel, node)) : (kernel.map.of(from)?.memory ?? []);
+      from === null ? [...memoryWithout(kernel, kernel.map.partitions), ...freeMemory(kernel)] : (kernel.map.of(from)?.memory ?? []);
     const range = memory.find(({ node, bytes }) => bytes >= block.bytes && (block.node === null || node === block.node));
     if (range === undefined)
       throw new Refusal(E.INVAL, from === null ? `no ${textOf(kernel, block)} is free` : `kernel ${from} has no ${textOf(kernel, block)}`);
@@ -202,12 +203,16 @@ export function* moveMemory(kernel: Kernel, block: Block, from: KernelId | null,
   kernel.log(6, `popcorn: ${range.bytes >>> 20}M of node ${nodeId(kernel, range.node)} are kernel ${to}'s now`);
 }
 
-/** What of a node's memory belongs to no kernel that is up. */
-export function freeMemory(kernel: Kernel, node: number): MemoryRange[] {
-  const own = kernel.map.partitions.filter(({ kernel: owner }) => kernel.ledger.isOn(owner)).flatMap(({ memory }) => memory);
-  return kernel.platform.nodes
-    .filter(range => range.node === node)
-    .flatMap(range => own.reduce((rest, gone) => rest.flatMap(each => cut(each, gone)), [range as MemoryRange]));
+/** What of the nodes' memory belongs to no kernel that is up. */
+export const freeMemory = (kernel: Kernel): MemoryRange[] =>
+  memoryWithout(
+    kernel,
+    kernel.map.partitions.filter(({ kernel: owner }) => kernel.ledger.isOn(owner)),
+  );
+
+function memoryWithout({ platform }: Kernel, owners: readonly Share[]): MemoryRange[] {
+  const own = owners.flatMap(({ memory }) => memory);
+  return platform.nodes.flatMap(range => own.reduce((rest, gone) => rest.flatMap(each => cut(each, gone)), [range as MemoryRange]));
 }
 
 interface Mapping {
