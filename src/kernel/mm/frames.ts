@@ -56,6 +56,17 @@ class Zone {
     return new Zone(range, this.references.slice(from, to));
   }
 
+  touches({ node, base, frames }: Zone): boolean {
+    return this.node === node && (base + frames === this.base || this.base + this.frames === base);
+  }
+  /** With what comes right after it. */
+  followedBy({ frames, references }: Zone): Zone {
+    const all = new Uint16Array(this.frames + frames);
+    all.set(this.references);
+    all.set(references, this.frames);
+    return new Zone({ node: this.node, base: this.base * PAGE_SIZE, bytes: all.length * PAGE_SIZE }, all);
+  }
+
   allocate(order: number): number {
     let from = order;
     while (from <= MAX_ORDER && this.#heads[from] === NONE) from++;
@@ -148,9 +159,17 @@ export class FrameAllocator {
 
   // --- memory comes and goes -----------------------------------------------------------------------------------------------------
 
-  /** More memory, all of it free. */
+  /** More memory, all of it free. What lies next to it on its node and it are one from now on. */
   add(range: MemoryRange): void {
-    this.#zones = [...this.#zones, new Zone(range)];
+    let joined = new Zone(range);
+    let place = this.#zones.length;
+    for (const [i, zone] of this.#zones.entries()) {
+      if (!joined.touches(zone)) continue;
+      joined = zone.base < joined.base ? zone.followedBy(joined) : joined.followedBy(zone);
+      place = Math.min(place, i);
+    }
+    const zones = this.#zones.filter(zone => zone.base + zone.frames <= joined.base || zone.base >= joined.base + joined.frames);
+    this.#zones = [...zones.slice(0, place), joined, ...zones.slice(place)];
   }
 
   /**
