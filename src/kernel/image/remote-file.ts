@@ -285,7 +285,12 @@ export class RemoteFile extends BaseFile {
   }
   *#pollOwner(): Blocking<number> {
     if (!this.kernel.image.files.isThere(this.owner)) return POLL.ERR | POLL.HUP;
-    return yield* this.ask<number>('poll', []);
+    try {
+      return yield* this.ask<number>('poll', []);
+    } catch (error) {
+      if (error instanceof Errno && error.errno === E.HOSTDOWN) return POLL.ERR | POLL.HUP;
+      throw error;
+    }
   }
   override *ioctl(command: number, argument: number, data: Uint8Array, caller: IoContext): Blocking<number> {
     yield* this.openAtOwner();

@@ -36,6 +36,7 @@ export function exitTask(kernel: Kernel, task: Task, status: number): void {
   process.vforkDone?.wakeAll();
   process.vforkDone = null;
   kernel.processes.delete(process.pid);
+  kernel.origins.ending.set(process.pid, process);
   const closing = kernel.releaseFiles(process);
   // Whoever waits for this process finds its files closed.
   if (closing.length === 0) kernel.origins.exited(process, process.exitStatus);
