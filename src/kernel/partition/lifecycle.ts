@@ -13,6 +13,7 @@ import { E, Errno } from '../abi/errno.ts';
 import { SIG } from '../abi/signal.ts';
 import { type BootParameters, type Partition, rangesText } from '../boot/parameters.ts';
 import { type Kernel, KernelState, latin1 } from '../kernel.ts';
+import { giveUpLostLocks } from '../image/lost-locks.ts';
 import { M } from '../message/catalog.ts';
 import { exitProcess } from '../task/exit.ts';
 import { type Blocking, type CoreId, type Cycles, type KernelId, PAGE_SIZE, type Pfn, type Pid, sleep, WaitQueue } from '../types.ts';
@@ -370,6 +371,7 @@ export class Lifecycle {
     if (!this.#unsettled.delete(gone)) return;
     this.#kernel.gate.open();
     this.#reopened.wakeAll();
+    this.#kernel.spawn(giveUpLostLocks(this.#kernel, gone));
   }
 
   /** Shares are these now; what concerns this kernel's own is done. */
