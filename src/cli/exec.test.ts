@@ -175,6 +175,7 @@ describe.skipIf(!tools)('a program of the distribution’s compiler and C librar
       ['dynamic', 'program'],
       ['threads', 'threads', '-static'],
       ['contended', 'contended', '-static'],
+      ['robust', 'robust', '-static'],
     ] as const;
     for (const [name, source, ...flags] of compiled) {
       const { status, stderr } = spawnSync(
@@ -206,6 +207,12 @@ describe.skipIf(!tools)('a program of the distribution’s compiler and C librar
     const { out, status } = lab(['exec', '--plan', 'clustered', '--migrate-every', '100us', '--root', root, '--', `/bin/${name}`]);
     expect(out).toBe(expected(name, []));
     expect(status).toBe(42);
+  });
+
+  // Not beside qemu, which knows no robust lists.
+  it('that is killed leaves its robust mutex to the next one, though the page of it is with another kernel', () => {
+    const { out } = lab(['exec', '--plan', '0-7@0;8-15@1', '--root', root, '--', '/bin/robust', '0', '8']);
+    expect(out).toBe('its owner has died\nSuccess\n');
   });
 
   it.each([

@@ -174,6 +174,7 @@ function* start(
   const process: Process = {
     pid: record.pid,
     origin: kernel.id,
+    maker: 0,
     mm: space,
     user: new UserMemory(space, kernel.memory, kernel.processor),
     files,

@@ -1,5 +1,6 @@
 /** What the file system is given of its kernel. */
 import { SI } from '../abi/signal.ts';
+import { Locks } from '../fs/lock.ts';
 import type { FsServices, Jobs } from '../fs/services.ts';
 import type { Kernel } from '../kernel.ts';
 import { backingFile } from '../mm/file-backing.ts';
@@ -40,6 +41,7 @@ export function fsServices(kernel: Kernel): FsServices {
     frameCounts: () => ({ total: kernel.frames.own.total, free: kernel.frames.own.free }),
     random: () => kernel.random(),
     log: text => kernel.log(6, text),
+    locks: new Locks(),
     jobs,
     proc: kernel.image.proc,
     openRemoteTerminal: () => null,

@@ -4,8 +4,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { O } from '../abi/fcntl.ts';
 import { makeExt2 } from '../fs/ext2/mkfs.ts';
+import type { Kernel } from '../kernel.ts';
+import { fileBacking } from '../mm/file-backing.ts';
 import { inflate, KernelLab } from '../testing.ts';
+import { type Blocking, PAGE_SIZE, settle } from '../types.ts';
 
 const archive = inflate(new Uint8Array(readFileSync(new URL('../../../public/initramfs.cpio.gz', import.meta.url))));
 const SECOND = 2.2e9;
@@ -101,6 +105,34 @@ describe.skipIf(!tools)('the file system on the disk', () => {
     expect(lab.stderr).toContain('No space left on device');
     expect(lab.stdout).toBe('1\nyes\n');
     check(lab.disk.image());
+  });
+
+  it('has files that are memory: what is written through a shared mapping is read, and comes to the disk', () => {
+    const disk = empty(2, 1024);
+    const lab = new KernelLab({ archive, cores: 1, kernels: 1, disk, exec: ['sleep', '1'] });
+    const time = lab.run(SECOND / 10, () => false);
+    const [kernel] = lab.running as [Kernel];
+    const nobody = { pid: 0, tid: 0, uid: 0, gid: 0, shield: 0 };
+    const read = new Uint8Array(3);
+    const work = function* (): Blocking<void> {
+      const { vfs } = kernel;
+      const file = yield* settle(vfs.open(vfs.kernelCaller(), vfs.root, '/disk/memory', O.RDWR | O.CREAT, 0o644));
+      yield* settle(file.truncate(3 * PAGE_SIZE));
+      const backing = yield* fileBacking(file, true, 0, 3, rest => kernel.detach(rest));
+      const at = backing.mapPage(1, true) * PAGE_SIZE;
+      kernel.memory.u8.set([109, 109, 112], at);
+      yield* settle(file.pwrite(Uint8Array.of(97), PAGE_SIZE + 1, nobody));
+      expect([...kernel.memory.u8.subarray(at, at + 3)]).toEqual([109, 97, 112]);
+      yield* settle(file.pread(read, PAGE_SIZE, nobody));
+      kernel.frames.release(at / PAGE_SIZE);
+      backing.release();
+      yield* settle(file.release());
+    };
+    kernel.at(time, () => kernel.spawn(work()));
+    lab.run(5 * SECOND);
+    expect([...read]).toEqual([109, 97, 112]);
+    check(lab.disk.image());
+    expect(e2fs('debugfs', '-R', 'cat /memory', imageFile(lab.disk.image())).replaceAll('\0', '')).toBe('map');
   });
 
   it('keeps files that have no name but are open, and frees them at the end', () => {

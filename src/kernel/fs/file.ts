@@ -10,7 +10,7 @@ import { ALWAYS_READY } from '../abi/poll.ts';
 import type { SharedPages } from '../mm/sharing.ts';
 import type { Cycles, KernelId, Maybe, Pfn, Pid, WaitQueue } from '../types.ts';
 import type { AttributeChange, Attributes, DirectoryEntry, FileSystemStatus, Inode } from './inode.ts';
-import { type Lock, type LockRequest, LockTable, unlockAll } from './lock.ts';
+import { type Lock, type LockRequest, Locks, LockTable, unlockAll } from './lock.ts';
 import { after } from './maybe.ts';
 import type { Dentry } from './vfs.ts';
 
@@ -204,7 +204,7 @@ export abstract class BaseFile implements OpenFile {
   get #locked(): Pick<Inode, 'lock'> {
     const inode = this.inode ?? this.dentry?.inode ?? null;
     if (inode !== null) return inode;
-    this.#ownLocks ??= new LockTable(new Map());
+    this.#ownLocks ??= new LockTable(new Locks());
     const locks = this.#ownLocks;
     return { lock: request => locks.apply(request) };
   }

@@ -9,7 +9,7 @@ import { S } from '../abi/stat.ts';
 import type { KernelId, Maybe } from '../types.ts';
 import type { Timestamp } from './clock.ts';
 import type { IoContext, OpenFile } from './file.ts';
-import { type Lock, type LockRequest, LockTable, type LockWaits } from './lock.ts';
+import { type Lock, type LockRequest, Locks, LockTable } from './lock.ts';
 import type { SocketLink } from './socket/socket.ts';
 
 export type InodeKind = 'file' | 'directory' | 'symlink' | 'pipe' | 'socket' | 'character' | 'block';
@@ -202,7 +202,7 @@ export abstract class BaseInode implements Inode {
     return null;
   }
   lock(request: LockRequest): Maybe<Lock | null> {
-    this.#locks ??= new LockTable(this.lockWaits());
+    this.#locks ??= new LockTable(this.kernelLocks());
     return this.#locks.apply(request);
   }
   /** For when it is made again on another kernel. */
@@ -210,11 +210,11 @@ export abstract class BaseInode implements Inode {
     return this.#locks?.held ?? [];
   }
   protected restoreLocks(locks: readonly Lock[]): void {
-    if (locks.length > 0) this.#locks = new LockTable(this.lockWaits(), locks);
+    if (locks.length > 0) this.#locks = new LockTable(this.kernelLocks(), locks);
   }
-  /** Those that wait for locks of inodes among which circles are looked for. */
-  protected lockWaits(): LockWaits {
-    return new Map();
+  /** Those among which circles are looked for. */
+  protected kernelLocks(): Locks {
+    return new Locks();
   }
 
   #notHere(errno: number): Errno {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { E, type Errno } from '../abi/errno.ts';
 import { F, F_LOCK, LOCK } from '../abi/fcntl.ts';
 import { isBlocking } from '../types.ts';
-import { LAST_BYTE, type LockRequest, LockTable } from './lock.ts';
+import { LAST_BYTE, type LockRequest, Locks, LockTable } from './lock.ts';
 import { BUFFER, FsLab } from './testing.ts';
 
 function lockLab() {
@@ -67,7 +67,7 @@ describe('record locks', () => {
     const step = fc.record({ who: fc.nat(1), type: fc.nat(2), first: fc.nat(19), size: fc.integer({ min: 1, max: 20 }) });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), steps => {
-        const table = new LockTable(new Map());
+        const table = new LockTable(new Locks());
         const bytes = HOLDERS.map(() => new Array<number>(20).fill(F_LOCK.UN));
         for (const { who, type, first, size } of steps) {
           const last = Math.min(19, first + size - 1);

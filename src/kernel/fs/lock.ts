@@ -44,18 +44,24 @@ export const unlockAll = (kind: LockKind, holder: string): LockRequest => ({
   byFile: false,
 });
 
-/** Which process waits for which, among those that wait in tables that share this: a circle is a deadlock. */
-export type LockWaits = Map<string, string>;
+/** Those of a kernel. */
+export class Locks {
+  /** Which process waits for which: a circle is a deadlock. */
+  readonly waits = new Map<string, string>();
+  /** Tables with locks in them. */
+  readonly tables = new Set<LockTable>();
+}
 
 export class LockTable {
   #locks: readonly Lock[] = [];
   readonly #changed = new WaitQueue();
 
   constructor(
-    readonly waits: LockWaits,
+    readonly all: Locks,
     held: readonly Lock[] = [],
   ) {
     this.#locks = held;
+    if (held.length > 0) all.tables.add(this);
   }
 
   get held(): readonly Lock[] {
@@ -80,18 +86,18 @@ export class LockTable {
       for (let conflict = this.#conflict(request); conflict !== null; conflict = this.#conflict(request)) {
         if (watched) {
           this.#checkCircle(holder, conflict.holder);
-          this.waits.set(holder, conflict.holder);
+          this.all.waits.set(holder, conflict.holder);
         }
         if ((yield* sleep([this.#changed])) === 'interrupted' && this.#conflict(request) !== null) throw new Errno(E.RESTARTSYS);
       }
     } finally {
-      if (watched) this.waits.delete(holder);
+      if (watched) this.all.waits.delete(holder);
     }
     return this.#replace(request);
   }
 
   #checkCircle(holder: string, from: string): void {
-    for (let at: string | undefined = from; at !== undefined; at = this.waits.get(at)) if (at === holder) throw new Errno(E.DEADLK);
+    for (let at: string | undefined = from; at !== undefined; at = this.all.waits.get(at)) if (at === holder) throw new Errno(E.DEADLK);
   }
 
   #conflict({ kind, type, first, last, holder }: Lock): Lock | null {
@@ -122,6 +128,8 @@ export class LockTable {
     }
     if (type !== F_LOCK.UN) kept.push({ kind, type, first: start, last: end, holder, pid });
     this.#locks = kept.sort((a, b) => a.first - b.first);
+    if (kept.length > 0) this.all.tables.add(this);
+    else this.all.tables.delete(this);
     this.#changed.wakeAll();
     return null;
   }

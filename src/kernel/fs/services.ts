@@ -4,6 +4,7 @@
 import type { Cycles, KernelId, Maybe, Pfn, Pid } from '../types.ts';
 import type { IoContext, OpenFile } from './file.ts';
 import type { Inode } from './inode.ts';
+import type { Locks } from './lock.ts';
 import type { ProcSource } from './proc/source.ts';
 import type { Network } from '../net/network.ts';
 import type { NewSocket, Socket, SocketLink } from './socket/socket.ts';
@@ -49,6 +50,8 @@ export interface FsServices {
   /** A line for dmesg. */
   log(text: string): void;
 
+  /** Locks on files of this kernel. */
+  readonly locks: Locks;
   readonly jobs: Jobs;
   readonly proc: ProcSource;
   /** Opens the controlling terminal of a process when it isn't one of this kernel's; null when it has none. */

@@ -5,6 +5,7 @@
  *     const reader = lab.start(() => calls.read(…));     runs until it sleeps
  *     lab.wake(); reader.result
  */
+import { Locks } from './lock.ts';
 import { Errno, E } from '../abi/errno.ts';
 import { S } from '../abi/stat.ts';
 import type { SyscallContext } from '../syscall/context.ts';
@@ -137,6 +138,7 @@ export class FsLab implements FsServices {
   frameBytes(pfn: Pfn): Uint8Array {
     return this.#frame(pfn).bytes;
   }
+  readonly locks = new Locks();
   wroteFrame(): void {}
   cut(): void {}
   isLent(): boolean {

@@ -839,6 +839,12 @@ export class RemoteFiles {
     return inode instanceof RemoteInode && inode.owner === this.#kernel.id ? (this.object(inode.ref.handle) as Inode) : inode;
   }
 
+  /** An open file of this kernel by its handle; null: there is none. */
+  ownFile(handle: number): OpenFile | null {
+    const found = this.#objects.get(handle);
+    return found !== undefined && 'holders' in found ? found.file : null;
+  }
+
   /** The file system on the disk that another kernel owns. Nothing is asked yet. */
   disk(owner: KernelId): FileSystem {
     const root = new RemoteInode(this.#kernel, { owner, handle: DISK_HANDLE, kind: 'directory', device: DISK_NUMBER, ino: ROOT_INO });

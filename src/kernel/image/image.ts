@@ -44,14 +44,16 @@ export class Image {
     args: readonly number[],
     sleeps = operation === this.#sleepsNumber,
   ): Blocking<readonly number[]> {
-    const { heirs, messages, origins, id } = this.#kernel;
+    const { lifecycle, messages, origins, id } = this.#kernel;
     for (;;) {
-      const origin = heirs.ofPid(pid);
+      const origin = yield* lifecycle.keeperOf(pid);
       if (origin === id) return yield* settle(origins.perform(pid, operation, args));
       try {
         return (yield* messages.call(origin, M.ORIGIN_REQUEST, { pid, operation, args }, M.ORIGIN_RESPONSE, sleeps)).values;
       } catch (error) {
-        if (!(error instanceof Moved)) throw error;
+        if (error instanceof Moved) continue;
+        // Its origin may have died of that; somebody may have its record then.
+        if (!(error instanceof Errno) || this.#kernel.isPeer(origin) || (yield* lifecycle.keeperOf(pid)) === origin) throw error;
       }
     }
   }

@@ -13,7 +13,7 @@ import { E, Errno } from '../abi/errno.ts';
 import { O, SEEK } from '../abi/fcntl.ts';
 import { ALWAYS_READY, POLL } from '../abi/poll.ts';
 import { transferCost } from '../fs/costs.ts';
-import { BaseFile, type FileKind, type IoContext } from '../fs/file.ts';
+import { BaseFile, type FileKind, type IoContext, type OpenFile } from '../fs/file.ts';
 import type { AttributeChange, Attributes, DirectoryEntry, FileSystemStatus, Inode } from '../fs/inode.ts';
 import type { Lock, LockRequest } from '../fs/lock.ts';
 import { eager } from '../fs/maybe.ts';
@@ -126,7 +126,11 @@ export class RemoteFile extends BaseFile {
     return this.#queues;
   }
   override get inode(): Inode | null {
-    return this.dentry?.inode ?? null;
+    return this.#own?.inode ?? this.dentry?.inode ?? null;
+  }
+  /** The file itself, once it is this kernel's: its owner has halted, and this kernel is the heir. */
+  get #own(): OpenFile | null {
+    return this.#unopened === null && this.owner === this.kernel.id ? this.kernel.image.files.ownFile(this.ref.handle) : null;
   }
 
   ready(): void {
@@ -285,7 +289,12 @@ export class RemoteFile extends BaseFile {
   }
   *#pollOwner(): Blocking<number> {
     if (!this.kernel.image.files.isThere(this.owner)) return POLL.ERR | POLL.HUP;
-    return yield* this.ask<number>('poll', []);
+    try {
+      return yield* this.ask<number>('poll', []);
+    } catch (error) {
+      if (error instanceof Errno && error.errno === E.HOSTDOWN) return POLL.ERR | POLL.HUP;
+      throw error;
+    }
   }
   override *ioctl(command: number, argument: number, data: Uint8Array, caller: IoContext): Blocking<number> {
     yield* this.openAtOwner();
@@ -325,9 +334,11 @@ export class RemoteFile extends BaseFile {
     if (this.kind === 'file') return this.ask('fileSync', []);
   }
   override get sharedPages(): SharedPages | null {
-    return this.#member;
+    return this.#own?.sharedPages ?? this.#member;
   }
   override willMap(firstPage: number, count: number, isShared: boolean): Maybe<void> {
+    const own = this.#own;
+    if (own !== null) return own.willMap(firstPage, count, isShared);
     return isShared && this.kind === 'file' ? this.#join() : this.#pin(firstPage, count);
   }
   /** It is going to be mapped shared. @throws Errno */
@@ -380,7 +391,9 @@ export class RemoteFile extends BaseFile {
       at += frames.length;
     }
   }
-  override mapPage(index: number, _forWrite: boolean): Pfn {
+  override mapPage(index: number, forWrite: boolean): Maybe<Pfn> {
+    const own = this.#own;
+    if (own !== null) return own.mapPage(index, forWrite);
     const pfn = this.#pinned.get(index);
     if (pfn === undefined) throw new Errno(E.FAULT);
     this.kernel.frames.retain(pfn);

@@ -56,10 +56,18 @@ export const M = {
   HEIR: kind(
     68,
     'HEIR',
-    { request: 'u32', of: 'u8', heir: 'u8', pids: 'u32', handles: 'u32' },
-    m => `kernel ${m.heir} has what was kernel ${m.of}'s: pids up to ${m.pids}, files up to ${m.handles}`,
+    { request: 'u32', of: 'u8', heir: 'u8', pids: 'u32', handles: 'u32', files: 'u8' },
+    m => `kernel ${m.heir} has what was kernel ${m.of}'s: pids up to ${m.pids}${m.files ? `, files up to ${m.handles}` : ''}`,
   ),
   HEIR_NOTED: kind(69, 'HEIR_NOTED', { request: 'u32' }, () => 'noted'),
+  ORPHANS: kind(28, 'ORPHANS', { request: 'u32', of: 'u8' }, m => `which processes of kernel ${m.of}, that is gone, are with you?`),
+  ORPHANS_NAMED: kind(
+    29,
+    'ORPHANS_NAMED',
+    { request: 'u32', here: 'u32s', leaving: 'u32s' },
+    m =>
+      `${m.here.length / 2}, and ${m.leaving.length / 2} that are leaving, each with its parent: ${[...m.here, ...m.leaving].join(', ')}`,
+  ),
   TREE: kind(18, 'TREE', { request: 'u32' }, () => 'the file tree was lost: mine is the root from now on'),
   TREE_NOTED: kind(19, 'TREE_NOTED', { request: 'u32' }, () => 'mounted'),
   FRAMES_HELD: kind(9, 'FRAMES_HELD', { request: 'u32', gone: 'u8', frames: 'u32s' }, m => `I hold ${m.frames.length} of your frames`),

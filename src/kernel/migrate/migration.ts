@@ -327,7 +327,8 @@ export class Migration {
         if (!kernel.isPeer(to)) {
           this.#pairings.delete(clone);
           // Its origin may have been told already that it is there.
-          if (process.origin === kernel.id || kernel.isPeer(process.origin)) yield* settle(kernel.origins.ask(pid, 'moved', kernel.id));
+          const origin = kernel.originOf(pid);
+          if (origin === kernel.id || kernel.isPeer(origin)) yield* settle(kernel.origins.ask(pid, 'moved', kernel.id));
           throw new Errno(E.HOSTDOWN);
         }
         yield* sleep([pairing.queue], { interruptible: false });
@@ -501,7 +502,7 @@ export class Migration {
     try {
       yield* settle(kernel.origins.ask(pid, 'moved', kernel.id));
     } catch (error) {
-      // Its origin is gone: it goes on without one.
+      // Its origin is gone: who adopts it asks where it is.
       if (!(error instanceof Errno)) throw error;
     }
     kernel.messages.send(from, M.CREATE_PROCESS_PAIRING, { clone, pid, errno: 0 });

@@ -28,6 +28,7 @@ export class Outpost extends Holdings {
     this.process = {
       pid,
       origin: pid >>> 15,
+      maker: 0,
       mm: this.space,
       user: new UserMemory(this.space, kernel.memory, kernel.processor),
       files: new FileTable(),

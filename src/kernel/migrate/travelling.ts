@@ -61,6 +61,7 @@ const SPACE_FIELDS = [
 
 export interface Travelling {
   readonly origin: KernelId;
+  readonly maker: Pid;
   readonly name: string;
   readonly executable: string;
   readonly credentials: Process['credentials'];
@@ -84,11 +85,12 @@ export interface Travelling {
 }
 
 export function pack(kernel: Kernel, process: Process, files: readonly TravellingFile[]): Travelling {
-  const { mm, credentials, origin, name, executable, startTime, migrateEvery, dumpable } = process;
+  const { mm, credentials, origin, maker, name, executable, startTime, migrateEvery, dumpable } = process;
   const finite = (value: number): number => (Number.isFinite(value) ? value : -1);
   const least = Math.min(...[...process.threads].map(task => task.vruntime));
   return {
     origin,
+    maker,
     name,
     executable,
     credentials,
@@ -164,6 +166,7 @@ export function unpack(kernel: Kernel, pid: Pid, state: Travelling, registers: U
   const process: Process = {
     pid,
     origin: state.origin,
+    maker: state.maker,
     mm: built.space,
     user: built.user,
     files,

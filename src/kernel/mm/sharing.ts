@@ -13,6 +13,8 @@ export interface Sharing {
   mayTouch(page: VirtAddr, access: 'read' | 'write'): boolean;
   /** A system call needs a page that is not to be touched: it is to be fetched, and the call made again. */
   missed(page: VirtAddr, access: 'read' | 'write'): void;
+  /** Gets what has been missed. @throws Errno one of these pages is not to be had */
+  fetchMissed(): Blocking<void>;
   /** What has been missed is not needed after all: nobody makes the call again. */
   forgetMissed(): void;
   /** Bytes that a system call has for a page that it may not write: they are there before a thread goes on in user mode. */

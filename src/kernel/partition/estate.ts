@@ -24,10 +24,12 @@ import { type Kernel, latin1 } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import { ALL } from '../message/multicast.ts';
 import { ObjectHome } from '../migrate/shared-memory.ts';
+import { isBornOn, localPid } from './heirs.ts';
 import { Refusal } from './refusal.ts';
-import type { RecordState } from '../task/record.ts';
+import type { Orphan, RecordState } from '../task/record.ts';
+import type { Process } from '../task/task.ts';
 import { TraceKind } from '../trace.ts';
-import { type Blocking, type KernelId, PAGE_SIZE, type Pfn } from '../types.ts';
+import { type Blocking, type KernelId, PAGE_SIZE, type Pfn, type Pid } from '../types.ts';
 
 interface Will {
   readonly data: TreeState;
@@ -39,6 +41,12 @@ interface Will {
   readonly program: number;
   readonly pids: number;
   readonly handles: number;
+}
+
+/** Processes whose origin is gone, of one kernel: each with its maker. */
+interface Orphans {
+  readonly here: readonly Pid[];
+  readonly leaving: readonly Pid[];
 }
 
 /** How long what others have asked for may take to end, in milliseconds. */
@@ -62,11 +70,13 @@ export class Estate {
       );
     });
     messages.on(M.ESTATE_TAKEN, answer => messages.answered(answer.request, answer.errno === 0 ? answer : new Errno(answer.errno)));
-    messages.on(M.HEIR, ({ request, of, heir, pids, handles }, { from }) => {
-      this.#noteHeir(of, heir, pids, handles);
+    messages.on(M.HEIR, ({ request, of, heir, pids, handles, files }, { from }) => {
+      this.#noteHeir(of, heir, pids, handles, files !== 0);
       messages.send(from, M.HEIR_NOTED, { request });
     });
     messages.on(M.HEIR_NOTED, answer => messages.answered(answer.request, answer));
+    messages.on(M.ORPHANS, ({ request, of }, { from }) => messages.send(from, M.ORPHANS_NAMED, { request, ...this.#orphansHere(of) }));
+    messages.on(M.ORPHANS_NAMED, answer => messages.answered(answer.request, answer));
     messages.on(M.TREE, ({ request }, { from }) => {
       const planted = this.#graft.bind(this);
       kernel.image.serve(
@@ -145,7 +155,7 @@ export class Estate {
         const { inodes } = will.data;
         kernel.log(6, `popcorn: kernel ${heir} takes ${inodes.length} files, ${pages} pages and ${left.length} processes' records over`);
         const { pids, handles } = will;
-        yield* messages.mcastCall(ALL, M.HEIR, { of: kernel.id, heir, pids, handles }, M.HEIR_NOTED);
+        yield* messages.mcastCall(ALL, M.HEIR, { of: kernel.id, heir, pids, handles, files: 1 }, M.HEIR_NOTED);
         return;
       }
       kernel.log(3, `popcorn: no kernel has room for ${pages} pages of files: they are lost`);
@@ -191,9 +201,9 @@ export class Estate {
     this.#taken.set(from, { pids, handles });
   }
 
-  #noteHeir(of: KernelId, heir: KernelId, pids: number, handles: number): void {
+  #noteHeir(of: KernelId, heir: KernelId, pids: number, handles: number, isWhole: boolean): void {
     const { heirs, messages, image } = this.#kernel;
-    heirs.set(of, heir, pids, handles);
+    heirs.set(of, heir, pids, handles, isWhole);
     this.#taken.delete(of);
     messages.moved(of, [M.FILE_REQUEST.type, M.FILE_RELEASE.type, M.ORIGIN_REQUEST.type]);
     image.files.inherited();
@@ -201,14 +211,48 @@ export class Estate {
 
   // --- when nothing was left -----------------------------------------------------------------------------------------------------
 
+  /**
+   * A kernel is gone, and all know; nothing is on its way anywhere. Processes that were born there and live elsewhere, whose records it has left
+   * to nobody, are this kernel's from now on: children of who made them, and of its group and session, if that is among them; or else of this
+   * kernel's first process, and a group and session of their own.
+   */
+  *adoptOrphans(gone: KernelId): Blocking<void> {
+    const kernel = this.#kernel;
+    const { heirs, id, messages, records } = kernel;
+    if (kernel.plan.mode === 'federation' || this.#taken.has(gone)) return;
+    const named: [KernelId, Orphans][] = [[id, this.#orphansHere(gone)]];
+    for (const [at, answer] of yield* messages.mcastCall(ALL, M.ORPHANS, { of: gone }, M.ORPHANS_NAMED))
+      if (!(answer instanceof Errno)) named.push([at, answer]);
+    const orphans = new Map<Pid, Orphan>();
+    // One that has come somewhere may not have been let go yet where it came from.
+    for (const which of ['leaving', 'here'] as const)
+      for (const [location, { [which]: pairs }] of named)
+        for (let i = 0; i + 1 < pairs.length; i += 2)
+          orphans.set(pairs[i] as Pid, { pid: pairs[i] as Pid, maker: pairs[i + 1] as Pid, location });
+    if (orphans.size === 0) return;
+    records.adoptOrphans([...orphans.values()].sort((a, b) => a.pid - b.pid));
+    kernel.log(5, `popcorn: ${orphans.size} processes of kernel ${gone} are this kernel's from now on`);
+    const taken = heirs.taken(gone);
+    const pids = Math.max(taken.pids, ...[...orphans.keys()].filter(pid => isBornOn(gone, pid)).map(localPid));
+    this.#noteHeir(gone, id, pids, taken.handles, false);
+    yield* messages.mcastCall(ALL, M.HEIR, { of: gone, heir: id, pids, handles: taken.handles, files: 0 }, M.HEIR_NOTED);
+  }
+  #orphansHere(of: KernelId): Orphans {
+    const kernel = this.#kernel;
+    const all = [...kernel.processes.values(), ...kernel.origins.ending.values()].filter(({ pid }) => kernel.heirs.ofPid(pid) === of);
+    const isLeaving = (process: Process): boolean => kernel.migration.isMoving(process);
+    const pairs = (these: readonly Process[]): Pid[] => these.flatMap(({ pid, maker }) => [pid, maker]);
+    return { here: pairs(all.filter(each => !isLeaving(each))), leaving: pairs(all.filter(isLeaving)) };
+  }
+
   /** A kernel is gone, and all know: whoever has taken over from it says so if it could not; without a tree there is a new one. */
   *settle(gone: KernelId): Blocking<void> {
     const kernel = this.#kernel;
     const { heirs, messages, id } = kernel;
     const taken = this.#taken.get(gone);
     if (taken !== undefined) {
-      this.#noteHeir(gone, id, taken.pids, taken.handles);
-      yield* messages.mcastCall(ALL, M.HEIR, { of: gone, heir: id, ...taken }, M.HEIR_NOTED);
+      this.#noteHeir(gone, id, taken.pids, taken.handles, true);
+      yield* messages.mcastCall(ALL, M.HEIR, { of: gone, heir: id, ...taken, files: 1 }, M.HEIR_NOTED);
     }
     if (kernel.plan.mode === 'federation' || kernel.image.files.isThere(heirs.tree) || this.#planting) return;
     this.#planting = true;

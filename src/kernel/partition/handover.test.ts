@@ -1,11 +1,14 @@
-/** The kernel that keeps the file tree is halted at any moment of what others do with it: each of their requests is done, once. */
+/** The kernel that keeps the file tree is halted at any moment of what others do with it: each of their requests is done, once. What is the heir's then. */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { Errno } from '../abi/errno.ts';
 import { O } from '../abi/fcntl.ts';
+import type { OpenFile } from '../fs/file.ts';
 import type { Kernel } from '../kernel.ts';
+import { fileBacking } from '../mm/file-backing.ts';
+import type { Backing } from '../mm/vm-area.ts';
 import { inflate, KernelLab } from '../testing.ts';
-import { type Blocking, settle } from '../types.ts';
+import { type Blocking, PAGE_SIZE, settle } from '../types.ts';
 
 const archive = inflate(new Uint8Array(readFileSync(new URL('../../../public/initramfs.cpio.gz', import.meta.url))));
 const SECOND = 2.2e9;
@@ -90,4 +93,52 @@ it('every request is done once, whenever that is', () => {
     if (before > 0 && before < 3 * LINES) during++;
   }
   expect(during).toBeGreaterThan(0);
+});
+
+it("a file that was open is the heir's own from then on, and is mapped shared like any of its own", () => {
+  const lab = new KernelLab({ archive, cores: 3, kernels: 3, exec: ['sleep', '1000'] });
+  for (const kernel of [1, 2]) lab.input(0, { kind: 'boot', kernel });
+  let time = lab.run(SECOND / 10, () => false);
+  const [first, second, third] = lab.running as [Kernel, Kernel, Kernel];
+  const doing = <T>(kernel: Kernel, work: () => Blocking<T>): T => {
+    let done: { value: T } | null = null;
+    kernel.at(time, () =>
+      kernel.spawn(
+        (function* () {
+          done = { value: yield* work() };
+        })(),
+      ),
+    );
+    time = lab.run(time + SECOND / 5, () => done !== null);
+    return (done as { value: T } | null)?.value as T;
+  };
+  const open = ({ vfs }: Kernel): Blocking<OpenFile> =>
+    settle(vfs.open(vfs.kernelCaller(), vfs.root, '/tmp/mapped', O.RDWR | O.CREAT, 0o644));
+  const map = (kernel: Kernel, file: OpenFile): Blocking<Backing> => fileBacking(file, true, 0, 1, work => kernel.detach(work));
+  const byte = (backing: Backing): number => backing.mapPage(0, true) * PAGE_SIZE;
+  const file = doing(second, function* () {
+    const opened = yield* open(second);
+    yield* settle(opened.pwrite(Uint8Array.of(1, 2, 3), 0, NOBODY));
+    return opened;
+  });
+  doing(first, () => first.control.order('halt'));
+  time = lab.run(time + SECOND / 5, () => false);
+  expect(lab.log(1)).toContain('keeps the file tree');
+  const backing = doing(second, () => map(second, file));
+  second.memory.u8[byte(backing)] = 42;
+  // Another kernel maps it too: what the heir has written is there, and the other way round.
+  const there = doing(third, function* () {
+    const mapped = yield* map(third, yield* open(third));
+    if (mapped.sharedPages !== null) yield* mapped.sharedPages.acquire(0, 'write');
+    return mapped;
+  });
+  const at = byte(there);
+  expect([...third.memory.u8.subarray(at, at + 3)]).toEqual([42, 2, 3]);
+  third.memory.u8[at + 1] = 43;
+  const bytes = doing(second, function* () {
+    const read = new Uint8Array(3);
+    yield* settle(file.pread(read, 0, NOBODY));
+    return [...read];
+  });
+  expect(bytes).toEqual([42, 43, 3]);
 });

@@ -45,12 +45,13 @@ export class Heirs {
       .flatMap(([of, all]) => all.flatMap(({ heir, pids, handles }) => [of, heir, pids, handles]));
   }
 
-  set(of: KernelId, heir: KernelId, pids: number, handles: number): void {
+  /** @param isWhole its files are left too, and not only the records of processes that were born there */
+  set(of: KernelId, heir: KernelId, pids: number, handles: number, isWhole = true): void {
     // What it had itself inherited goes along.
     for (const each of [...this.#of.values()].flat()) if (each.heir === of) each.heir = heir;
     const before = (this.#of.get(of) ?? []).filter((each, i, all) => i < all.length - 1 || each.heir !== heir);
     this.#of.set(of, [...before, { heir, pids, handles }]);
-    if (this.tree === of) this.tree = heir;
+    if (isWhole && this.tree === of) this.tree = heir;
   }
 
   /** Who has what a kernel has left last; itself if it has left nothing. */
@@ -75,5 +76,8 @@ export class Heirs {
   }
 }
 
+/** What a pid is of its kernel's numbers. */
+export const localPid = (pid: Pid): number => pid & ((1 << PID_BITS) - 1);
+export const isBornOn = (kernel: KernelId, pid: Pid): boolean => pid >>> PID_BITS === kernel;
 export const firstHandle = (kernel: KernelId): number => (kernel << HANDLE_BITS) >>> 0;
 export const isGivenOutBy = (kernel: KernelId, handle: number): boolean => handle >>> HANDLE_BITS === kernel;

@@ -7,7 +7,8 @@
  *                                LEDGER_UPDATE            →     notes
  *                          ←     LEDGER_RESPONSE          ←     LEDGER_NOTED
  *
- * The end of a kernel is told three times: to be noted, by each by itself; when all have, to free what it had; when that is done, to go on.
+ * The end of a kernel is told three times: to be noted, by each by itself; when all have, to free what it had; when that is done,
+ * and its processes that live elsewhere are adopted, to go on.
  *
  * Always holds: what a kernel is given has been free, in every kernel's map, since before it was asked for.
  */
@@ -186,6 +187,7 @@ export class Ledger {
       function* (this: Ledger): Blocking<void> {
         lifecycle.settle(gone);
         yield* tell(1);
+        yield* this.#kernel.estate.adoptOrphans(gone);
         lifecycle.reopen(gone);
         yield* tell(2);
       }.bind(this),

@@ -13,9 +13,10 @@ import { E, Errno } from '../abi/errno.ts';
 import { SIG } from '../abi/signal.ts';
 import { type BootParameters, type Partition, rangesText } from '../boot/parameters.ts';
 import { type Kernel, KernelState, latin1 } from '../kernel.ts';
+import { giveUpLostLocks } from '../image/lost-locks.ts';
 import { M } from '../message/catalog.ts';
 import { exitProcess } from '../task/exit.ts';
-import { type Blocking, type CoreId, type Cycles, type KernelId, PAGE_SIZE, type Pfn, sleep, WaitQueue } from '../types.ts';
+import { type Blocking, type CoreId, type Cycles, type KernelId, PAGE_SIZE, type Pfn, type Pid, sleep, WaitQueue } from '../types.ts';
 import { Core } from '../sched/core.ts';
 import { coreOf } from '../../machine/topology/topology.ts';
 import { ANY, ASK } from './ledger.ts';
@@ -45,9 +46,10 @@ export class Lifecycle {
   #beat = 0;
   #watched: KernelId | null = null;
   #heard: Cycles = 0;
-  /** Own frames that those hold who are left, by the kernel that is gone. */
   /** Kernels that are gone, which not all are known to know yet. */
   readonly #unsettled = new Set<KernelId>();
+  readonly #reopened = new WaitQueue();
+  /** Own frames that those hold who are left, by the kernel that is gone. */
   readonly #held = new Map<KernelId, Map<Pfn, number>>();
   /** It ends in order: what it does still is the last of it. */
   isHalting = false;
@@ -348,6 +350,15 @@ export class Lifecycle {
     }
   }
 
+  /** Who keeps the record of a process; while the end of its origin is being settled it is waited for who does then. */
+  *keeperOf(pid: Pid): Blocking<KernelId> {
+    for (;;) {
+      const origin = this.#kernel.originOf(pid);
+      if (!this.#unsettled.has(origin)) return origin;
+      yield* sleep([this.#reopened], { interruptible: false });
+    }
+  }
+
   /** Whether it is gone, and not all are known to know. */
   isUnsettled(gone: KernelId): boolean {
     return this.#unsettled.has(gone);
@@ -370,7 +381,10 @@ export class Lifecycle {
 
   /** All have done so. */
   reopen(gone: KernelId): void {
-    if (this.#unsettled.delete(gone)) this.#kernel.gate.open();
+    if (!this.#unsettled.delete(gone)) return;
+    this.#kernel.gate.open();
+    this.#reopened.wakeAll();
+    this.#kernel.spawn(giveUpLostLocks(this.#kernel, gone));
   }
 
   /** Shares are these now; what concerns this kernel's own is done. */

@@ -332,6 +332,32 @@ describe('kernels', () => {
     lab.run(3 * SECOND);
     expect(lab.log(0)).toContain('kernel 1 is gone');
   });
+  it('leave processes that live elsewhere to the others: they go on as a family, and can fork, be waited for, listed and killed', () => {
+    const lab = new KernelLab({ archive, cores: 6, kernels: 3 });
+    for (const kernel of [1, 2]) lab.input(0, { kind: 'boot', kernel });
+    let time = lab.run(0.2 * SECOND);
+    const type = (kernel: number, text: string, seconds = 0.1): string => {
+      const before = lab.console(kernel).length;
+      lab.input(kernel, { kind: 'console', bytes: new TextEncoder().encode(`${text}\n`) });
+      time = lab.run(time + seconds * SECOND);
+      return lab.console(kernel).slice(before).replaceAll('\r', '');
+    };
+    // Born on kernel 1, on kernel 2 when 1 panics: one child ends before anybody knows of that, one after.
+    type(
+      1,
+      `trap '' HUP; taskset -c 4 sh -c 'echo $$ > /tmp/pid; sh -c "sleep 0.5; exit 3"; echo $? > /tmp/out; sh -c "sleep 1; exit 4"; echo $? >> /tmp/out; sleep 100' &`,
+    );
+    lab.input(1, { kind: 'order', text: 'panic' });
+    time = lab.run(time + 3 * SECOND);
+    expect(lab.log(0)).toContain("processes of kernel 1 are this kernel's from now on");
+    expect(type(0, 'cat /tmp/out')).toContain('3\n4\n');
+    expect(type(0, 'ps -o ppid,pid,comm | grep $(cat /tmp/pid) | cat')).toMatch(/\n *(\d+) +\d+ sleep\n +1 +\1 sh\n/);
+    expect(type(0, 'kill $(cat /tmp/pid); sleep 0.05; ps -o comm | grep -c ^sh')).toContain('\n2\n');
+    // A kernel 1 that is booted again gives out other numbers.
+    lab.input(0, { kind: 'order', text: 'boot 1' });
+    time = lab.run(time + 0.2 * SECOND);
+    expect(type(1, 'echo $(( ($$ & 32767) > ($(cat /tmp/pid) & 32767) ))')).toContain('\n1\n');
+  });
   it('take their programs along: whoever waits for them is told', () => {
     const lab = run('taskset -c 2 sh -c "echo there; sleep 100"& sleep 0.01; panic 1; wait $!; echo $?');
     expect(lab.stdout).toBe('there\n137\n');

@@ -16,7 +16,7 @@ export function exitProcess(kernel: Kernel, process: Process, status: number): v
 export function exitTask(kernel: Kernel, task: Task, status: number): void {
   if (task.state === 'dead') return;
   const process = task.process;
-  releaseRobustLocks(kernel, task);
+  const later = releaseRobustLocks(kernel, task);
   if (task.clearChildTid !== 0 && (process.threads.size > 1 || process.mm.users > 1)) {
     try {
       process.user.setU32(task.clearChildTid, 0);
@@ -28,7 +28,10 @@ export function exitTask(kernel: Kernel, task: Task, status: number): void {
   }
   kernel.dropThread(task);
   kernel.trace(TraceKind.TaskExit, process.pid, task.tid, status, 0);
-  if (process.threads.size > 0) return;
+  if (process.threads.size > 0) {
+    if (later !== null) kernel.spawn(later);
+    return;
+  }
   if (process.exitStatus === null) process.exitStatus = status;
   kernel.charge(kernel.cost('exit'));
   if (process.itimer !== null) process.itimer.cancelled = true;
@@ -36,8 +39,9 @@ export function exitTask(kernel: Kernel, task: Task, status: number): void {
   process.vforkDone?.wakeAll();
   process.vforkDone = null;
   kernel.processes.delete(process.pid);
-  const closing = kernel.releaseFiles(process);
-  // Whoever waits for this process finds its files closed.
+  kernel.origins.ending.set(process.pid, process);
+  const closing = [...(later === null ? [] : [later]), ...kernel.releaseFiles(process)];
+  // Whoever waits for this process finds its files closed, and its locks marked.
   if (closing.length === 0) kernel.origins.exited(process, process.exitStatus);
   else kernel.spawn(exitedAfter(kernel, process, process.exitStatus, closing));
 }
@@ -74,17 +78,45 @@ export function prepareExit(task: Task): void {
   }
 }
 
-/** Its locks are marked as left by a dead owner, and one who waits for each is woken (Linux: Documentation/locking/robust-futexes). */
-function releaseRobustLocks(kernel: Kernel, task: Task): void {
+/**
+ * Its locks are marked as left by a dead owner, and one who waits for each is woken (Linux: Documentation/locking/robust-futexes). What is left to do
+ * where another kernel has some of them; the address space lives until that is done.
+ */
+function releaseRobustLocks(kernel: Kernel, task: Task): Blocking<void> | null {
+  if (markRobustLocks(kernel, task)) return null;
+  const { process } = task;
+  process.mm.users++;
+  return (function* (): Blocking<void> {
+    try {
+      do yield* process.mm.sharing?.fetchMissed() ?? nothing();
+      while (!markRobustLocks(kernel, task));
+    } catch (error) {
+      // A page of them is lost with its kernel.
+      if (!(error instanceof Errno)) throw error;
+    } finally {
+      kernel.releaseSpace(process);
+    }
+  })();
+}
+function* nothing(): Blocking<void> {}
+
+/** Whether that was possible: else pages are missed. */
+function markRobustLocks(kernel: Kernel, task: Task): boolean {
+  const { mm, user } = task.process;
   try {
-    for (const { at, word } of robustLocks(task)) {
-      task.process.user.setU32(at, (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED);
+    const locks = robustLocks(task);
+    for (const { at } of locks) user.check(at, 4, true);
+    for (const { at, word } of locks) {
+      user.setU32(at, (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED);
       if (word & FUTEX_WAITERS) kernel.detach(futexWake(kernel, task.process, at, 1, 0xffffffff));
     }
+    return true;
   } catch (error) {
-    // The list is the program's: what can't be read is left.
     if (!(error instanceof Errno)) throw error;
-    task.process.mm.sharing?.forgetMissed();
+    if (error.errno === E.RESTARTSYS) return false;
+    // The list is the program's: what can't be read is left.
+    mm.sharing?.forgetMissed();
+    return true;
   }
 }
 

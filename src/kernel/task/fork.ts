@@ -64,6 +64,7 @@ export function* clone(
     : {
         ...process,
         pid: tid,
+        maker: flags & CLONE.PARENT ? process.maker : process.pid,
         mm,
         user: flags & CLONE.VM ? process.user : new UserMemory(mm, kernel.memory, kernel.processor),
         files: flags & CLONE.FILES ? process.files : process.files.clone(),

@@ -99,6 +99,8 @@ const NAMES = Object.keys(OPERATIONS) as OperationName[];
 
 export class Origins {
   readonly #kernel: Kernel;
+  /** Processes that have ended here, of which their origin has yet to hear. */
+  readonly ending = new Map<Pid, Process>();
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -114,7 +116,8 @@ export class Origins {
     const kernel = this.#kernel;
     const origin = kernel.originOf(pid);
     if (origin === kernel.id) return this.perform(pid, name, args);
-    if (!kernel.isPeer(origin)) throw new Errno(E.SRCH);
+    // A move does not wait for the end of the origin to be settled, as that waits for moves.
+    if (!kernel.isPeer(origin) && (name === 'moved' || !kernel.lifecycle.isUnsettled(origin))) throw new Errno(E.SRCH);
     return kernel.image.askOrigin(pid, NAMES.indexOf(name), args);
   }
 
@@ -141,19 +144,20 @@ export class Origins {
 
   /** Not waited for: the process is gone either way. */
   exited(process: Process, status: number): void {
-    this.#tell(process.pid, 'exit', status, Math.round(process.usedUser), Math.round(process.usedSystem));
+    const { pid, usedUser, usedSystem } = process;
+    this.#tell(pid, 'exit', [status, Math.round(usedUser), Math.round(usedSystem)], () => this.ending.delete(pid));
   }
 
   stopped(process: Process, signal: number): void {
-    this.#tell(process.pid, 'stopped', signal);
+    this.#tell(process.pid, 'stopped', [signal]);
   }
 
   continued(process: Process): void {
-    this.#tell(process.pid, 'continued');
+    this.#tell(process.pid, 'continued', []);
   }
 
   childMode(process: Process, ignores: boolean): void {
-    this.#tell(process.pid, 'childMode', ignores ? 1 : 0);
+    this.#tell(process.pid, 'childMode', [ignores ? 1 : 0]);
   }
 
   /** Whether the process's group is orphaned, as far as this kernel knows without asking. */
@@ -162,12 +166,14 @@ export class Origins {
     return record !== undefined && this.#kernel.records.isOrphaned(record.group);
   }
 
-  #tell(pid: Pid, name: OperationName, ...args: number[]): void {
+  #tell(pid: Pid, name: OperationName, args: readonly number[], told = (): void => {}): void {
     try {
       const asked = this.ask(pid, name, ...args);
-      if (isBlocking(asked)) this.#kernel.spawn(swallow(asked));
+      if (isBlocking(asked)) this.#kernel.spawn(swallow(asked)).onDone(told);
+      else told();
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
+      told();
     }
   }
 }

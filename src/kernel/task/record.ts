@@ -51,6 +51,13 @@ export interface ProcessRecord {
 /** A record as plain data, for the heir of its kernel. */
 export type RecordState = Omit<ProcessRecord, 'parent' | 'children' | 'childChanged'> & { readonly parent: Pid };
 
+/** What is known of a process whose origin is gone. */
+export interface Orphan {
+  readonly pid: Pid;
+  readonly maker: Pid;
+  readonly location: KernelId;
+}
+
 /** What the records need from their kernel. */
 export interface RecordServices {
   /** What all pids of this origin have in common: its number, above the local one. */
@@ -113,6 +120,23 @@ export class Records {
   create(parent: ProcessRecord | null, location: KernelId, exitSignal: number = SIG.CHLD): ProcessRecord {
     const pid = this.allocatePid();
     if (this.first === 0) this.first = pid;
+    return this.#add(pid, parent, location, exitSignal);
+  }
+
+  /** Processes whose origin is gone, with all that was known of them. */
+  adoptOrphans(orphans: readonly Orphan[]): void {
+    const adopt = (pid: Pid, location: KernelId, parent: ProcessRecord | null): void => {
+      const record = this.#add(pid, parent, location, SIG.CHLD);
+      for (const child of orphans) if (child.maker === pid && !this.all.has(child.pid)) adopt(child.pid, child.location, record);
+      if (parent !== null) return;
+      record.parent = this.all.get(this.first) ?? null;
+      record.parent?.children.add(record);
+    };
+    const isRoot = ({ maker }: Orphan): boolean => !orphans.some(({ pid }) => pid === maker);
+    for (const { pid, location } of orphans.filter(isRoot)) adopt(pid, location, null);
+  }
+
+  #add(pid: Pid, parent: ProcessRecord | null, location: KernelId, exitSignal: number): ProcessRecord {
     const record: ProcessRecord = {
       pid,
       parent,

@@ -38,6 +38,8 @@ export interface Credentials {
 export interface Process {
   readonly pid: Pid;
   readonly origin: KernelId;
+  /** Who made it: its parent, until that has ended. What counts is the record's. */
+  readonly maker: Pid;
   mm: AddressSpace;
   user: UserMemory;
   files: FileTable;

@@ -12,7 +12,6 @@ import { E, Errno } from '../../abi/errno.ts';
 import { settle, sleep, WaitQueue, type Blocking, type Maybe } from '../../types.ts';
 import { timestamp, type Timestamp } from '../clock.ts';
 import type { FileSystem, FileSystemStatus } from '../inode.ts';
-import type { LockWaits } from '../lock.ts';
 import { eager } from '../maybe.ts';
 import type { Claim, FsServices } from '../services.ts';
 import { type BlockDevice, Buffers, type Buffer } from './buffers.ts';
@@ -49,7 +48,6 @@ export class NotMountable extends Errno {
 
 export class Ext2 implements FileSystem {
   readonly type = 'ext2';
-  readonly lockWaits: LockWaits = new Map();
   readonly blockBytes: number;
   readonly blocks: number;
   readonly inodesCount: number;

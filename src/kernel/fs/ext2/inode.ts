@@ -11,7 +11,7 @@ import { S } from '../../abi/stat.ts';
 import { settle, type Blocking, type KernelId, type Maybe } from '../../types.ts';
 import type { Timestamp } from '../clock.ts';
 import { BaseInode, type AttributeChange, type Attributes, type FileSystemStatus, type InodeKind, type NewInode } from '../inode.ts';
-import type { LockWaits } from '../lock.ts';
+import type { Locks } from '../lock.ts';
 import { u32At, setU32 } from '../bytes.ts';
 import type { Ext2 } from './ext2.ts';
 import { DIRECT_BLOCKS, INODE } from './layout.ts';
@@ -47,8 +47,8 @@ export abstract class Ext2Inode extends BaseInode {
   override status(): FileSystemStatus {
     return this.fs.status();
   }
-  protected override lockWaits(): LockWaits {
-    return this.fs.lockWaits;
+  protected override kernelLocks(): Locks {
+    return this.fs.services.locks;
   }
 
   // --- fields --------------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@ import { S } from '../../abi/stat.ts';
 import { PAGE_SIZE, type KernelId, type Maybe } from '../../types.ts';
 import type { Timestamp } from '../clock.ts';
 import { BaseInode, type AttributeChange, type Attributes, type FileSystemStatus, type InodeKind, type NewInode } from '../inode.ts';
-import type { LockWaits } from '../lock.ts';
+import type { Locks } from '../lock.ts';
 import type { Content, InodeState, Packer, Unpacked } from './state.ts';
 import type { TmpFs } from './tmpfs.ts';
 
@@ -56,8 +56,8 @@ export abstract class TmpInode extends BaseInode {
   override status(): FileSystemStatus {
     return this.fs.status();
   }
-  protected override lockWaits(): LockWaits {
-    return this.fs.lockWaits;
+  protected override kernelLocks(): Locks {
+    return this.fs.services.locks;
   }
 
   override attributes(): Attributes {

@@ -6,7 +6,6 @@ import { S } from '../../abi/stat.ts';
 import { PAGE_SIZE, type Maybe } from '../../types.ts';
 import { timestamp, type Timestamp } from '../clock.ts';
 import { kindOfMode, type FileSystem, type FileSystemStatus, type InodeKind, type NewInode } from '../inode.ts';
-import type { LockWaits } from '../lock.ts';
 import { openFifo, Pipe } from '../pipe.ts';
 import type { FsServices } from '../services.ts';
 import type { SocketLink } from '../socket/socket.ts';
@@ -21,7 +20,6 @@ const INODES_MAX = 1 << 20;
 
 export class TmpFs implements FileSystem {
   root: TmpDirectory;
-  readonly lockWaits: LockWaits = new Map();
   #nextIno = 1;
   inodes = 0;
 
