@@ -20,6 +20,7 @@ struct address {
 	char filling[8];
 };
 enum { TCP = 6, UDP = 17, NODELAY = 1, CORK = 3, KEEPIDLE = 4, KEEPINTVL = 5, KEEPCNT = 6, TTL = 2, TOS = 1, REUSEPORT = 15, INFO = 11 };
+enum { SYNCNT = 7, LINGER2 = 8, DEFER_ACCEPT = 9, WINDOW_CLAMP = 10, QUICKACK = 12, USER_TIMEOUT = 18, FASTOPEN = 23, NOTSENT_LOWAT = 25 };
 enum { SENDMMSG = 269, RECVMMSG = 243 };
 
 #define EPOLL_EDGE 0x80000000u
@@ -502,6 +503,60 @@ static void options(void)
 	close(pair[0]);
 }
 
+/* What each of TCP's makes of values, and who is made to wait by one. */
+static void tuning(void)
+{
+	static const struct {
+		const char *name;
+		int option, values[5];
+	} rows[] = {
+		{ "syncnt", SYNCNT, { 3, 0, 128, 127, 1 } },
+		{ "linger2", LINGER2, { 30, -5, 500, 0, 1 } },
+		{ "defer accept", DEFER_ACCEPT, { 1, 2, 5, 40, 0 } },
+		{ "window clamp", WINDOW_CLAMP, { 5000, 10, 0, 70000, 2000 } },
+		{ "user timeout", USER_TIMEOUT, { 1000, -1, 0, 7, 1 } },
+		{ "notsent lowat", NOTSENT_LOWAT, { 5000, 0, 1, 4096, 9 } },
+		{ "fast open", FASTOPEN, { 5, -1, 0, 9, 1 } },
+	};
+	int fd = socket(AF_INET, SOCK_STREAM, 0), pair[2];
+
+	puts("-- tuning");
+	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+		printf("%s:", rows[i].name);
+		for (int j = 0; j < 5; j++) {
+			int failed = set(fd, TCP, rows[i].option, rows[i].values[j]) ? errno : 0;
+			printf(" %d (%d)", number(fd, TCP, rows[i].option), failed);
+		}
+		putchar('\n');
+	}
+	close(fd);
+	pair_of(pair);
+	say("no clamp any more", set(pair[0], TCP, WINDOW_CLAMP, 0));
+	say("fast open, late", set(pair[0], TCP, FASTOPEN, 1));
+	printf("quick ack");
+	for (int i = 0; i < 3; i++) {
+		set(pair[0], TCP, QUICKACK, i != 1);
+		printf(" %d", number(pair[0], TCP, QUICKACK));
+	}
+	putchar('\n');
+	close(pair[0]);
+	close(pair[1]);
+
+	/* A connection without data is nobody's yet. */
+	int listener = server(1), client = socket(AF_INET, SOCK_STREAM, 0);
+	set(listener, TCP, DEFER_ACCEPT, 5);
+	say("connect", connect_to(client, port_of(listener)));
+	say_events("deferred", listener);
+	say("send", send(client, "hello", 5, 0));
+	events(listener, 2000);
+	say_events("with data", listener);
+	int accepted = accept(listener, 0, 0);
+	say("its data", recv(accepted, text, sizeof text, 0));
+	close(accepted);
+	close(client);
+	close(listener);
+}
+
 static void datagrams(void)
 {
 	int a = socket(AF_INET, SOCK_DGRAM, 0), b = socket(AF_INET, SOCK_DGRAM, 0), c = socket(AF_INET, SOCK_DGRAM, 0), waiting = -1;
@@ -687,6 +742,7 @@ int main(int argc, char **argv)
 	ends();
 	waiting();
 	options();
+	tuning();
 	datagrams();
 	several();
 	passed();

@@ -69,6 +69,8 @@ const NAMES = {
     'TCPAbortOnData',
     'TCPAbortOnClose',
     'TCPAbortOnTimeout',
+    'TCPAbortOnLinger',
+    'TCPDeferAcceptDrop',
     'TCPTimeWaitOverflow',
     'TCPReqQFullDrop',
     'TCPChallengeACK',

@@ -6,7 +6,6 @@
 import { E } from '../../abi/errno.ts';
 import type { DeliveryError } from '../ip.ts';
 import type { TcpConnection } from './connection.ts';
-import { TCP } from './limits.ts';
 import { fitSegments, output, resendFirst, sendReset } from './output.ts';
 import { after, before } from './sequence.ts';
 
@@ -65,9 +64,12 @@ function settle(c: TcpConnection, error: number): void {
   if (c.orphan) c.in.clear();
 }
 
-/** In FIN_WAIT2 nobody reads any more: the peer gets some time to end, too. */
+/** In FIN_WAIT2 nobody reads any more: the peer gets some time to end, too, or none. */
 export function awaitFin(c: TcpConnection): void {
-  c.keepTimer.set(c.context.now + c.context.cycles(TCP.finTimeoutMs));
+  const { finTimeout } = c.options;
+  if (finTimeout >= 0) return c.keepTimer.set(c.context.now + finTimeout);
+  c.context.counters.TcpExt.TCPAbortOnLinger++;
+  abort(c, 0);
 }
 
 /** All waiting was in vain. */

@@ -97,6 +97,10 @@ export class TcpConnection extends NetSocket implements Endpoint {
   /** The congestion window kept back what could have been sent. */
   congested = false;
   lastSentAt: Cycles = 0;
+  /** Since when what is under way has waited for an answer. */
+  waitingSince: Cycles = 0;
+  /** Since when a shut window is probed; null: it is not. */
+  probingSince: Cycles | null = null;
 
   // The receive sequence space.
   readonly in = new ReceiveQueue();
@@ -171,6 +175,7 @@ export class TcpConnection extends NetSocket implements Endpoint {
     this.resendTimer = new Timer(platform, () => this.#then(onResendTimer));
     this.ackTimer = new Timer(platform, () => this.#then(onAckTimer));
     this.keepTimer = new Timer(platform, () => this.#then(onKeepTimer));
+    this.interactive = !options.quickAck;
   }
 
   // What a program does.
@@ -235,10 +240,17 @@ export class TcpConnection extends NetSocket implements Endpoint {
   /** Sets options, with effect at once. */
   configure(change: Partial<TcpOptions>): void {
     Object.assign(this.options, change);
-    const { receiveBuffer, noDelay, cork } = change;
+    const { receiveBuffer, noDelay, cork, quickAck } = change;
     if (receiveBuffer) this.receiveSpace = Math.max(receiveBuffer, TCP.windowMin);
     if (change.keepAlive !== undefined || change.keepIdle !== undefined) armKeep(this);
     if (noDelay || cork === false) output(this);
+    if (quickAck !== undefined) this.#acknowledgeSoon(quickAck);
+  }
+
+  /** TCP_QUICKACK: ACKs wait for no data from now on, the one that is due included; or they do. */
+  #acknowledgeSoon(quick: boolean): void {
+    this.interactive = !quick;
+    if (quick && this.ackTimer.armed) sendAck(this);
   }
 
   get info(): ConnectionInfo {
@@ -266,12 +278,29 @@ export class TcpConnection extends NetSocket implements Endpoint {
   /** Bytes that may be written now: the buffer holds two congestion windows, within bounds. */
   get room(): number {
     const limit = this.options.sendBuffer ?? Math.min(TCP.sendBufferMax, Math.max(TCP.sendBuffer, 2 * this.congestion.window));
-    return Math.max(0, Math.max(limit, TCP.sendBufferMin) - this.out.length);
+    const { notSentLowat } = this.options;
+    const ahead = notSentLowat > 0 ? notSentLowat - this.notSent : Number.POSITIVE_INFINITY;
+    if (ahead <= 0) return 0;
+    // A segment that is begun may be filled.
+    return Math.max(0, Math.min(Math.max(limit, TCP.sendBufferMin) - this.out.length, Math.max(ahead, this.mss)));
   }
 
   /** Linux wakes a writer when a third of the buffer is free, not for each byte. */
   get writable(): boolean {
+    const { notSentLowat } = this.options;
+    if (notSentLowat > 0 && this.notSent * 2 >= notSentLowat) return false;
     return this.room * 2 >= this.out.length && this.room > 0;
+  }
+
+  /** Bytes that are written and were never sent. */
+  get notSent(): number {
+    return Math.max(0, distance(plus(this.outSeq, this.out.length), this.sendMax));
+  }
+
+  /** Bytes that may wait unread, as far as the peer may know. */
+  get offerable(): number {
+    const { windowClamp } = this.options;
+    return windowClamp > 0 ? Math.min(this.receiveSpace, windowClamp) : this.receiveSpace;
   }
 
   /** Bytes and marks sent and not acknowledged. */

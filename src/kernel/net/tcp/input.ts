@@ -25,6 +25,10 @@ export function segmentArrives(c: TcpConnection, s: Segment): void {
   const disordered = takeData(c, s);
   if (c.finSeq === c.receiveNext && !c.finReceived) takeFin(c);
   if (c.synchronized) answer(c, disordered);
+  if (c.wantsRoom && c.writable) {
+    c.wantsRoom = false;
+    c.touch();
+  }
 }
 
 // The handshake.
@@ -49,7 +53,7 @@ export const peerSyn = (s: Segment): PeerSyn => ({
 /** Takes over the peer's initial sequence number and options. */
 export function adoptPeer(c: TcpConnection, syn: PeerSyn): void {
   c.receiveNext = c.lastAcked = plus(syn.initialSequence, 1);
-  c.windowEdge = plus(c.receiveNext, Math.min(c.receiveSpace, 65535));
+  c.windowEdge = plus(c.receiveNext, Math.min(c.offerable, 65535));
   c.peerMss = syn.mss ?? TCP.mssDefault;
   if (syn.scale === null) c.receiveScale = c.sendScale = 0;
   else c.sendScale = syn.scale;
@@ -180,6 +184,7 @@ function takeWindow(c: TcpConnection, s: Segment, window: number, acked: number)
   c.windowSeq = s.seq;
   c.windowAck = s.ack;
   if (c.sendWindow === 0 && window > 0) c.roundTrip.backoff = 0;
+  if (window > 0) c.probingSince = null;
   c.sendWindow = window;
   c.sendWindowMax = Math.max(c.sendWindowMax, window);
 }
@@ -204,6 +209,7 @@ function advance(c: TcpConnection, s: Segment, acked: number): boolean {
   c.sendUna = s.ack;
   if (before(c.sendNext, s.ack)) c.sendNext = s.ack;
   c.retries = 0;
+  c.waitingSince = c.context.now;
   c.softError = 0;
   const measured = measure(c, s);
   const now = congestion.acknowledged(acked, s.ack, distance(c.sendMax, s.ack));
@@ -214,10 +220,6 @@ function advance(c: TcpConnection, s: Segment, acked: number): boolean {
   }
   if (c.flight > 0) restartResend(c, 'loss');
   else c.resendTimer.stop();
-  if (c.wantsRoom && c.writable) {
-    c.wantsRoom = false;
-    c.touch();
-  }
   return measured;
 }
 
@@ -258,7 +260,7 @@ function takeData(c: TcpConnection, s: Segment): boolean {
     c.quickAcks = Math.max(c.quickAcks, 1);
     return true;
   }
-  c.receiveMss = Math.max(c.receiveMss, Math.min(s.payload.length, c.receiveSpace / 2));
+  c.receiveMss = Math.max(c.receiveMss, Math.min(s.payload.length, c.offerable / 2));
   c.lastDataAt = c.context.now;
   if (after(s.seq, c.receiveNext)) {
     if (c.outOfOrder.insert(s.seq, bytes)) TcpExt.TCPOFOQueue++;

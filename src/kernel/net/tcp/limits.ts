@@ -13,6 +13,8 @@ export const TCP = {
   timeWaitMs: 60_000,
   /** net.ipv4.tcp_fin_timeout: FIN_WAIT2 without a socket */
   finTimeoutMs: 60_000,
+  /** TCP_FIN_TIMEOUT_MAX */
+  finTimeoutMaxMs: 120_000,
   /** net.ipv4.tcp_invalid_ratelimit: between two answers to segments that do not fit */
   invalidRateMs: 500,
   /** net.ipv4.tcp_keepalive_time, _intvl, _probes */

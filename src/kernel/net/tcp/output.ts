@@ -62,6 +62,7 @@ export function sendRange(c: TcpConnection, seq: number, length: number, fin: bo
   const end = plus(seq, length + (fin ? 1 : 0));
   const again = before(seq, c.sendMax);
   const flags = FLAG.ACK | (offset + length === c.out.length && length > 0 ? FLAG.PSH : 0) | (fin ? FLAG.FIN : 0);
+  if (c.sendMax === c.sendUna) c.waitingSince = context.now;
   if (again) noteRetransmission(c, seq, length);
   else if (!c.timed) c.timed = { end, at: context.now };
   if (length < c.mss) c.smallEnd = end;
@@ -99,8 +100,15 @@ export function armResend(c: TcpConnection): void {
 }
 
 export function restartResend(c: TcpConnection, due: 'loss' | 'probe'): void {
+  const { now } = c.context;
+  const { userTimeout } = c.options;
   c.resendFor = due;
-  c.resendTimer.set(c.context.now + c.roundTrip.timeout);
+  // Who is to give up at a certain time looks then, and not a doubled timeout later (Linux: tcp_clamp_rto_to_user_timeout).
+  const patience =
+    userTimeout > 0 && (c.retries > 0 || c.probingSince !== null)
+      ? Math.max(c.context.cycles(1), (c.probingSince ?? c.waitingSince) + userTimeout - now)
+      : Number.POSITIVE_INFINITY;
+  c.resendTimer.set(now + Math.min(c.roundTrip.timeout, patience));
 }
 
 /** An ACK and nothing else. */
@@ -134,6 +142,7 @@ export function sendChallenge(c: TcpConnection): void {
 
 /** Our SYN, with an ACK if the peer's has come. */
 export function sendSyn(c: TcpConnection): void {
+  if (c.retries === 0) c.waitingSince = c.context.now;
   c.sendNext = c.sendMax = plus(c.initialSequence, 1);
   c.lastSentAt = c.context.now;
   transmit(c, c.initialSequence, FLAG.SYN | (c.state === 'SYN_RECV' ? FLAG.ACK : 0), 0, 0);
@@ -151,7 +160,7 @@ function transmit(c: TcpConnection, seq: number, flags: number, offset: number, 
       seq,
       ack: acks ? c.receiveNext : 0,
       flags,
-      window: syn ? Math.min(c.receiveSpace, 65535) : offeredWindow(c),
+      window: syn ? Math.min(c.offerable, 65535) : offeredWindow(c),
       mss: syn ? layer.advertisedMss(tuple.remote, options) : null,
       scale: syn && (!acks || c.receiveScale > 0 || c.sendScale > 0) ? c.receiveScale : null,
       timestamp: c.timestamps || (syn && !acks) ? { value: layer.timestampNow(), echo: acks ? c.recentTimestamp : 0 } : null,
@@ -160,7 +169,7 @@ function transmit(c: TcpConnection, seq: number, flags: number, offset: number, 
   );
   if (length > 0) c.out.copy(offset, frame.subarray(frame.length - length));
   sealSegment(frame, tuple.local, tuple.remote);
-  if (syn) c.windowEdge = plus(c.receiveNext, Math.min(c.receiveSpace, 65535));
+  if (syn) c.windowEdge = plus(c.receiveNext, Math.min(c.offerable, 65535));
   if (acks) acknowledged(c);
   statistics.segmentsOut++;
   layer.emit(frame, tuple.local, tuple.remote, options);
@@ -186,8 +195,8 @@ function offeredWindow(c: TcpConnection): number {
 
 /** Room for more; 0 if it is too little to be worth a segment. */
 function freeWindow(c: TcpConnection): number {
-  const free = c.receiveSpace - c.in.length;
-  return free < Math.min(c.receiveSpace / 2, c.receiveMss) ? 0 : free;
+  const free = Math.min(c.receiveSpace - c.in.length, c.offerable);
+  return free < Math.min(c.offerable / 2, c.receiveMss) ? 0 : free;
 }
 
 /** Whether the program has read enough for the peer to be told. */
@@ -195,7 +204,7 @@ export function mayUpdateWindow(c: TcpConnection): boolean {
   if (c.finReceived || !c.synchronized) return false;
   const offered = Math.max(0, distance(c.windowEdge, c.receiveNext));
   const free = freeWindow(c);
-  return free >= 2 * offered && free - offered >= Math.min(c.receiveSpace / 2, 2 * c.receiveMss);
+  return free >= 2 * offered && free - offered >= Math.min(c.offerable / 2, 2 * c.receiveMss);
 }
 
 /** Fits the segment size to the peer, the path and the options. */
@@ -203,6 +212,6 @@ export function fitSegments(c: TcpConnection): void {
   const { remote, local } = c.tuple;
   const most = Math.min(c.layer.pathMss(remote, local), c.peerMss, c.options.maxSegment ?? Number.POSITIVE_INFINITY);
   c.mss = Math.max(most, TCP.mssMin) - (c.timestamps ? TIMESTAMP_BYTES : 0);
-  c.receiveMss = Math.min(c.receiveMss, c.mss, c.receiveSpace / 2);
+  c.receiveMss = Math.min(c.receiveMss, c.mss, c.offerable / 2);
   c.congestion.resize(c.mss);
 }

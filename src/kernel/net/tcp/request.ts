@@ -24,6 +24,8 @@ export class SynRequest implements Endpoint {
   readonly #window: number;
   #sentAt: Cycles = 0;
   #retries = 0;
+  /** The last ACK has come, without the data that the listener waits for. */
+  #isAcknowledged = false;
   /** How often our SYN went out: the round trip is known only if once. */
   #answers = 0;
 
@@ -39,7 +41,9 @@ export class SynRequest implements Endpoint {
     this.#peer = peer;
     this.#initialSequence = initialSequence;
     this.#scale = layer.windowScale(listener.options);
-    this.#window = Math.min(65535, Math.max(listener.options.receiveBuffer ?? TCP.window, TCP.windowMin));
+    const { receiveBuffer, windowClamp } = listener.options;
+    const space = Math.max(receiveBuffer ?? TCP.window, TCP.windowMin);
+    this.#window = Math.min(65535, space, windowClamp || space);
     this.#timer = new Timer(layer.context.platform, () => this.#again());
     this.#answer();
     this.#wait();
@@ -61,6 +65,11 @@ export class SynRequest implements Endpoint {
     const old = this.#peer.timestamp && s.timestamp && before(s.timestamp.value, this.#peer.timestamp.value);
     if (old || before(plus(s.seq, span(s)), expected) || after(s.seq, plus(expected, this.#window))) return this.#answer();
     if (s.ack !== plus(this.#initialSequence, 1)) return this.#layer.refuse(s);
+    if (this.#retries < this.#listener.options.deferAccept && plus(s.seq, span(s)) === expected) {
+      this.#isAcknowledged = true;
+      this.#layer.context.counters.TcpExt.TCPDeferAcceptDrop++;
+      return;
+    }
     this.#complete(s);
   }
 
@@ -83,7 +92,13 @@ export class SynRequest implements Endpoint {
       return;
     }
     this.drop();
-    const c = new TcpConnection(this.#layer, this.tuple, listener.inherit(this.tuple), { ...listener.options }, this.#initialSequence);
+    const c = new TcpConnection(
+      this.#layer,
+      this.tuple,
+      listener.inherit(this.tuple),
+      { ...listener.options, quickAck: true },
+      this.#initialSequence,
+    );
     c.state = 'SYN_RECV';
     c.sendNext = c.sendMax = c.smallEnd = plus(this.#initialSequence, 1);
     c.receiveScale = this.#scale;
@@ -105,10 +120,14 @@ export class SynRequest implements Endpoint {
   #again(): void {
     const { Tcp, TcpExt } = this.#layer.context.counters;
     if (this.#retries >= TCP.synAckRetries) return this.drop();
+    // Who has acknowledged is asked again when the time for its data is about to be over: then an ACK alone will do.
+    const isAsked = !this.#isAcknowledged || this.#retries >= this.#listener.options.deferAccept - 1;
     this.#retries++;
-    TcpExt.TCPTimeouts++;
-    Tcp.RetransSegs++;
-    this.#answer();
+    if (isAsked) {
+      TcpExt.TCPTimeouts++;
+      Tcp.RetransSegs++;
+      this.#answer();
+    }
     this.#wait();
   }
 

@@ -14,7 +14,7 @@ export function onResendTimer(c: TcpConnection): void {
 
 function synUnanswered(c: TcpConnection): void {
   c.retries++;
-  if (c.retries > (c.state === 'SYN_SENT' ? TCP.synRetries : TCP.synAckRetries)) return giveUp(c);
+  if (c.retries > (c.state === 'SYN_SENT' ? c.options.synRetries : TCP.synAckRetries) || isOverdue(c)) return giveUp(c);
   c.context.counters.TcpExt.TCPTimeouts++;
   c.roundTrip.double();
   noteRetransmission(c, plus(c.initialSequence, 1), 0);
@@ -26,7 +26,7 @@ function unacknowledged(c: TcpConnection): void {
   c.retries++;
   // A peer that has shut its window over what is under way, and still answers, is not gone.
   const alive = c.sendWindow === 0 && c.context.now - c.lastReceivedAt < c.context.cycles(TCP.rtoMaxMs);
-  if (!alive && c.retries > (c.orphan ? TCP.orphanRetries : TCP.retries)) return giveUp(c);
+  if (isOverdue(c) || (!alive && c.retries > (c.orphan ? TCP.orphanRetries : TCP.retries))) return giveUp(c);
   TcpExt.TCPTimeouts++;
   if (c.congestion.recovering) TcpExt.TCPRenoFailures++;
   c.congestion.timeout(c.flight, c.sendMax, c.retries === 1);
@@ -42,7 +42,8 @@ function unacknowledged(c: TcpConnection): void {
 function blocked(c: TcpConnection): void {
   c.probes++;
   // A peer may keep its window shut for as long as it answers, but not for a program that is gone.
-  if (c.orphan ? c.roundTrip.backoff >= TCP.orphanRetries : c.probes > TCP.retries) return giveUp(c);
+  if (c.sendWindow === 0) c.probingSince ??= c.context.now;
+  if (isOverdue(c) || (c.orphan ? c.roundTrip.backoff >= TCP.orphanRetries : c.probes > TCP.retries)) return giveUp(c);
   const length = Math.min(c.out.length, c.mss, c.sendWindow);
   if (c.sendWindow > 0) {
     sendRange(c, c.sendNext, length, c.finQueued && length === c.out.length);
@@ -52,6 +53,11 @@ function blocked(c: TcpConnection): void {
   sendProbe(c);
   c.roundTrip.double();
   restartResend(c, 'probe');
+}
+
+/** TCP_USER_TIMEOUT: the peer has left all unanswered for as long as the program bears. */
+function isOverdue({ context, options, waitingSince, probingSince }: TcpConnection): boolean {
+  return options.userTimeout > 0 && context.now - (probingSince ?? waitingSince) >= options.userTimeout;
 }
 
 export function onAckTimer(c: TcpConnection): void {
@@ -69,7 +75,7 @@ export function armKeep(c: TcpConnection): void {
 
 export function onKeepTimer(c: TcpConnection): void {
   if (c.orphan && c.state === 'FIN_WAIT2') return end(c, 0);
-  const { keepAlive, keepIdle, keepInterval, keepCount } = c.options;
+  const { keepAlive, keepIdle, keepInterval, keepCount, userTimeout } = c.options;
   if (!keepAlive || !c.synchronized) return;
   const { now } = c.context;
   const idleUntil = c.lastReceivedAt + keepIdle;
@@ -77,7 +83,7 @@ export function onKeepTimer(c: TcpConnection): void {
     c.keepProbes = 0;
     return c.keepTimer.set(Math.max(idleUntil, now + keepInterval));
   }
-  if (c.keepProbes >= keepCount) {
+  if (userTimeout > 0 ? c.keepProbes > 0 && now - c.lastReceivedAt >= userTimeout : c.keepProbes >= keepCount) {
     c.context.counters.TcpExt.TCPAbortOnTimeout++;
     return abort(c, E.TIMEDOUT);
   }

@@ -27,7 +27,7 @@ import { type Accepted, type Manner, type Message, plainly, type Received, type 
 import { inetAddress, inetData, NOWHERE } from './address.ts';
 import { checked, type InetDomain } from './domain.ts';
 import { InetSocket, lingerDeadline, pollBits } from './socket.ts';
-import { setTcpOption, tcpOption, TcpExtras, tcpOptionsOf } from './tcp-options.ts';
+import { setTcpOption, tcpOption, tcpOptionsOf } from './tcp-options.ts';
 
 export class InetStream extends InetSocket {
   #binding: Binding | null = null;
@@ -37,7 +37,6 @@ export class InetStream extends InetSocket {
   /** What shutdown() has shut that was never connected, as bits: 1 for reading, 2 for writing. */
   #shut = 0;
   readonly tcp: TcpOptions;
-  readonly #extras = new TcpExtras();
 
   constructor(domain: InetDomain, flags: number, uid: number, connection: TcpConnection | null = null) {
     super(domain, { family: AF.INET, type: SOCK.STREAM, protocol: IPPROTO.TCP }, flags, uid);
@@ -315,12 +314,12 @@ export class InetStream extends InetSocket {
 
   override option(level: number, name: number): Maybe<Uint8Array> {
     if (level !== IPPROTO.TCP) return super.option(level, name);
-    return tcpOption(name, this.tcp, this.#extras, this.domain.stack, this.state, this.#connection, this.#listener);
+    return tcpOption(name, this.tcp, this.domain.stack, this.state, this.#connection, this.#listener);
   }
 
   override setOption(level: number, name: number, value: Uint8Array): Maybe<void> {
     if (level !== IPPROTO.TCP) return super.setOption(level, name, value);
-    this.#apply(setTcpOption(name, value, this.#extras, this.domain.stack));
+    this.#apply(setTcpOption(name, value, this.state, this.domain.stack));
   }
 
   protected override optionsChanged(): void {

@@ -10,20 +10,6 @@ import type { TcpOptions } from '../../../net/tcp/options.ts';
 import { fromBytes, setU32, setU64, toBytes, u32At } from '../../bytes.ts';
 import { type SocketOptions, u32Bytes } from '../options.ts';
 
-/** What is kept for programs that ask for it again, without effect. */
-export class TcpExtras {
-  readonly numbers = new Map<number, number>([
-    [TCPOPT.SYNCNT, TCP.synRetries],
-    [TCPOPT.LINGER2, TCP.finTimeoutMs / 1000],
-    [TCPOPT.DEFER_ACCEPT, 0],
-    [TCPOPT.WINDOW_CLAMP, 0],
-    [TCPOPT.QUICKACK, 1],
-    [TCPOPT.USER_TIMEOUT, 0],
-    [TCPOPT.FASTOPEN, 0],
-    [TCPOPT.NOTSENT_LOWAT, 0],
-  ]);
-}
-
 /** The one way of avoiding congestion that there is. */
 const CONGESTION = 'reno';
 
@@ -42,8 +28,25 @@ export function tcpOptionsOf(options: SocketOptions, ip: (name: number) => numbe
   };
 }
 
+/** TCP_SYNCNT and TCP_WINDOW_CLAMP are bounded so (MAX_TCP_SYNCNT, half of SOCK_MIN_RCVBUF). */
+const SYN_RETRIES_MAX = 127;
+const CLAMP_MIN = 1152;
+
+/** How many timeouts, each twice the one before, are over after so many seconds: TCP_DEFER_ACCEPT's two ways of counting (Linux: secs_to_retrans). */
+function timeoutsIn(seconds: number): number {
+  let timeouts = 0;
+  for (let step = 1, over = 0; over < seconds && timeouts < 255; timeouts++, step = nextStep(step)) over += step;
+  return timeouts;
+}
+function secondsOf(timeouts: number): number {
+  let seconds = 0;
+  for (let i = 0, step = 1; i < timeouts; i++, step = nextStep(step)) seconds += step;
+  return seconds;
+}
+const nextStep = (step: number): number => Math.min(2 * step, TCP.rtoMaxMs / 1000);
+
 /** Throws ENOPROTOOPT, EINVAL, ENOENT for a way of avoiding congestion that there isn't. */
-export function setTcpOption(name: number, value: Uint8Array, extras: TcpExtras, stack: NetStack): Partial<TcpOptions> {
+export function setTcpOption(name: number, value: Uint8Array, state: TcpState, stack: NetStack): Partial<TcpOptions> {
   const { context } = stack;
   if (name === TCPOPT.CONGESTION) {
     if (fromBytes(value).replace(/\0.*$/s, '') !== CONGESTION) throw new Errno(E.NOENT);
@@ -68,16 +71,31 @@ export function setTcpOption(name: number, value: Uint8Array, extras: TcpExtras,
       return { keepInterval: context.cycles(1000 * within(1, 32767)) };
     case TCPOPT.KEEPCNT:
       return { keepCount: within(1, 127) };
+    case TCPOPT.SYNCNT:
+      return { synRetries: within(1, SYN_RETRIES_MAX) };
+    case TCPOPT.LINGER2:
+      return { finTimeout: number < 0 ? -1 : context.cycles(Math.min(1000 * number || TCP.finTimeoutMs, TCP.finTimeoutMaxMs)) };
+    case TCPOPT.DEFER_ACCEPT:
+      return { deferAccept: timeoutsIn(number) };
+    case TCPOPT.WINDOW_CLAMP:
+      if (number === 0 && state !== 'CLOSE') throw new Errno(E.INVAL);
+      return { windowClamp: number === 0 ? 0 : Math.max(number, CLAMP_MIN) };
+    case TCPOPT.QUICKACK:
+      return { quickAck: number !== 0 };
+    case TCPOPT.USER_TIMEOUT:
+      return { userTimeout: context.cycles(within(0, 0x7fffffff)) };
+    case TCPOPT.NOTSENT_LOWAT:
+      return { notSentLowat: number >>> 0 };
+    case TCPOPT.FASTOPEN:
+      if (state !== 'CLOSE' && state !== 'LISTEN') throw new Errno(E.INVAL);
+      return { fastOpen: within(0, 0x7fffffff) };
   }
-  if (!extras.numbers.has(name)) throw new Errno(E.NOPROTOOPT);
-  extras.numbers.set(name, number);
-  return {};
+  throw new Errno(E.NOPROTOOPT);
 }
 
 export function tcpOption(
   name: number,
   options: TcpOptions,
-  extras: TcpExtras,
   stack: NetStack,
   state: TcpState,
   connection: TcpConnection | null,
@@ -102,10 +120,24 @@ export function tcpOption(
       return toBytes(CONGESTION.padEnd(16, '\0'));
     case TCPOPT.INFO:
       return tcpInfo(stack, state, connection, listener);
+    case TCPOPT.SYNCNT:
+      return u32Bytes(options.synRetries);
+    case TCPOPT.LINGER2:
+      return options.finTimeout < 0 ? u32Bytes(-1) : seconds(options.finTimeout);
+    case TCPOPT.DEFER_ACCEPT:
+      return u32Bytes(secondsOf(options.deferAccept));
+    case TCPOPT.WINDOW_CLAMP:
+      return u32Bytes(options.windowClamp);
+    case TCPOPT.QUICKACK:
+      return u32Bytes((connection === null ? options.quickAck : !connection.interactive) ? 1 : 0);
+    case TCPOPT.USER_TIMEOUT:
+      return u32Bytes(Math.round(context.milliseconds(options.userTimeout)));
+    case TCPOPT.NOTSENT_LOWAT:
+      return u32Bytes(options.notSentLowat);
+    case TCPOPT.FASTOPEN:
+      return u32Bytes(options.fastOpen);
   }
-  const number = extras.numbers.get(name);
-  if (number === undefined) throw new Errno(E.NOPROTOOPT);
-  return u32Bytes(number);
+  throw new Errno(E.NOPROTOOPT);
 }
 
 /** struct tcp_info up to tcpi_segs_in. */
