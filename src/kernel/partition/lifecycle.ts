@@ -45,9 +45,9 @@ export class Lifecycle {
   #beat = 0;
   #watched: KernelId | null = null;
   #heard: Cycles = 0;
-  /** Own frames that those hold who are left, by the kernel that is gone. */
   /** Kernels that are gone, which not all are known to know yet. */
   readonly #unsettled = new Set<KernelId>();
+  /** Own frames that those hold who are left, by the kernel that is gone. */
   readonly #held = new Map<KernelId, Map<Pfn, number>>();
   /** It ends in order: what it does still is the last of it. */
   isHalting = false;
@@ -176,11 +176,13 @@ export class Lifecycle {
     const next = (): Cycles => (Math.floor(kernel.now / period) + 1) * period;
     const beat = (): void => {
       if (kernel.state !== KernelState.Up) return;
+      kernel.at(next(), beat);
+      // A kernel that hears nothing does not answer either: the others are not to be taken for dead, but this one.
+      if (kernel.messages.isDeaf) return;
       const peers = kernel.peers();
       const peer = peers.find(each => each > kernel.id) ?? peers[0];
       if (peer !== undefined) kernel.messages.send(peer, M.HEARTBEAT, { beat: this.#beat++ });
       this.#listenFor(peers.findLast(peer => peer < kernel.id) ?? peers.at(-1) ?? null);
-      kernel.at(next(), beat);
     };
     kernel.at(next(), beat);
   }
