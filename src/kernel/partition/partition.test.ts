@@ -367,7 +367,9 @@ describe('faults', () => {
     );
     expect(lab.stdout).toBe('there\nthere\nthere\n2\n');
     const [[order] = []] = lab.trace.filter(([, , kind, , fault]) => kind === TraceKind.Fault && fault === FaultKind.Deaf);
-    const heard = lab.trace.find(([time, kernel, kind]) => kind === TraceKind.MessageReceive && kernel === 1 && (time ?? 0) > (order ?? Infinity));
+    const heard = lab.trace.find(
+      ([time, kernel, kind]) => kind === TraceKind.MessageReceive && kernel === 1 && (time ?? 0) > (order ?? Infinity),
+    );
     expect((heard?.[0] ?? 0) - (order ?? 0)).toBeGreaterThanOrEqual(0.02 * SECOND);
   });
   it.each([0, 1, 2])('a kernel that is deaf for too long is taken for dead, and nobody else is: %i', deaf => {
