@@ -90,6 +90,22 @@ describe('a program on its way', () => {
     expect(report(lab)).toBe(readFileSync(new URL(`${name}.txt`, EXPECTED), 'latin1'));
   });
 
+  it.each([
+    ['2', [1, 2]],
+    ['1', [2, 1]],
+    ['0', [1, 0]],
+    ['0', [2, 1, 0]],
+  ])('is where it was asked to go last: %s after %j at once', (last, wishes) => {
+    const orders = wishes.map(to => `echo ${to} > /proc/$P/kernel`).join('; ');
+    for (const program of ['sleep 10', 'spin'])
+      expect(
+        run(['sh', '-c', `${program} > /tmp/out & P=$!; sleep 0.001; ${orders}; sleep 0.002; cat /proc/$P/kernel; kill $P`], {
+          kernels: 3,
+          cores: 6,
+        }).stdout,
+      ).toBe(`${last}\n`);
+  });
+
   it('stays longer each time in a call that has to be made again, up to eight intervals: so two that must meet do', () => {
     const lab = run(['sleep', '0.01'], { kernels: 2, cores: 2, migrateEvery: 220_000 });
     const times = (step: number): number[] =>

@@ -153,6 +153,22 @@ it('stands still when paused, and moves by steps', async () => {
   session.close();
 });
 
+it('takes an input at any time, also where several cores of its kernel are busy', async () => {
+  const busy = { time: 0.02 * HERTZ, kernel: 0, input: keys('spin > /dev/null & spin > /dev/null &\n') };
+  const middle = { time: 0.05 * HERTZ + 100, kernel: 0, input: keys('echo o""k\n') };
+  const prints = new Set<string>();
+  for (const hosts of [1, 2]) {
+    const session = await start(scenarioOf({ plan: 'clustered', inputs: [busy, middle] }), { hosts });
+    const screen = screens(session);
+    await session.finished(0.06 * HERTZ);
+    expect(session.status.failure).toBe(null);
+    expect(screen[0]).toContain('\nok');
+    prints.add(await session.fingerprint());
+    session.close();
+  }
+  expect(prints.size).toBe(1);
+});
+
 it('steps to the next message', async () => {
   const session = await start(scenarioOf({ plan: 'clustered', boot: [0, 1] }), { speed: 0 });
   expect(session.status.paused).toBe(true);

@@ -1,8 +1,8 @@
 /**
  * A replica made of a kernel: its run loop, and what reaches it from outside.
  *
- * Always holds: events are handled before anything a core does at or after their time; with several busy cores only whole cells before
- * `until` are run (sched/scheduler.ts says why).
+ * Always holds: events are handled before anything a core does at or after their time, and so is what comes from outside; with several busy cores
+ * only whole cells before `until` are run, or up to what cuts them (sched/scheduler.ts says why).
  */
 import { Errno } from '../abi/errno.ts';
 import { debug } from '../debug/watch.ts';
@@ -67,7 +67,7 @@ export class KernelReplica implements Replica {
       const kernel = this.#machine;
       const limit = Math.min(until, outside);
       if (kernel !== null) {
-        runKernel(kernel, limit);
+        runKernel(kernel, limit, outside);
         if (kernel.bound < limit) return;
       }
       if (outside >= until || this.nextTime() < outside) return;
@@ -186,11 +186,12 @@ function nextTime(kernel: Kernel): Cycles {
   return Math.min(kernel.events.next(), kernel.scheduler.earliest()?.clock ?? Number.POSITIVE_INFINITY);
 }
 
-function runKernel(kernel: Kernel, until: Cycles): void {
+/** @param outside when something comes from outside; it cuts a cell as an event does, and is left to the caller */
+function runKernel(kernel: Kernel, until: Cycles, outside: Cycles): void {
   const { events, scheduler } = kernel;
   kernel.bound = until;
   for (;;) {
-    const event = events.next();
+    const event = Math.min(events.next(), outside);
     const core = scheduler.earliest();
     const clock = core === null ? Number.POSITIVE_INFINITY : core.clock;
     if (event >= kernel.bound && clock >= kernel.bound) return;
@@ -203,9 +204,8 @@ function runKernel(kernel: Kernel, until: Cycles): void {
     }
     let end = Math.min(kernel.bound, event);
     if (scheduler.busyCores() > 1) {
-      const cell = (Math.floor(clock / CELL) + 1) * CELL;
-      if (cell > kernel.bound) return;
-      end = Math.min(cell, event);
+      end = Math.min((Math.floor(clock / CELL) + 1) * CELL, event);
+      if (end > kernel.bound) return;
     }
     kernel.visible = clock;
     scheduler.runCore(core, end);

@@ -91,6 +91,7 @@ export class Messenger {
   readonly #due: [Due[], Due[]] = [[], []];
   /** Until then the service core handles messages. */
   #busyUntil: Cycles = 0;
+  #deafUntil: Cycles = 0;
   #serving = false;
   #inOneGo = 0;
   readonly #handlers = new Map<number, (bytes: Encoded, little: boolean, received: Received) => Maybe<void>>();
@@ -372,15 +373,17 @@ export class Messenger {
     if (kernel.visible >= this.#busyUntil) {
       this.#inOneGo = 0;
       if (this.#settings.receive === 'adaptive') kernel.charge(kernel.cost('interruptEntry'));
-      this.#serve();
-    } else {
-      this.#serveAt(this.#busyUntil);
     }
+    this.#serve();
   }
 
   /** A fault: no message is handled before. */
   deafUntil(time: Cycles): void {
+    this.#deafUntil = Math.max(this.#deafUntil, time);
     this.#busyUntil = Math.max(this.#busyUntil, time);
+  }
+  get isDeaf(): boolean {
+    return this.#kernel.visible < this.#deafUntil;
   }
 
   #serveAt(time: Cycles): void {
@@ -393,10 +396,15 @@ export class Messenger {
 
   /** The next message that is due; the one after it when the core is through with this one. */
   #serve(): void {
+    if (this.#kernel.visible < this.#busyUntil) {
+      this.#serveAt(this.#busyUntil);
+      return;
+    }
     const due = this.#due[1].shift() ?? this.#due[0].shift();
     if (due === undefined) return;
     this.#handle(due);
-    this.#busyUntil = this.#kernel.now;
+    // It may have been the order to be deaf.
+    this.#busyUntil = Math.max(this.#busyUntil, this.#kernel.now);
     if (this.#due[0].length + this.#due[1].length === 0) return;
     this.#inOneGo++;
     const pause = this.#inOneGo % BUDGET === 0 ? TURN_CYCLES : 0;

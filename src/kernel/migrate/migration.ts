@@ -72,6 +72,8 @@ interface Move {
   /** Where those at rest sleep. */
   readonly queue: WaitQueue;
   state: 'gathering' | 'leaving' | 'over';
+  /** Asked for when it was leaving already: where it goes on to from there. */
+  next: KernelId | null;
 }
 
 const AREA = { Shared: 1, GrowsDown: 2, File: 4, Object: 8 } as const;
@@ -137,12 +139,19 @@ export class Migration {
     yield* kernel.messages.call(where, M.MIGRATE_REQUEST, { pid, to }, M.MIGRATE_RESPONSE);
   }
 
-  /** A process of this kernel is to go. @throws Errno EBUSY */
+  /** A process of this kernel is to go; what was asked for last counts. @throws Errno EBUSY */
   ask(process: Process, to: KernelId, wanted: readonly CoreId[]): void {
-    if (to === this.#kernel.id) return;
-    if (!this.mayLeave(process)) throw new Errno(E.BUSY);
     const move = this.#moves.get(process);
+    if (move?.state === 'leaving') {
+      move.next = to === move.to ? null : to;
+      return;
+    }
     if (move?.state === 'gathering') move.to = to;
+    if (to === this.#kernel.id) {
+      for (const task of process.threads) task.migrateTo = -1;
+      return;
+    }
+    if (!this.mayLeave(process)) throw new Errno(E.BUSY);
     for (const task of process.threads) this.#call(task, to, wanted);
   }
 
@@ -168,7 +177,8 @@ export class Migration {
       const next = up[(up.indexOf(kernel.id) + 1) % up.length] as KernelId;
       const hasRun = [...process.threads].some(task => task.usedUser + task.usedSystem > task.usedBefore);
       const patience = Math.min(PATIENCE_MAX, ...[...process.threads].map(task => 2 ** task.restarts));
-      if (next !== kernel.id && hasRun && intervals >= patience && this.mayLeave(process)) this.ask(process, next, []);
+      if (next !== kernel.id && hasRun && !this.isMoving(process) && intervals >= patience && this.mayLeave(process))
+        this.ask(process, next, []);
       this.keepMoving(process, intervals + 1);
     });
   }
@@ -187,7 +197,7 @@ export class Migration {
     let move = this.#moves.get(process);
     if (move === undefined) {
       if (to === kernel.id || !kernel.isPeer(to) || !this.mayLeave(process)) return false;
-      move = { to, atRest: new Set(), queue: new WaitQueue(), state: 'gathering' };
+      move = { to, atRest: new Set(), queue: new WaitQueue(), state: 'gathering', next: null };
       this.#moves.set(process, move);
       for (const other of process.threads) if (other !== task) this.#call(other, to, other.wantedCores);
     }
@@ -217,7 +227,13 @@ export class Migration {
     while (task.state !== 'dead' && move.state !== 'over') {
       if (move.state === 'gathering' && [...task.process.threads].every(thread => move.atRest.has(thread))) {
         move.state = 'leaving';
-        yield* this.#leave(task.process, move.to);
+        if (move.to !== this.#kernel.id) yield* this.#leave(task.process, move);
+        if (move.next !== null) {
+          move.to = move.next;
+          move.next = null;
+          move.state = 'gathering';
+          continue;
+        }
         move.state = 'over';
         this.#moves.delete(task.process);
         move.queue.wakeAll();
@@ -232,8 +248,9 @@ export class Migration {
   // --- the source ----------------------------------------------------------------------------------------------------------------
 
   /** All threads rest. Returns if the process stays; once it has left there is nothing to return to. */
-  *#leave(process: Process, to: KernelId): Blocking<void> {
+  *#leave(process: Process, move: Move): Blocking<void> {
     const kernel = this.#kernel;
+    const { to } = move;
     const { pid, mm } = process;
     const step = (which: number, count: number): void => kernel.trace(TraceKind.Migrate, pid, to, which, count);
     const { messages, image } = kernel;
@@ -306,6 +323,8 @@ export class Migration {
           giveBack();
           this.#letGo(process, entries, objects, captured);
           step(MigrateStep.ShadowLeft, entries.length / 3);
+          const { next } = move;
+          if (next !== null) kernel.detach(messages.call(to, M.MIGRATE_REQUEST, { pid, to: next }, M.MIGRATE_RESPONSE));
         },
       };
       this.#pairings.set(clone, pairing);

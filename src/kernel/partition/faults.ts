@@ -3,7 +3,8 @@
  *
  *     fault K lose TO [N]         the next N messages from kernel K to kernel TO never get there
  *     fault K corrupt TO [N]      … get there damaged
- *     fault K deaf MS             kernel K hears no interrupt for so many milliseconds: its rings fill
+ *     fault K deaf MS             kernel K hears no interrupt for so many milliseconds, its own timer's for the heartbeat neither: its rings fill,
+ *                                 and if it takes too long the others declare it dead
  *     fault K memory MS           all free memory of kernel K is taken for so many milliseconds
  *     fault K core CORE           a core of kernel K stops
  *

@@ -178,11 +178,13 @@ export class Lifecycle {
     const next = (): Cycles => (Math.floor(kernel.now / period) + 1) * period;
     const beat = (): void => {
       if (kernel.state !== KernelState.Up) return;
+      kernel.at(next(), beat);
+      // A kernel that hears nothing does not answer either: the others are not to be taken for dead, but this one.
+      if (kernel.messages.isDeaf) return;
       const peers = kernel.peers();
       const peer = peers.find(each => each > kernel.id) ?? peers[0];
       if (peer !== undefined) kernel.messages.send(peer, M.HEARTBEAT, { beat: this.#beat++ });
       this.#listenFor(peers.findLast(peer => peer < kernel.id) ?? peers.at(-1) ?? null);
-      kernel.at(next(), beat);
     };
     kernel.at(next(), beat);
   }

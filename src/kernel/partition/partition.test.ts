@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { makeExt2 } from '../fs/ext2/mkfs.ts';
 import { inflate, KernelLab } from '../testing.ts';
-import { MigrateStep, TraceKind } from '../trace.ts';
+import { FaultKind, MigrateStep, TraceKind } from '../trace.ts';
 
 const archive = inflate(new Uint8Array(readFileSync(new URL('../../../public/initramfs.cpio.gz', import.meta.url))));
 const SECOND = 2.2e9;
@@ -392,6 +392,20 @@ describe('faults', () => {
       'echo fault 1 deaf 20 > /proc/popcorn/control; for i in 1 2 3; do taskset -c 2 echo there & done; wait; sed 1d /proc/popcorn/kernels | grep -c up',
     );
     expect(lab.stdout).toBe('there\nthere\nthere\n2\n');
+    const [[order] = []] = lab.trace.filter(([, , kind, , fault]) => kind === TraceKind.Fault && fault === FaultKind.Deaf);
+    const heard = lab.trace.find(
+      ([time, kernel, kind]) => kind === TraceKind.MessageReceive && kernel === 1 && (time ?? 0) > (order ?? Infinity),
+    );
+    expect((heard?.[0] ?? 0) - (order ?? 0)).toBeGreaterThanOrEqual(0.02 * SECOND);
+  });
+  it.each([0, 1, 2])('a kernel that is deaf for too long is taken for dead, and nobody else is: %i', deaf => {
+    const lab = new KernelLab({ archive, cores: 6, kernels: 3 });
+    for (const kernel of [1, 2]) lab.input(0, { kind: 'boot', kernel });
+    lab.run(0.1 * SECOND);
+    lab.input(0, { kind: 'order', text: `fault ${deaf} deaf 3000` });
+    lab.run(1.5 * SECOND);
+    const left = [0, 1, 2].filter(kernel => kernel !== deaf);
+    for (const kernel of left) expect(lab.log(kernel).match(/kernel \d is gone/g)).toEqual([`kernel ${deaf} is gone`]);
   });
   it('a kernel without memory refuses, and goes on when it has some again', () => {
     const lab = run('echo fault 1 memory 50 > /proc/popcorn/control; taskset -c 2 echo no; sleep 0.1; taskset -c 2 echo yes', { cores: 4 });

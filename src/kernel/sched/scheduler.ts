@@ -2,9 +2,9 @@
  * The scheduler: who runs on which core, and for how long (after Linux's CFS: the ready task with the least weighted run time).
  *
  * A kernel's cores are interleaved in one thread. When more than one is busy they advance through cells of CELL cycles, smallest
- * clock first, lowest core first among equals; a cell is cut only by an event of this kernel. A run is therefore the same however the
- * world cuts it into calls of `run(until)`: with several busy cores only whole cells before `until` are run, with one busy core
- * the hart stops and goes on exactly.
+ * clock first, lowest core first among equals; a cell is cut only by an event of this kernel, or by something from outside. A run is
+ * therefore the same however the world cuts it into calls of `run(until)`: with several busy cores only cells (or what a cut leaves of
+ * them) that end before `until` are run, with one busy core the hart stops and goes on exactly.
  *
  * Always holds: a task is in the queue of exactly one core iff it is ready, current on exactly one iff it is running.
  */
