@@ -32,6 +32,7 @@ import { UserMemory } from '../mm/user-memory.ts';
 import { type Backing, PROT, type VmArea } from '../mm/vm-area.ts';
 import type { SignalInfo } from '../signal/state.ts';
 import { traceName } from '../task/exec.ts';
+import { exitProcess } from '../task/exit.ts';
 import type { Process, Task } from '../task/task.ts';
 import { MigrateStep, TraceKind } from '../trace.ts';
 import { type Blocking, type CoreId, type KernelId, PAGE_SIZE, type Pfn, type Pid, settle, sleep, WaitQueue } from '../types.ts';
@@ -74,6 +75,8 @@ interface Move {
   state: 'gathering' | 'leaving' | 'over';
   /** Asked for when it was leaving already: where it goes on to from there. */
   next: KernelId | null;
+  /** Somebody has ended it when it was leaving already: with this wait status, should it stay. */
+  end: number | null;
 }
 
 const AREA = { Shared: 1, GrowsDown: 2, File: 4, Object: 8 } as const;
@@ -110,6 +113,14 @@ export class Migration {
 
   isMoving(process: Process): boolean {
     return this.#moves.has(process);
+  }
+
+  /** Whether the end of a process has to wait, as it is leaving: what it has may be another kernel's already. Once there it is spared. */
+  putsOff(process: Process, status: number): boolean {
+    const move = this.#moves.get(process);
+    if (move?.state !== 'leaving') return false;
+    move.end ??= status;
+    return true;
   }
 
   /** Whether its pages are not to be touched: they are on their way, or other kernels copy them. */
@@ -197,7 +208,7 @@ export class Migration {
     let move = this.#moves.get(process);
     if (move === undefined) {
       if (to === kernel.id || !kernel.isPeer(to) || !this.mayLeave(process)) return false;
-      move = { to, atRest: new Set(), queue: new WaitQueue(), state: 'gathering', next: null };
+      move = { to, atRest: new Set(), queue: new WaitQueue(), state: 'gathering', next: null, end: null };
       this.#moves.set(process, move);
       for (const other of process.threads) if (other !== task) this.#call(other, to, other.wantedCores);
     }
@@ -228,7 +239,7 @@ export class Migration {
       if (move.state === 'gathering' && [...task.process.threads].every(thread => move.atRest.has(thread))) {
         move.state = 'leaving';
         if (move.to !== this.#kernel.id) yield* this.#leave(task.process, move);
-        if (move.next !== null) {
+        if (move.next !== null && move.end === null) {
           move.to = move.next;
           move.next = null;
           move.state = 'gathering';
@@ -237,6 +248,7 @@ export class Migration {
         move.state = 'over';
         this.#moves.delete(task.process);
         move.queue.wakeAll();
+        if (move.end !== null) exitProcess(this.#kernel, task.process, move.end);
         break;
       }
       yield* sleep([move.queue], { interruptible: false });

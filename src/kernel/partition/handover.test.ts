@@ -142,3 +142,26 @@ it("a file that was open is the heir's own from then on, and is mapped shared li
   });
   expect(bytes).toEqual([42, 43, 3]);
 });
+
+it('a program that is just leaving a kernel that halts gets where it was going, or ends; its pages are counted once', () => {
+  const outcomes = new Set<string>();
+  for (let after = 0; after <= 240; after += 24) {
+    const lab = new KernelLab({ archive, cores: 3, kernels: 3, exec: ['sh', '-c', 'taskset -c 1 primes 6000 | tail -1'] });
+    for (const kernel of [1, 2]) lab.input(0, { kind: 'boot', kernel });
+    const leaver = (): Kernel | undefined => lab.running.find(({ id }) => id === 1);
+    const program = () => [...(leaver()?.processes.values() ?? [])].find(({ name }) => name === 'primes');
+    const start = lab.run(SECOND, () => program() !== undefined);
+    const [kernel, process] = [leaver(), program()];
+    if (kernel === undefined || process === undefined) throw new Error('the program has not come to its kernel');
+    kernel.at(start, () => kernel.migration.ask(process, 2, []));
+    kernel.at(start + after * MICROSECOND, () => kernel.spawn(kernel.control.order('halt')));
+    lab.run(start + 2 * SECOND, () => false);
+    outcomes.add(lab.stdout);
+    expect(lab.running.map(({ id }) => id)).toEqual([0, 2]);
+    for (const owner of lab.running) {
+      const held = lab.running.flatMap(each => (each === owner ? [] : each.frames.held(pfn => owner.frames.own.owns(pfn))));
+      expect(owner.frames.givenCount).toBe(held.length);
+    }
+  }
+  expect([...outcomes].sort()).toEqual(['', '783 primes up to 6000\n']);
+});

@@ -221,7 +221,8 @@ export class Lifecycle {
     for (const process of [...kernel.processes.values()]) exitProcess(kernel, process, SIG.KILL);
     yield* kernel.devices.stop();
     const deadline = kernel.now + this.#cycles(HALT_MILLISECONDS);
-    while ((kernel.messages.outstanding.calls > 0 || kernel.sharedMemory.isHolding) && kernel.now < deadline)
+    // Programs that were leaving get where they were going, or stay and end.
+    while ((kernel.messages.outstanding.calls > 0 || kernel.sharedMemory.isHolding || kernel.processes.size > 0) && kernel.now < deadline)
       yield* sleep([], { deadline: kernel.now + this.#cycles(1), interruptible: false });
     yield* kernel.estate.handOver();
     kernel.log(5, 'reboot: System halted');

@@ -6,8 +6,12 @@ import { TraceKind } from '../trace.ts';
 import type { Blocking } from '../types.ts';
 import type { Process, Task } from './task.ts';
 
-/** All threads of a process end; `status` is the wait status (exit code << 8, or signal with 0x80 for a core). */
+/**
+ * All threads of a process end; `status` is the wait status (exit code << 8, or signal with 0x80 for a core). One that is just leaving for another
+ * kernel ends if it does not get there.
+ */
 export function exitProcess(kernel: Kernel, process: Process, status: number): void {
+  if (kernel.migration.putsOff(process, status)) return;
   if (process.exitStatus === null) process.exitStatus = status;
   for (const task of [...process.threads]) exitTask(kernel, task, status);
 }
