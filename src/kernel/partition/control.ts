@@ -16,8 +16,8 @@
  *     switch …, link …                              see net/orders.ts
  *     fault K KIND …                                see faults.ts
  *
- * What is to go elsewhere and is no kernel's that is up is taken from what is free. An order has been carried out when it is answered: a kernel that
- * is booted has checked in.
+ * What is to go elsewhere and is no kernel's that is up is taken from what is free. A kernel that is booted has checked in when the order is
+ * answered; one that is to end does so once it has answered.
  *
  * Always holds: an order that is refused changes nothing, and its refusal says why.
  */

@@ -1,4 +1,4 @@
-/** Orders as an operator gives them at a prompt: each is a command, and has been carried out when it ends. */
+/** Orders as an operator gives them at a prompt, where each is a command. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { inflate, KernelLab } from '../testing.ts';
