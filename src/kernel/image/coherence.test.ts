@@ -240,6 +240,17 @@ function doing(on: World, kernel: Kernel, work: () => Blocking<string>): string 
   return outcome ?? 'nothing';
 }
 
+/** One after the other, whatever comes of it. */
+function* each(steps: readonly Step[], apply: (what: Step['what']) => Blocking<string>): Blocking<void> {
+  for (const { what } of steps) {
+    try {
+      yield* apply(what);
+    } catch (error) {
+      if (!(error instanceof Errno)) throw error;
+    }
+  }
+}
+
 function* makeDirectory(kernel: Kernel, place: Place): Blocking<string> {
   const { vfs } = kernel;
   yield* settle(vfs.create(vfs.kernelCaller(), vfs.root, place, { mode: S.IFDIR | 0o755 }));
@@ -268,6 +279,33 @@ describe('files seen from several kernels', () => {
     );
     expect(hits).toBeGreaterThan(50);
     expect(recalls).toBeGreaterThan(10);
+  });
+
+  it.each(PLACES)('are the same for all after all have worked on them at once: %s', place => {
+    const work = fc.array(step, { minLength: 80, maxLength: 120, size: 'max' });
+    fc.assert(
+      fc.property(work, steps => {
+        const on = world(place);
+        const [first] = on.kernels as [Kernel];
+        const real = new Real(place);
+        expect(doing(on, first, () => makeDirectory(first, place))).toBe('done');
+        let left = on.kernels.length;
+        for (const kernel of on.kernels) {
+          const own = steps.filter(each => each.kernel === kernel.id);
+          kernel.at(on.time, () => kernel.spawn(each(own, what => real.apply(kernel, what))).onDone(() => left--));
+        }
+        on.time = on.lab.run(on.time + 10 * SECOND, () => left === 0);
+        expect(left).toBe(0);
+        // What each sees now, as it remembers it; and what the owner sees.
+        const views = on.kernels.map(kernel => {
+          const seen = (what: Step['what']): string => doing(on, kernel, () => real.apply(kernel, what));
+          const names = ['a', 'b', 'c'] as const;
+          return [seen({ kind: 'list' }), ...names.flatMap(name => [seen({ kind: 'stat', name }), seen({ kind: 'read', name })])];
+        });
+        for (const view of views) expect(view).toEqual(views[0]);
+      }),
+      { numRuns: RUNS, seed: SEED, endOnFailure: true },
+    );
   });
 
   it('are the same when kernels halt and are booted, whichever keeps the tree', () => {
