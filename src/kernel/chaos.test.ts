@@ -74,7 +74,7 @@ const course = fc.record({
     maxLength: 6,
     selector: ({ name }) => name,
   }),
-  events: fc.array(fc.record({ after: fc.integer({ min: 0, max: 4000 }), what: happening }), { maxLength: 25 }),
+  events: fc.array(fc.record({ after: fc.integer({ min: 0, max: 4000 }), what: happening }), { maxLength: 25, size: 'max' }),
 });
 type Course = typeof course extends fc.Arbitrary<infer T> ? T : never;
 

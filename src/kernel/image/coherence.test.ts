@@ -10,12 +10,13 @@ import { Errno } from '../abi/errno.ts';
 import { O } from '../abi/fcntl.ts';
 import { S } from '../abi/stat.ts';
 import type { OpenFile } from '../fs/file.ts';
+import type { Inode } from '../fs/inode.ts';
 import type { Kernel } from '../kernel.ts';
 import { makeExt2 } from '../fs/ext2/mkfs.ts';
 import { inflate, KernelLab } from '../testing.ts';
 import { M } from '../message/catalog.ts';
 import { TraceKind } from '../trace.ts';
-import { type Blocking, settle } from '../types.ts';
+import { type Blocking, settle, sleep } from '../types.ts';
 
 const archive = inflate(new Uint8Array(readFileSync(new URL('../../../public/initramfs.cpio.gz', import.meta.url))));
 const RUNS = Number(process.env.COHERENCE_RUNS ?? 6);
@@ -40,6 +41,8 @@ const step = fc.record({
     // Held open over what follows: reads go on where they were, also in a file without a name.
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('hold' as const), name }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('more' as const), count: fc.constantFrom(1, 5, 5000) }) },
+    // While that is under way others sleep, also between the leave to remember and what is then read.
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('sync' as const) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('lose' as const), to: fc.nat(KERNELS - 1) }) },
   ),
 });
@@ -103,6 +106,7 @@ class Model {
         held.position += got.length;
         return got;
       }
+      case 'sync':
       case 'lose':
         return 'done';
     }
@@ -183,6 +187,8 @@ class Real {
         const held = this.held.get(kernel.id);
         return held === undefined ? 'none' : yield* this.#read(held, what.count);
       }
+      case 'sync':
+        return yield* Real.synced(kernel);
       case 'lose':
         if (what.to !== kernel.id) yield* kernel.control.order(`fault ${kernel.id} lose ${what.to}`);
         return 'done';
@@ -240,6 +246,31 @@ function doing(on: World, kernel: Kernel, work: () => Blocking<string>): string 
   return outcome ?? 'nothing';
 }
 
+function* ordered(kernel: Kernel, text: string): Blocking<string> {
+  yield* kernel.control.order(text);
+  return 'done';
+}
+
+function* lookedFor(inode: Inode, said: string[]): Blocking<string> {
+  try {
+    yield* settle(inode.lookup('b'));
+  } catch {
+    said.push('no b');
+  }
+  return 'done';
+}
+
+/** One after the other, whatever comes of it. */
+function* each(steps: readonly Step[], apply: (what: Step['what']) => Blocking<string>): Blocking<void> {
+  for (const { what } of steps) {
+    try {
+      yield* apply(what);
+    } catch (error) {
+      if (!(error instanceof Errno)) throw error;
+    }
+  }
+}
+
 function* makeDirectory(kernel: Kernel, place: Place): Blocking<string> {
   const { vfs } = kernel;
   yield* settle(vfs.create(vfs.kernelCaller(), vfs.root, place, { mode: S.IFDIR | 0o755 }));
@@ -268,6 +299,69 @@ describe('files seen from several kernels', () => {
     );
     expect(hits).toBeGreaterThan(50);
     expect(recalls).toBeGreaterThan(10);
+  });
+
+  it.each(PLACES)('are the same for all after all have worked on them at once: %s', place => {
+    const work = fc.array(step, { minLength: 80, maxLength: 120, size: 'max' });
+    fc.assert(
+      fc.property(work, steps => {
+        const on = world(place);
+        const [first] = on.kernels as [Kernel];
+        const real = new Real(place);
+        expect(doing(on, first, () => makeDirectory(first, place))).toBe('done');
+        for (const name of ['a', 'b'] as const) doing(on, first, () => real.apply(first, { kind: 'write', name, text: 'there', at: 9000 }));
+        // So that the disk is read while they change it: its next owner has nothing of it in memory.
+        if (place === '/disk/work') expect(doing(on, first, () => ordered(first, 'mv-dev disk0 1'))).toBe('done');
+        let left = 0;
+        for (const kernel of on.kernels) {
+          const own = steps.filter(each => each.kernel === kernel.id);
+          for (const part of [own.slice(0, own.length / 2), own.slice(own.length / 2)]) {
+            left++;
+            kernel.at(on.time, () => kernel.spawn(each(part, what => real.apply(kernel, what))).onDone(() => left--));
+          }
+        }
+        on.time = on.lab.run(on.time + 10 * SECOND, () => left === 0);
+        expect(left).toBe(0);
+        // What each sees now, as it remembers it; and what the owner sees.
+        const views = on.kernels.map(kernel => {
+          const seen = (what: Step['what']): string => doing(on, kernel, () => real.apply(kernel, what));
+          const names = ['a', 'b', 'c'] as const;
+          return [seen({ kind: 'list' }), ...names.flatMap(name => [seen({ kind: 'stat', name }), seen({ kind: 'read', name })])];
+        });
+        for (const view of views) expect(view).toEqual(views[0]);
+      }),
+      { numRuns: RUNS, seed: SEED, endOnFailure: true },
+    );
+  });
+
+  it('are not remembered by an answer that comes after what was given up, though it was begun before', () => {
+    const on = world('/disk/work', 2);
+    const [owner, other] = on.kernels as [Kernel, Kernel];
+    const real = new Real('/disk/work');
+    doing(on, owner, () => makeDirectory(owner, '/disk/work'));
+    const { vfs } = other;
+    let inode!: Inode;
+    doing(on, other, function* () {
+      ({ inode } = yield* settle(vfs.walk(vfs.kernelCaller(), vfs.root, '/disk/work')));
+      return 'done';
+    });
+    // With that, what has been remembered of the directory is forgotten.
+    doing(on, owner, () => real.apply(owner, { kind: 'write', name: 'a', text: 'to be written to the disk', at: 0 }));
+    const node = { mode: S.IFREG | 0o644, uid: 0, gid: 0, rdev: 0, target: '' };
+    const got: string[] = [];
+    const work = function* (): Blocking<string> {
+      // The owner writes: who looks for a name there waits, but not who asks for attributes.
+      owner.at(other.now, () => owner.spawn(Real.synced(owner)));
+      yield* sleep([], { deadline: other.now + SECOND / 10_000 });
+      other.spawn(lookedFor(inode, got));
+      yield* settle(inode.attributes());
+      got.push('attributes');
+      yield* settle(inode.create('b', node));
+      return 'done';
+    };
+    expect(doing(on, other, work)).toBe('done');
+    expect(got).toEqual(['attributes', 'no b']);
+    expect(doing(on, other, () => real.apply(other, { kind: 'stat', name: 'b' }))).toBe('0 644');
   });
 
   it('are the same when kernels halt and are booted, whichever keeps the tree', () => {
