@@ -1,17 +1,18 @@
 /**
  * The talk's web server under load: Debian's nginx on one kernel and on more of them, a core each, behind the virtual switch; Debian's ab on the
- * client machine loads all at once. Requests a second are virtual: all that were made, from the first connection of any ab to the end of the last
- * one, as the client's kernel told of them (an ab takes some ten milliseconds before it connects, not all the same; its own report counts from
- * there). Beside them what the load cost here, without the boot but with all that warms up: wall time over virtual time, and CPU time for a request.
+ * client machine loads all at once. Requests a second are virtual: all that were made, from when the first ab began to when the last one was done.
+ * (An ab begins when it first connects, ten to twenty milliseconds after it was started, as the client's kernel tells; how long it took, it says.) Beside
+ * them what the load cost here, without the boot but with all that warms up: wall time over virtual time, and CPU time for a request.
  *
  *     WEB_REQUESTS=10000 WEB_KERNELS=1 WEB_CONCURRENCY=1,16,64 WEB_HOSTS=1,2,4 npm run -s lab -- bench web
  *
  * Requests are those of all kernels together. With several numbers of hosts each run is repeated, and the fingerprints must be the same.
  */
 import { readFileSync } from 'node:fs';
-import { abReports, READY, webArchive, webScenario } from '../../guest/foreign/web.ts';
-import { CLIENT_KERNEL } from '../../kernel/net/parameters.ts';
+import { type AbReport, abReports, READY, webArchive, webScenario } from '../../guest/foreign/web.ts';
+import { addressOfKernel, CLIENT_KERNEL } from '../../kernel/net/parameters.ts';
 import { SWITCH_VERSIONS } from '../../kernel/net/switch/settings.ts';
+import { TCP_STATE } from '../../kernel/net/tcp/endpoint.ts';
 import { TraceKind } from '../../kernel/trace.ts';
 import { mapArchives } from '../../lab/roots.ts';
 import { start } from '../session.ts';
@@ -44,7 +45,7 @@ export async function* webServer(): AsyncGenerator<Figure> {
         const failed = reports.reduce((sum, each) => sum + each.failed, 0);
         const complete = reports.reduce((sum, each) => sum + each.complete, 0);
         if (failed > 0 || reports.length !== kernels || complete < requests) throw new Error(`requests have failed: ${run.out}`);
-        const { seconds } = run;
+        const seconds = spanOf(run.begun, reports);
         yield {
           what: `${version}, ${kernels} kernels, concurrency ${concurrency}, ${complete} requests, none failed`,
           value: [
@@ -59,11 +60,15 @@ export async function* webServer(): AsyncGenerator<Figure> {
   }
 }
 
+/** Seconds from when the first ab began to when the last one was done. */
+const spanOf = (begun: readonly number[], reports: readonly AbReport[]): number =>
+  Math.max(...reports.map(({ seconds }, i) => (begun[i] ?? Number.NaN) + seconds)) - Math.min(...begun);
+
 interface Run {
   readonly out: string;
   readonly fingerprint: string;
-  /** Virtual: while the client had connections. */
-  readonly seconds: number;
+  /** By server: when it was first connected to, in virtual seconds. */
+  readonly begun: readonly number[];
   /** Seconds; of the CPU: all threads of this process. */
   readonly wall: number;
   readonly cpu: number;
@@ -73,9 +78,9 @@ async function measure(scenario: ReturnType<typeof webScenario>, hosts: number):
   const session = await start(scenario, { hosts });
   let out = '';
   let [from, used] = [performance.now(), process.cpuUsage()];
-  /** Cycles: when the load began, and when the client's connections changed. */
+  /** Cycles: when all served, and when which address was connected to. */
   let ready = 0;
-  const changes: number[] = [];
+  const opened: (readonly [time: number, remote: number])[] = [];
   session.listen({
     output: (_kernel, port, time, bytes) => {
       if (port !== 1 && port !== 2) return;
@@ -86,8 +91,8 @@ async function measure(scenario: ReturnType<typeof webScenario>, hosts: number):
       [from, used] = [performance.now(), process.cpuUsage()];
     },
     records: batch => {
-      for (const { kind, kernel, time } of recordsIn(batch))
-        if (kind === TraceKind.TcpState && kernel === CLIENT_KERNEL) changes.push(time);
+      for (const { kind, kernel, time, b: remote, d } of recordsIn(batch))
+        if (kind === TraceKind.TcpState && kernel === CLIENT_KERNEL && (d & 0xff) === TCP_STATE.SYN_SENT) opened.push([time, remote]);
     },
   });
   await session.finished();
@@ -97,7 +102,9 @@ async function measure(scenario: ReturnType<typeof webScenario>, hosts: number):
   const { failure } = session.status;
   session.close();
   if (failure !== null) throw new Error(failure.message);
-  const loaded = changes.filter(time => time > ready);
-  const seconds = ((loaded.at(-1) ?? 0) - (loaded[0] ?? 0)) / session.topology.hertz;
-  return { out, fingerprint, seconds, wall, cpu: (user + system) / 1e6 };
+  const begun = scenario.boot.map(kernel => {
+    const [time = Number.NaN] = opened.find(each => each[0] > ready && each[1] === addressOfKernel(kernel)) ?? [];
+    return time / session.topology.hertz;
+  });
+  return { out, fingerprint, begun, wall, cpu: (user + system) / 1e6 };
 }
