@@ -65,23 +65,10 @@ export async function observe(
       if (port === 1 || port === 2) out += Buffer.from(bytes).toString('latin1');
     },
     records: bytes => {
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      const u32 = (at: number): number => view.getUint32(at, true);
       let messages = 0;
-      for (let at = 0; at < bytes.length; at += TRACE_RECORD_BYTES) {
-        const kind = view.getUint16(at + 8, true);
-        if (kind === TraceKind.MessageBytes) continue;
-        if (kind === TraceKind.MessageSend) messages++;
-        records.push({
-          time: view.getFloat64(at, true),
-          kind,
-          kernel: view.getUint16(at + 10, true),
-          core: u32(at + 12),
-          a: u32(at + 16),
-          b: u32(at + 20),
-          c: u32(at + 24),
-          d: u32(at + 28),
-        });
+      for (const record of recordsIn(bytes)) {
+        if (record.kind === TraceKind.MessageSend) messages++;
+        records.push(record);
       }
       batches.push({ at: performance.now(), messages });
     },
@@ -97,6 +84,18 @@ export async function observe(
 
 const endOfInput = ({ exec }: Scenario) =>
   ({ time: 0, kernel: exec?.kernel ?? 0, input: { kind: 'stdin', bytes: new Uint8Array(0) } }) as const;
+
+/** A piece of the trace, without the bytes of messages. */
+export function* recordsIn(bytes: Uint8Array): Generator<TraceRecord> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const u32 = (at: number): number => view.getUint32(at, true);
+  for (let at = 0; at < bytes.length; at += TRACE_RECORD_BYTES) {
+    const kind = view.getUint16(at + 8, true);
+    if (kind === TraceKind.MessageBytes) continue;
+    const [core, a, b, c, d] = [u32(at + 12), u32(at + 16), u32(at + 20), u32(at + 24), u32(at + 28)];
+    yield { time: view.getFloat64(at, true), kind, kernel: view.getUint16(at + 10, true), core, a, b, c, d };
+  }
+}
 
 /** Type of a message, and the kernel at its other end. */
 export const typeOf = ({ a }: TraceRecord): number => a & 0xffff;

@@ -24,6 +24,7 @@ const ERRORS: Record<IpError, readonly [type: number, code: number]> = {
   protocolUnreachable: [ICMP.UNREACHABLE, 2],
   portUnreachable: [ICMP.UNREACHABLE, 3],
   fragmentationNeeded: [ICMP.UNREACHABLE, FRAGMENTATION_NEEDED],
+  filtered: [ICMP.UNREACHABLE, 13],
   ttlExceeded: [ICMP.TIME_EXCEEDED, 0],
   reassemblyTimeExceeded: [ICMP.TIME_EXCEEDED, 1],
 };

@@ -3,13 +3,40 @@
  *
  * Always holds: a frame either reaches the device's ring and counts as sent, or counts as dropped.
  */
-import { inNetwork, LIMITED_BROADCAST, netmask } from './address.ts';
+import { inNetwork, isLoopback, LIMITED_BROADCAST, netmask } from './address.ts';
 import type { Ipv4Address, MacAddress, NetDevice, NetPlatform } from './platform.ts';
+import { SCOPE } from './route.ts';
 
 export interface InterfaceAddress {
   readonly address: Ipv4Address;
   readonly prefix: number;
+  /** The other end, of which the network then is. */
+  readonly peer?: Ipv4Address;
+  /** Not the first of its network on this interface: it goes when that goes. */
+  readonly secondary?: true;
+  /** As a program gave it, for who looks on: SCOPE; its own name; its broadcast address, null for none. */
+  readonly scope?: number;
+  readonly label?: string;
+  readonly broadcast?: Ipv4Address | null;
 }
+/** What an address can be added with. */
+export type AddressTraits = Pick<InterfaceAddress, 'peer' | 'scope' | 'label' | 'broadcast'>;
+
+export const scopeOf = ({ address, scope }: InterfaceAddress): number => scope ?? (isLoopback(address) ? SCOPE.HOST : SCOPE.UNIVERSE);
+/** The start of an address's network. */
+export const baseOf = ({ address, prefix, peer }: InterfaceAddress): Ipv4Address => ((peer ?? address) & netmask(prefix)) >>> 0;
+export const isSameNetwork = (a: InterfaceAddress, b: InterfaceAddress): boolean => a.prefix === b.prefix && baseOf(a) === baseOf(b);
+
+/** The addresses with one more, where Linux puts it: of a network that is there already at the end, else behind those that reach no further. */
+export function withAddress(all: readonly InterfaceAddress[], added: InterfaceAddress): readonly InterfaceAddress[] {
+  if (all.some(own => !own.secondary && isSameNetwork(own, added))) return [...all, { ...added, secondary: true }];
+  const at = all.findLastIndex(own => !own.secondary && scopeOf(added) <= scopeOf(own)) + 1;
+  return [...all.slice(0, at), added, ...all.slice(at)];
+}
+
+/** The addresses without one, and without the others of its network if it was the first. */
+export const withoutAddress = (all: readonly InterfaceAddress[], gone: InterfaceAddress): readonly InterfaceAddress[] =>
+  all.filter(own => own !== gone && (gone.secondary || !own.secondary || !isSameNetwork(own, gone)));
 
 /** As in /proc/net/dev. */
 export interface InterfaceCounters {
@@ -23,8 +50,8 @@ export interface InterfaceCounters {
   txDropped: number;
 }
 
-export const broadcastOf = ({ address, prefix }: InterfaceAddress): Ipv4Address =>
-  prefix >= 31 ? LIMITED_BROADCAST : (address | ~netmask(prefix)) >>> 0;
+export const broadcastOf = (own: InterfaceAddress): Ipv4Address =>
+  own.prefix >= 31 ? LIMITED_BROADCAST : (baseOf(own) | ~netmask(own.prefix)) >>> 0;
 
 /** Sees every frame that an interface receives or sends; must not write to it. */
 export type Tap = (through: NetInterface, direction: 'in' | 'out', frame: Uint8Array) => void;
@@ -32,6 +59,11 @@ export type Tap = (through: NetInterface, direction: 'in' | 'out', frame: Uint8A
 export class NetInterface {
   addresses: readonly InterfaceAddress[] = [];
   up = false;
+  /** The device's, unless a program has named it anew. */
+  name: string;
+  /** For who asks: whether it takes what is for others too (taps see that anyway), and how many packets may wait above the ring (none do). */
+  promiscuous = false;
+  queueLength = 1000;
   /** Largest IP packet; at most the device's. */
   mtu: number;
   readonly counters: InterfaceCounters = {
@@ -55,12 +87,9 @@ export class NetInterface {
     platform: NetPlatform,
   ) {
     this.mtu = device.mtu;
+    this.name = device.name;
     this.#taps = taps;
     this.#platform = platform;
-  }
-
-  get name(): string {
-    return this.device.name;
   }
 
   get mac(): MacAddress {

@@ -4,15 +4,15 @@
  * Always holds: a packet to an own address never leaves the host, and one that claims to come from an own address never enters it.
  */
 import { E } from '../abi/errno.ts';
-import { ANY, isLoopback, isMulticast, isNobody, LIMITED_BROADCAST, MAC_BROADCAST } from './address.ts';
+import { ANY, inNetwork, isLoopback, isMulticast, isNobody, LIMITED_BROADCAST, MAC_BROADCAST } from './address.ts';
 import { ArpTable } from './arp.ts';
 import type { NetContext } from './context.ts';
 import { ETHERNET_HEADER, ETHERTYPE, putEthernet } from './ethernet.ts';
 import { fragment, Reassembly, type WholePacket } from './fragment.ts';
-import { broadcastOf, type NetInterface } from './interface.ts';
+import { baseOf, broadcastOf, type NetInterface } from './interface.ts';
 import { HEADROOM, IPV4_HEADER, IPV4_MAX, IPV4_MIN_MTU, parseIpv4, putIpv4, type Ipv4Header } from './ipv4.ts';
 import type { Cycles, Ipv4Address, MacAddress } from './platform.ts';
-import { RouteTable } from './route.ts';
+import { type RouteKind, RouteTable } from './route.ts';
 
 /** A packet that is for this host, in one piece. */
 export interface IpPacket extends WholePacket {
@@ -48,8 +48,16 @@ export type IpError =
   | 'protocolUnreachable'
   | 'portUnreachable'
   | 'fragmentationNeeded'
+  | 'filtered'
   | 'ttlExceeded'
   | 'reassemblyTimeExceeded';
+
+/** Of routes that lead nowhere: what a program's call returns, and what is told to the sender of a packet that came. */
+const NOWHERE: Readonly<Record<Exclude<RouteKind, 'unicast'>, { readonly errno: number; readonly error: IpError | null }>> = {
+  blackhole: { errno: E.INVAL, error: null },
+  unreachable: { errno: E.HOSTUNREACH, error: 'hostUnreachable' },
+  prohibit: { errno: E.ACCES, error: 'filtered' },
+};
 
 /** The way to an address. */
 export interface Path {
@@ -110,7 +118,13 @@ export class IpLayer {
   }
 
   isOwn(address: Ipv4Address): boolean {
-    return this.#own.has(address) || (isLoopback(address) && this.loopback.up);
+    return this.#own.has(address) || this.#networkHere(address) !== null;
+  }
+
+  /** The address of loopback in whose network it is: such networks are all this host's, as 127.0.0.0/8 is. */
+  #networkHere(address: Ipv4Address): Ipv4Address | null {
+    if (!this.loopback.up) return null;
+    return this.loopback.addresses.find(own => inNetwork(address, baseOf(own), own.prefix))?.address ?? null;
   }
 
   isBroadcast(address: Ipv4Address): boolean {
@@ -128,14 +142,16 @@ export class IpLayer {
   path(target: Ipv4Address, source: Ipv4Address = ANY, through: NetInterface | null = null): Path | number {
     if (this.isOwn(target)) {
       const { loopback } = this;
-      return { through: loopback, nextHop: target, source: source || target, mtu: this.#mtu(target, loopback) };
+      const own = this.#own.has(target) ? target : (this.#networkHere(target) ?? target);
+      return { through: loopback, nextHop: target, source: source || own, mtu: this.#mtu(target, loopback) };
     }
     if (isLoopback(target) || isLoopback(source)) return E.INVAL;
     const route = this.routes.lookup(target, through);
+    if (route && route.kind !== 'unicast') return NOWHERE[route.kind].errno;
     const link = route?.through ?? (through?.up ? through : null);
     if (!link) return E.NETUNREACH;
     const from = source || route?.source || link.sourceFor(route?.gateway ?? target) || this.#anyAddress();
-    return { through: link, nextHop: route?.gateway ?? target, source: from ?? ANY, mtu: this.#mtu(target, link) };
+    return { through: link, nextHop: route?.gateway ?? target, source: from ?? ANY, mtu: this.#mtu(target, link, route?.mtu) };
   }
 
   /** Sends one packet, in fragments if need be. Returns 0 or an errno; a packet that a full ring drops is counted, and not an error. */
@@ -212,9 +228,9 @@ export class IpLayer {
     return this.interfaces.find(own => own.up && !own.loopback && own.firstAddress !== null)?.firstAddress ?? null;
   }
 
-  #mtu(target: Ipv4Address, link: NetInterface): number {
+  #mtu(target: Ipv4Address, link: NetInterface, ofRoute = 0): number {
     // Loopback takes frames one byte larger than a packet can be.
-    const most = Math.min(link.mtu, IPV4_MAX);
+    const most = Math.min(link.mtu, IPV4_MAX, ofRoute || IPV4_MAX);
     const learnt = this.#pathMtu.get(target);
     if (!learnt) return most;
     if (learnt.expires > this.context.now) return Math.min(most, learnt.mtu);
@@ -261,7 +277,13 @@ export class IpLayer {
       Ip.OutNoRoutes++;
       return this.report('netUnreachable', packet, 0);
     }
-    const { mtu } = route.through;
+    if (route.kind !== 'unicast') {
+      const { error } = NOWHERE[route.kind];
+      Ip.InAddrErrors++;
+      if (error !== null) this.report(error, packet, 0);
+      return;
+    }
+    const mtu = Math.min(route.through.mtu, route.mtu || IPV4_MAX);
     if (header.totalBytes > mtu && header.dontFragment) {
       Ip.FragFails++;
       return this.report('fragmentationNeeded', packet, mtu);

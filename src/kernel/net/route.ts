@@ -7,17 +7,35 @@ import { inNetwork, netmask } from './address.ts';
 import type { NetInterface } from './interface.ts';
 import type { Ipv4Address } from './platform.ts';
 
+/** Where a route leads: on, or nowhere, of which the sender hears nothing, or that it is unreachable, or that it may not. */
+export type RouteKind = 'unicast' | 'blackhole' | 'unreachable' | 'prohibit';
+
+/** rtm_protocol: it came with an address; a program has set it. */
+export const ROUTE_ORIGIN = { KERNEL: 2, BOOT: 3 } as const;
+/** rtm_scope, ifa_scope: anywhere; on the wire; this host. */
+export const SCOPE = { UNIVERSE: 0, LINK: 253, HOST: 254 } as const;
+
 export interface Route {
+  readonly kind: RouteKind;
   readonly network: Ipv4Address;
   /** Bits of `network` that count; 0 is the default route. */
   readonly prefix: number;
   /** The neighbour to hand packets to; null if the target itself is a neighbour. */
   readonly gateway: Ipv4Address | null;
+  /** Of one that leads nowhere: loopback. */
   readonly through: NetInterface;
   readonly metric: number;
   /** The source address of packets that have none yet; null: the interface's first. */
   readonly source: Ipv4Address | null;
+  /** Largest packet; 0: what the interface takes. */
+  readonly mtu: number;
+  /** Who has set it (ROUTE_ORIGIN or a number that a program gives), and how far it reaches: both for who looks on. */
+  readonly origin: number;
+  readonly scope: number;
 }
+
+/** What a route can be made with beside its network and interface. */
+export type RouteTraits = Partial<Omit<Route, 'network' | 'prefix' | 'through'>>;
 
 export class RouteTable {
   #routes: Route[] = [];

@@ -147,6 +147,24 @@ describe('forwarding', () => {
     expect(must(raw.receive())).toMatchObject({ from: b.address });
   });
 
+  it('goes nowhere by a route of such a kind, and the sender hears of it, or does not', () => {
+    for (const [kind, code, errno] of [
+      ['unreachable', 1, E.HOSTUNREACH],
+      ['prohibit', 13, E.ACCES],
+      ['blackhole', null, E.INVAL],
+    ] as const) {
+      const { world, a, b, router } = routed();
+      router.stack.addRoute(b.address, 32, router.stack.loopback, { kind });
+      const raw = a.stack.rawOpen();
+      raw.send(echo(1), b.address);
+      world.clock.run(HERTZ);
+      const answer = raw.receive();
+      if (code === null) expect(answer).toBe(-E.AGAIN);
+      else expect([...must(answer).bytes.subarray(20, 22)]).toEqual([ICMP.UNREACHABLE, code]);
+      expect(router.stack.tcpConnect({ address: b.address, port: 80 })).toBe(-errno);
+    }
+  });
+
   it('cuts what is too large for the next link, if it may', () => {
     const { world, a, b, router } = routed(300);
     const to = b.stack.udpOpen();

@@ -9,12 +9,22 @@
  *
  * Always holds: no frame makes it throw, and a frame that is good for nothing costs nothing but itself.
  */
-import { inNetwork, isGroupMac, LOOPBACK, netmask } from './address.ts';
+import { isGroupMac, LOOPBACK } from './address.ts';
 import { NetContext } from './context.ts';
 import { newCounters, type Counters } from './counters.ts';
 import { ETHERNET_HEADER, ETHERTYPE, ethertype, getMac } from './ethernet.ts';
 import { IcmpLayer } from './icmp.ts';
-import { LoopbackDevice, NetInterface, type Tap } from './interface.ts';
+import {
+  type AddressTraits,
+  baseOf,
+  type InterfaceAddress,
+  LoopbackDevice,
+  NetInterface,
+  type Tap,
+  withAddress,
+  withoutAddress,
+} from './interface.ts';
+import { ROUTE_ORIGIN, type RouteTraits, SCOPE } from './route.ts';
 import { IpLayer } from './ip.ts';
 import { PROTOCOL } from './ipv4.ts';
 import type { Ipv4Address, NetDevice, NetPlatform } from './platform.ts';
@@ -93,7 +103,7 @@ export class NetStack {
     through.up = up;
     this.ip.addressesChanged();
     if (up) {
-      for (const { address, prefix } of through.addresses) this.#connectRoute(through, address, prefix);
+      for (const own of through.addresses) this.#connectRoute(through, own);
       return;
     }
     this.ip.routes.remove(route => route.through === through);
@@ -102,24 +112,27 @@ export class NetStack {
   }
 
   /** `ip addr add`: the network of the address becomes reachable. */
-  addAddress(through: NetInterface, address: Ipv4Address, prefix: number): void {
+  addAddress(through: NetInterface, address: Ipv4Address, prefix: number, traits: AddressTraits = {}): void {
     if (through.has(address)) return;
-    through.addresses = [...through.addresses, { address, prefix }];
+    const added: InterfaceAddress = { address, prefix, ...traits };
+    through.addresses = withAddress(through.addresses, added);
     this.ip.addressesChanged();
-    if (through.up) this.#connectRoute(through, address, prefix);
+    if (through.up) this.#connectRoute(through, added);
   }
 
   removeAddress(through: NetInterface, address: Ipv4Address): void {
     const gone = through.addresses.find(own => own.address === address);
     if (!gone) return;
-    through.addresses = through.addresses.filter(own => own !== gone);
+    const before = through.addresses;
+    through.addresses = withoutAddress(before, gone);
+    const lost = new Set(before.filter(own => !through.addresses.includes(own)).map(own => own.address));
     this.ip.addressesChanged();
-    const still = through.addresses.some(own => own.prefix === gone.prefix && inNetwork(own.address, address, gone.prefix));
+    const still = through.addresses.some(own => own.prefix === gone.prefix && baseOf(own) === baseOf(gone));
     this.ip.routes.remove(route => {
       if (route.through !== through) return false;
-      const connected = route.gateway === null && route.prefix === gone.prefix && inNetwork(address, route.network, route.prefix);
+      const connected = route.gateway === null && route.prefix === gone.prefix && route.network === baseOf(gone);
       // Without an address it cannot speak IPv4, and no route leads through it.
-      return route.source === address || (connected && !still) || through.addresses.length === 0;
+      return (route.source !== null && lost.has(route.source)) || (connected && !still) || through.addresses.length === 0;
     });
   }
 
@@ -128,9 +141,11 @@ export class NetStack {
     network: Ipv4Address,
     prefix: number,
     through: NetInterface,
-    { gateway = null, metric = 0, source = null }: { gateway?: Ipv4Address | null; metric?: number; source?: Ipv4Address | null } = {},
+    { gateway = null, kind = 'unicast', ...traits }: RouteTraits = {},
   ): void {
-    this.ip.routes.add({ network, prefix, gateway, through, metric, source });
+    const scope = gateway === null && kind === 'unicast' ? SCOPE.LINK : SCOPE.UNIVERSE;
+    const usual = { metric: 0, source: null, mtu: 0, origin: ROUTE_ORIGIN.BOOT, scope };
+    this.ip.routes.add({ network, prefix, through, gateway, kind, ...usual, ...traits });
   }
 
   /** A frame has come in at `device`. Nobody may write to it from now on. */
@@ -205,8 +220,9 @@ export class NetStack {
     return added;
   }
 
-  #connectRoute(through: NetInterface, address: Ipv4Address, prefix: number): void {
-    if (through.loopback || prefix === 32) return;
-    this.addRoute((address & netmask(prefix)) >>> 0, prefix, through, { source: address });
+  #connectRoute(through: NetInterface, own: InterfaceAddress): void {
+    const { address, prefix, peer } = own;
+    if (through.loopback || (prefix === 32 && peer === undefined)) return;
+    this.addRoute(baseOf(own), prefix, through, { source: address, origin: ROUTE_ORIGIN.KERNEL });
   }
 }

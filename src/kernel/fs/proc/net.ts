@@ -80,12 +80,15 @@ function routeText({ inet }: Vfs): string {
   const UP = 1;
   const GATEWAY = 2;
   const HOST = 4;
+  const REJECT = 0x200;
   return [
     'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT'.padEnd(127),
-    ...inet.stack.ip.routes.routes.map(({ through, network, gateway, prefix, metric }) => {
-      const flags = UP | (gateway === null ? 0 : GATEWAY) | (prefix === 32 ? HOST : 0);
+    ...inet.stack.ip.routes.routes.map(({ kind, through, network, gateway, prefix, metric, mtu }) => {
+      const refuses = kind === 'unreachable' || kind === 'prohibit' ? REJECT : 0;
+      const flags = UP | (gateway === null ? 0 : GATEWAY) | (prefix === 32 ? HOST : 0) | refuses;
       const [to, via, mask] = [network, gateway ?? 0, netmask(prefix)].map(addressText);
-      return `${through.name}\t${to}\t${via}\t${hex(flags, 4)}\t0\t0\t${metric}\t${mask}\t0\t0\t0`.padEnd(127);
+      const name = kind === 'unicast' ? through.name : '*';
+      return `${name}\t${to}\t${via}\t${hex(flags, 4)}\t0\t0\t${metric}\t${mask}\t${mtu === 0 ? 0 : mtu - 40}\t0\t0`.padEnd(127);
     }),
   ].join('\n');
 }
@@ -308,7 +311,7 @@ const ATTRIBUTES: Readonly<Record<string, (through: NetInterface) => string | nu
   iflink: ({ index }) => index,
   mtu: ({ mtu }) => mtu,
   operstate: ({ loopback, up }) => (loopback ? 'unknown' : up ? 'up' : 'down'),
-  tx_queue_len: () => 1000,
+  tx_queue_len: ({ queueLength }) => queueLength,
   type: ({ loopback }) => (loopback ? HARDWARE.LOOPBACK : HARDWARE.ETHER),
   uevent: ({ name, index }) => `INTERFACE=${name}\nIFINDEX=${index}`,
 };

@@ -27,9 +27,9 @@ export const IFF = {
 /** ARPHRD_* */
 export const HARDWARE = { ETHER: 1, LOOPBACK: 772 } as const;
 
-export function interfaceFlags({ up, loopback }: NetInterface): number {
+export function interfaceFlags({ up, loopback, promiscuous }: NetInterface): number {
   const kind = loopback ? IFF.LOOPBACK : IFF.BROADCAST | IFF.MULTICAST;
-  return kind | (up ? IFF.UP | IFF.RUNNING : 0);
+  return kind | (up ? IFF.UP | IFF.RUNNING : 0) | (promiscuous ? IFF.PROMISC : 0);
 }
 
 const NAME_BYTES = 16;
@@ -64,7 +64,7 @@ const GETS: ReadonlyMap<number, Act> = new Map<number, Act>([
   [IOCTL.SIOCGIFMETRIC, (_through, data) => setU32(data, 0, NAME_BYTES)],
   [IOCTL.SIOCGIFMTU, (through, data) => setU32(data, through.mtu, NAME_BYTES)],
   [IOCTL.SIOCGIFINDEX, (through, data) => setU32(data, through.index, NAME_BYTES)],
-  [IOCTL.SIOCGIFTXQLEN, (_through, data) => setU32(data, 1000, NAME_BYTES)],
+  [IOCTL.SIOCGIFTXQLEN, (through, data) => setU32(data, through.queueLength, NAME_BYTES)],
   [IOCTL.SIOCGIFMAP, (_through, data) => void data.fill(0, NAME_BYTES)],
   [
     IOCTL.SIOCGIFHWADDR,

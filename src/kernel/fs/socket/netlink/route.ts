@@ -5,13 +5,21 @@
  */
 import { E, Errno } from '../../../abi/errno.ts';
 import { AF } from '../../../abi/socket.ts';
-import { isLoopback, netmask } from '../../../net/address.ts';
+import { inNetwork, netmask } from '../../../net/address.ts';
 import type { Neighbour, NeighbourState } from '../../../net/arp.ts';
 import { get32 } from '../../../net/bytes.ts';
 import { getMac, putMac } from '../../../net/ethernet.ts';
-import { broadcastOf, type InterfaceAddress, type NetInterface } from '../../../net/interface.ts';
+import {
+  type AddressTraits,
+  baseOf,
+  broadcastOf,
+  type InterfaceAddress,
+  isSameNetwork,
+  type NetInterface,
+  scopeOf,
+} from '../../../net/interface.ts';
 import type { Ipv4Address } from '../../../net/platform.ts';
-import type { Route } from '../../../net/route.ts';
+import { type Route, ROUTE_ORIGIN, type RouteKind, SCOPE } from '../../../net/route.ts';
 import type { NetStack } from '../../../net/stack.ts';
 import { fromBytes, u32At } from '../../bytes.ts';
 import { HARDWARE, IFF, interfaceFlags, setMtu } from '../inet/ioctl.ts';
@@ -53,14 +61,14 @@ const IFLA = {
   CARRIER: 33,
 } as const;
 const IFA = { ADDRESS: 1, LOCAL: 2, LABEL: 3, BROADCAST: 4, CACHEINFO: 6, FLAGS: 8 } as const;
-const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PRIORITY: 6, PREFSRC: 7, TABLE: 15, UID: 25 } as const;
+const RTA = { DST: 1, SRC: 2, OIF: 4, GATEWAY: 5, PRIORITY: 6, PREFSRC: 7, METRICS: 8, TABLE: 15, UID: 25 } as const;
+const RTAX_MTU = 2;
 const NDA = { DST: 1, LLADDR: 2 } as const;
 
 const TABLE = { MAIN: 254, LOCAL: 255 } as const;
-/** RTPROT_KERNEL: it came with an address. RTPROT_BOOT: a program has set it. */
-const PROTOCOL = { KERNEL: 2, BOOT: 3 } as const;
-const SCOPE = { UNIVERSE: 0, LINK: 253, HOST: 254 } as const;
 const TYPE = { UNICAST: 1, LOCAL: 2, BROADCAST: 3 } as const;
+const KINDS: Readonly<Record<number, RouteKind>> = { 1: 'unicast', 6: 'blackhole', 7: 'unreachable', 8: 'prohibit' };
+const TYPES: Readonly<Record<RouteKind, number>> = { unicast: 1, blackhole: 6, unreachable: 7, prohibit: 8 };
 /** RTM_F_CLONED: the way to one address, found when it was asked for; and that this is an own one (RTCF_LOCAL). */
 const FOUND = 0x200;
 const FOUND_HERE = 0x80000000;
@@ -73,6 +81,7 @@ const ADDRESS_BYTES = 8;
 const ROUTE_BYTES = 12;
 const NEIGHBOUR_BYTES = 12;
 const PERMANENT = 0x80;
+const SECONDARY = 1;
 
 function macBytes(mac: number): Uint8Array {
   const bytes = new Uint8Array(6);
@@ -89,12 +98,12 @@ function linkAnswer(through: NetInterface): Answer {
   const { rxPackets, txPackets, rxBytes, txBytes, rxErrors, txErrors, rxDropped, txDropped } = counters;
   const attributes: Attribute[] = [
     [IFLA.IFNAME, text(name)],
-    [IFLA.TXQLEN, u32s(1000)],
+    [IFLA.TXQLEN, u32s(through.queueLength)],
     [IFLA.OPERSTATE, u8s(up ? (loopback ? OPERSTATE.UNKNOWN : OPERSTATE.UP) : OPERSTATE.DOWN)],
     [IFLA.LINKMODE, u8s(0)],
     [IFLA.MTU, u32s(mtu)],
     [IFLA.GROUP, u32s(0)],
-    [IFLA.PROMISCUITY, u32s(0)],
+    [IFLA.PROMISCUITY, u32s(through.promiscuous ? 1 : 0)],
     [IFLA.NUM_TX_QUEUES, u32s(1)],
     [IFLA.NUM_RX_QUEUES, u32s(1)],
     [IFLA.CARRIER, u8s(up ? 1 : 0)],
@@ -115,19 +124,21 @@ function linkAnswer(through: NetInterface): Answer {
 
 function addressAnswer(through: NetInterface, own: InterfaceAddress): Answer {
   const { loopback, name, index } = through;
+  const flags = PERMANENT | (own.secondary ? SECONDARY : 0);
   const fixed = new Uint8Array(ADDRESS_BYTES);
-  fixed.set(u8s(AF.INET, own.prefix, PERMANENT, loopback ? SCOPE.HOST : SCOPE.UNIVERSE));
+  fixed.set(u8s(AF.INET, own.prefix, flags, scopeOf(own)));
   fixed.set(u32s(index), 4);
-  const broadcast: Attribute[] = loopback || own.prefix >= 31 ? [] : [[IFA.BROADCAST, be32(broadcastOf(own))]];
+  const usual = loopback || own.prefix >= 31 ? null : broadcastOf(own);
+  const broadcast = own.broadcast === undefined ? usual : own.broadcast;
   const forever = 0xffffffff;
   return {
     type: RTM.NEWADDR,
     body: bodyOf(fixed, [
-      [IFA.ADDRESS, be32(own.address)],
+      [IFA.ADDRESS, be32(own.peer ?? own.address)],
       [IFA.LOCAL, be32(own.address)],
-      ...broadcast,
-      [IFA.LABEL, text(name)],
-      [IFA.FLAGS, u32s(PERMANENT)],
+      ...(broadcast === null ? [] : [[IFA.BROADCAST, be32(broadcast)] as Attribute]),
+      [IFA.LABEL, text(own.label ?? name)],
+      [IFA.FLAGS, u32s(flags)],
       [IFA.CACHEINFO, u32s(forever, forever, 0, 0)],
     ]),
   };
@@ -137,9 +148,13 @@ interface RouteRow {
   readonly network: Ipv4Address;
   readonly prefix: number;
   readonly gateway: Ipv4Address | null;
+  /** 0: it leads nowhere. */
   readonly index: number;
   readonly metric: number;
   readonly source: Ipv4Address | null;
+  /** Whose packets they are to be. */
+  readonly from?: Ipv4Address | null;
+  readonly mtu?: number;
   readonly table: number;
   readonly protocol: number;
   readonly scope: number;
@@ -148,15 +163,15 @@ interface RouteRow {
   readonly flags?: number;
 }
 
-function routeRow({ network, prefix, gateway, through, metric, source }: Route): RouteRow {
-  // The network of an address of the interface came with that.
-  const connected = gateway === null && source !== null;
+function routeRow({ network, prefix, gateway, through, metric, source, mtu, origin, scope, kind }: Route): RouteRow {
   return {
-    ...{ network, prefix, gateway, metric, source, index: through.index, table: TABLE.MAIN, type: TYPE.UNICAST },
-    protocol: connected ? PROTOCOL.KERNEL : PROTOCOL.BOOT,
-    scope: gateway === null ? SCOPE.LINK : SCOPE.UNIVERSE,
+    ...{ network, prefix, gateway, metric, source, mtu, scope, table: TABLE.MAIN, type: TYPES[kind], protocol: origin },
+    index: kind === 'unicast' ? through.index : 0,
   };
 }
+
+/** As Linux's trie of routes is walked. */
+const byPlace = (a: RouteRow, b: RouteRow): number => a.network - b.network || b.prefix - a.prefix || a.metric - b.metric;
 
 /** What the table `local` of Linux says, which here follows from the addresses. */
 function localRows(stack: NetStack): RouteRow[] {
@@ -164,28 +179,37 @@ function localRows(stack: NetStack): RouteRow[] {
   for (const through of stack.interfaces) {
     if (!through.up) continue;
     for (const own of through.addresses) {
-      const rest = { gateway: null, metric: 0, source: own.address, index: through.index, table: TABLE.LOCAL, protocol: PROTOCOL.KERNEL };
-      if (isLoopback(own.address)) {
-        const network = (own.address & netmask(own.prefix)) >>> 0;
-        rows.push({ ...rest, network, prefix: own.prefix, scope: SCOPE.HOST, type: TYPE.LOCAL });
-      }
+      const rest = {
+        gateway: null,
+        metric: 0,
+        source: through.addresses.find(other => !other.secondary && isSameNetwork(other, own))?.address ?? own.address,
+        index: through.index,
+        table: TABLE.LOCAL,
+        protocol: ROUTE_ORIGIN.KERNEL,
+      };
       rows.push({ ...rest, network: own.address, prefix: 32, scope: SCOPE.HOST, type: TYPE.LOCAL });
+      if (own.secondary) continue;
+      if (through.loopback && (own.prefix < 32 || own.peer !== undefined))
+        rows.push({ ...rest, network: baseOf(own), prefix: own.prefix, scope: SCOPE.HOST, type: TYPE.LOCAL });
       if (own.prefix < 31) rows.push({ ...rest, network: broadcastOf(own), prefix: 32, scope: SCOPE.LINK, type: TYPE.BROADCAST });
     }
   }
   return rows;
 }
 
-function routeAnswer({ network, prefix, gateway, index, metric, source, table, protocol, scope, type, flags = 0 }: RouteRow): Answer {
+function routeAnswer(row: RouteRow): Answer {
+  const { network, prefix, gateway, index, metric, source, from = null, mtu = 0, table, protocol, scope, type, flags = 0 } = row;
   const fixed = new Uint8Array(ROUTE_BYTES);
-  fixed.set(u8s(AF.INET, prefix, 0, 0, table, protocol, scope, type));
+  fixed.set(u8s(AF.INET, prefix, from === null ? 0 : 32, 0, table, protocol, scope, type));
   fixed.set(u32s(flags), 8);
   const attributes: Attribute[] = [[RTA.TABLE, u32s(table)]];
   if (prefix > 0) attributes.push([RTA.DST, be32(network)]);
+  if (from !== null) attributes.push([RTA.SRC, be32(from)]);
   if (metric !== 0) attributes.push([RTA.PRIORITY, u32s(metric)]);
+  if (mtu !== 0) attributes.push([RTA.METRICS, bodyOf(new Uint8Array(0), [[RTAX_MTU, u32s(mtu)]])]);
   if (source !== null) attributes.push([RTA.PREFSRC, be32(source)]);
   if (gateway !== null) attributes.push([RTA.GATEWAY, be32(gateway)]);
-  attributes.push([RTA.OIF, u32s(index)]);
+  if (index !== 0) attributes.push([RTA.OIF, u32s(index)]);
   if (flags & FOUND) attributes.push([RTA.UID, u32s(0)]);
   return { type: RTM.NEWROUTE, body: bodyOf(fixed, attributes) };
 }
@@ -242,18 +266,36 @@ const getLink: Handle = (stack, request) => {
   return [linkAnswer(theInterface(stack, u32At(body, 4), attributesIn(body, LINK_BYTES).get(IFLA.IFNAME)))];
 };
 
-const setLink: Handle = (stack, { body }) => {
+const setLink: Handle = (stack, { body, flags }) => {
   const attributes = attributesIn(body, LINK_BYTES);
   const found = stack.interfaces.find(each => each.index === u32At(body, 4));
   // Making new ones is for the devices.
+  if (flags & NLM_F.CREATE && found === undefined) throw new Errno(E.OPNOTSUPP);
   if (found === undefined && u32At(body, 4) === 0 && !attributes.has(IFLA.IFNAME)) throw new Errno(E.INVAL);
   const through = found ?? theInterface(stack, 0, attributes.get(IFLA.IFNAME));
-  const mtu = attributes.get(IFLA.MTU);
+  for (const attribute of attributes.keys()) if (!SETTABLE.includes(attribute)) throw new Errno(E.OPNOTSUPP);
+  const [state, change] = [u32At(body, 8), u32At(body, 12)];
+  if (change & ~(IFF.UP | IFF.PROMISC)) throw new Errno(E.OPNOTSUPP);
+  const [mtu, queue, name] = [IFLA.MTU, IFLA.TXQLEN, IFLA.IFNAME].map(type => attributes.get(type));
   if (mtu !== undefined) setMtu(through, u32At(mtu));
-  const change = u32At(body, 12);
-  if (change & IFF.UP) stack.setUp(through, (u32At(body, 8) & IFF.UP) !== 0);
+  if (queue !== undefined) through.queueLength = u32At(queue);
+  if (name !== undefined && found !== undefined) rename(stack, through, fromBytes(name).replace(/\0.*$/s, ''));
+  if (change & IFF.PROMISC) through.promiscuous = (state & IFF.PROMISC) !== 0;
+  if (change & IFF.UP) stack.setUp(through, (state & IFF.UP) !== 0);
   return [];
 };
+
+/** What of a link a program may set. */
+const SETTABLE: readonly number[] = [IFLA.IFNAME, IFLA.MTU, IFLA.TXQLEN];
+const NAME_MAX = 15;
+
+/** Throws EINVAL for what is no name, EEXIST. */
+function rename(stack: NetStack, through: NetInterface, name: string): void {
+  if (name === through.name) return;
+  if (name === '' || name.length > NAME_MAX || /[/:\s]|^\.\.?$/.test(name)) throw new Errno(E.INVAL);
+  if (stack.interfaces.some(each => each.name === name)) throw new Errno(E.EXIST);
+  through.name = name;
+}
 
 const getAddress: Handle = (stack, { body }) => {
   if (!isOurs(body)) return [];
@@ -271,16 +313,28 @@ const newAddress: Handle = (stack, { body, flags }) => {
   const prefix = body[1] ?? 32;
   if (address === null || prefix > 32) throw new Errno(E.INVAL);
   if (through.has(address) && (flags & NLM_F.REPLACE) === 0) throw new Errno(E.EXIST);
-  stack.addAddress(through, address, prefix);
+  const peer = addressIn(attributes, IFA.ADDRESS) ?? address;
+  const label = attributes.get(IFA.LABEL);
+  const traits: AddressTraits = { scope: body[3] ?? 0, broadcast: addressIn(attributes, IFA.BROADCAST) };
+  stack.addAddress(through, address, prefix, {
+    ...traits,
+    ...(peer === address ? {} : { peer }),
+    ...(label === undefined ? {} : { label: fromBytes(label).replace(/\0.*$/s, '') }),
+  });
   return [];
 };
 
 const deleteAddress: Handle = (stack, { body }) => {
   const attributes = attributesIn(body, ADDRESS_BYTES);
   const through = theInterface(stack, u32At(body, 4));
-  const address = addressIn(attributes, IFA.LOCAL) ?? addressIn(attributes, IFA.ADDRESS) ?? through.firstAddress;
-  if (address === null || !through.has(address)) throw new Errno(E.ADDRNOTAVAIL);
-  stack.removeAddress(through, address);
+  const [local, peer] = [addressIn(attributes, IFA.LOCAL), addressIn(attributes, IFA.ADDRESS)];
+  const wanted = through.addresses.find(
+    own =>
+      (local === null || own.address === local) &&
+      (peer === null || (own.prefix === body[1] && inNetwork(peer, own.peer ?? own.address, own.prefix))),
+  );
+  if (wanted === undefined) throw new Errno(E.ADDRNOTAVAIL);
+  stack.removeAddress(through, wanted.address);
   return [];
 };
 
@@ -290,21 +344,25 @@ const getRoute: Handle = (stack, request) => {
   const attributes = attributesIn(body, ROUTE_BYTES);
   if (isDump(request)) {
     const table = numberIn(attributes, RTA.TABLE) || (body[4] ?? 0);
-    const main = [...stack.ip.routes.routes].sort((a, b) => a.prefix - b.prefix || a.network - b.network).map(routeRow);
-    const rows = table === TABLE.LOCAL ? localRows(stack) : table === 0 ? [...main, ...localRows(stack)] : table === TABLE.MAIN ? main : [];
-    return rows.map(routeAnswer);
+    const main = (table === 0 || table === TABLE.MAIN ? stack.ip.routes.routes : []).map(routeRow);
+    const local = table === 0 || table === TABLE.LOCAL ? localRows(stack) : [];
+    const index = numberIn(attributes, RTA.OIF);
+    const wanted = (row: RouteRow): boolean => index === 0 || row.index === index;
+    return [main, local].flatMap(rows => rows.filter(wanted).sort(byPlace).map(routeAnswer));
   }
   const target = addressIn(attributes, RTA.DST);
   if (target === null) throw new Errno(E.INVAL);
-  const path = stack.ip.path(target);
+  const from = addressIn(attributes, RTA.SRC);
+  const path = stack.ip.path(target, from ?? 0);
   if (typeof path === 'number') throw new Errno(path);
   const local = stack.ip.isOwn(target);
   return [
     routeAnswer({
       ...{ network: target, prefix: 32, gateway: path.nextHop === target ? null : path.nextHop, index: path.through.index, metric: 0 },
-      ...{ source: path.source, table: local ? TABLE.LOCAL : TABLE.MAIN, protocol: 0, scope: SCOPE.UNIVERSE },
+      ...{ source: from === null ? path.source : null, from, table: TABLE.MAIN, protocol: 0, scope: SCOPE.UNIVERSE },
       type: local ? TYPE.LOCAL : TYPE.UNICAST,
-      flags: local ? FOUND + FOUND_HERE : FOUND,
+      flags: path.through.loopback ? FOUND + FOUND_HERE : FOUND,
+      mtu: path.mtu < Math.min(path.through.mtu, 65535) ? path.mtu : 0,
     }),
   ];
 };
@@ -315,16 +373,22 @@ const newRoute: Handle = (stack, { body, flags }) => {
   const prefix = body[1] ?? 0;
   const network = addressIn(attributes, RTA.DST) ?? 0;
   if (prefix > 32 || (network & ~netmask(prefix)) !== 0) throw new Errno(E.INVAL);
+  const kind = KINDS[body[7] ?? TYPE.UNICAST];
+  if (kind === undefined || (numberIn(attributes, RTA.TABLE) || (body[4] ?? 0) || TABLE.MAIN) !== TABLE.MAIN) throw new Errno(E.OPNOTSUPP);
   const gateway = addressIn(attributes, RTA.GATEWAY);
   const index = numberIn(attributes, RTA.OIF);
   const path = index === 0 && gateway !== null ? stack.ip.path(gateway) : null;
   if (typeof path === 'number') throw new Errno(path);
-  const through = path?.through ?? theInterface(stack, index);
+  const through = kind === 'unicast' ? (path?.through ?? theInterface(stack, index)) : stack.loopback;
   if (!through.up) throw new Errno(E.NETDOWN);
   const metric = numberIn(attributes, RTA.PRIORITY);
   const there = stack.ip.routes.routes.some(each => each.network === network && each.prefix === prefix && each.metric === metric);
   if (there && (flags & NLM_F.REPLACE) === 0) throw new Errno(E.EXIST);
-  stack.addRoute(network, prefix, through, { gateway, metric, source: addressIn(attributes, RTA.PREFSRC) });
+  const metrics = attributesIn(attributes.get(RTA.METRICS) ?? new Uint8Array(0), 0);
+  stack.addRoute(network, prefix, through, {
+    ...{ kind, gateway, metric, source: addressIn(attributes, RTA.PREFSRC), mtu: numberIn(metrics, RTAX_MTU) },
+    ...{ origin: body[5] ?? ROUTE_ORIGIN.BOOT, scope: body[6] ?? SCOPE.UNIVERSE },
+  });
   return [];
 };
 
@@ -338,7 +402,9 @@ const deleteRoute: Handle = (stack, { body }) => {
       each.network === network &&
       each.prefix === prefix &&
       (gateway === null || each.gateway === gateway) &&
-      (index === 0 || each.through.index === index),
+      (index === 0 || each.through.index === index) &&
+      (!attributes.has(RTA.PRIORITY) || each.metric === numberIn(attributes, RTA.PRIORITY)) &&
+      (body[7] === 0 || TYPES[each.kind] === body[7]),
   );
   if (wanted === undefined) throw new Errno(E.SRCH);
   stack.ip.routes.remove(each => each === wanted);
