@@ -24,9 +24,14 @@ describe('exec', () => {
   it('is as if the program had been started here', () => {
     expect(lab(['exec', '--', 'sh', '-c', 'cat; echo no >&2; exit 3'], 'in\n')).toEqual({ out: 'in\n', err: 'no\n', status: 3 });
     expect(lab(['exec', '--', 'sh', '-c', 'echo $PATH $HOME; pwd; kill -TERM $$'])).toEqual({
-      out: '/usr/bin:/bin /root\n/\n',
+      out: '/usr/bin:/bin:/usr/sbin:/sbin /root\n/\n',
       err: '',
       status: 143,
+    });
+    expect(lab(['exec', '--', 'sh', '-c', 'echo one > /dev/full; echo $?'])).toEqual({
+      out: '1\n',
+      err: 'echo: write error: No space left on device\n',
+      status: 0,
     });
   });
 
@@ -131,6 +136,12 @@ describe('exec', () => {
         JSON.stringify({ version: 1, kind: 'scenario', plan: '0-7@0;8-15@1', boot: [0, 1], inputs }),
       );
       expect(lab(['run', join(folder, 'typed.json'), '--until', '50ms']).out).toMatch(/\n\[1\] 1\r\n/);
+      writeFileSync(join(folder, 'wrong.json'), writeFile(scenarioOf({ plan: '0-7@99' })));
+      expect(lab(['run', join(folder, 'wrong.json'), '--until', '1ms'])).toEqual({
+        out: '',
+        err: expect.stringMatching(/^run: .*node 99\n$/),
+        status: 2,
+      });
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { type Recording, readFile, type Scenario } from '../lab/scenario.ts';
 import { mapArchives } from '../lab/roots.ts';
 import { machineOf } from '../lab/machine.ts';
+import type { Session } from '../lab/session.ts';
 import { cyclesOf } from '../lab/time.ts';
 import { saveDisk } from './disk.ts';
 import { engineKind, readOptions, wholeNumber } from './options.ts';
@@ -39,7 +40,13 @@ export async function run(args: readonly string[]): Promise<number> {
     process.stderr.write(`run: ${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
   }
-  const session = await start(source, { hosts, engine, pcap: options.values['pcap'] });
+  let session: Session;
+  try {
+    session = await start(source, { hosts, engine, pcap: options.values['pcap'] });
+  } catch (error) {
+    process.stderr.write(`run: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 2;
+  }
   const trace = options.values['trace'] === undefined ? null : createWriteStream(options.values['trace']);
   const several = session.plan.partitions.length > 1;
   /** By kernel: the line that has not ended yet. */

@@ -326,9 +326,12 @@ static int run_in_shell(const struct builtin *builtin, struct node *function, st
 			}
 		}
 		status = function ? run_function(function, words->count, words->items) : builtin->function(words->count, words->items);
-		if (fflush(stdout) && !status && !function) {
-			fprintf(stderr, "%s: write error: %s\n", words->items[0], strerror(errno));
-			status = 1;
+		if (fflush(stdout)) {
+			if (!status && !function) {
+				fprintf(stderr, "%s: write error: %s\n", words->items[0], strerror(errno));
+				status = 1;
+			}
+			clearerr(stdout); /* what comes next may go elsewhere */
 		}
 		if (!keeps && node->assignments.count)
 			leave_scope();

@@ -33,6 +33,8 @@ static void terminal_name(int device, char text[16])
 		snprintf(text, 16, "pts/%d", minor(device));
 	else if (major(device) == 5 && minor(device) == 1)
 		strcpy(text, "console");
+	else if (major(device) == 4 && minor(device) >= 64)
+		snprintf(text, 16, "ttyS%d", minor(device) - 64);
 	else
 		snprintf(text, 16, "tty%d", minor(device));
 }

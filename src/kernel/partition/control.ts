@@ -16,8 +16,9 @@
  *     switch …, link …                              see net/orders.ts
  *     fault K KIND …                                see faults.ts
  *
- * What is to go elsewhere and is no kernel's that is up is taken from what is free. A kernel that is booted has checked in when the order is
- * answered; one that is to end does so once it has answered.
+ * What is to go elsewhere and is no kernel's that is up is taken from what is free. An order has been carried out when it is answered: a kernel that
+ * is booted has checked in, one that is halted is no more, what a merged one had is the other's. (Where it was given on the kernel that ends by it,
+ * it is answered before.)
  *
  * Always holds: an order that is refused changes nothing, and its refusal says why.
  */
@@ -27,7 +28,7 @@ import type { MemoryRange } from '../boot/parameters.ts';
 import { type Kernel, KernelState } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
 import { ALL } from '../message/multicast.ts';
-import type { Blocking, CoreId, KernelId, Pid } from '../types.ts';
+import { type Blocking, type CoreId, type KernelId, type Pid, sleep } from '../types.ts';
 import { cardOwner, orderLink, orderSwitch } from '../net/orders.ts';
 import { inject } from './faults.ts';
 import { type Block, freeMemory, moveCores, moveDevices, moveMemory, nodeId, setOnline } from './move.ts';
@@ -40,6 +41,8 @@ interface Verb {
   readonly where: (kernel: Kernel, words: Words) => KernelId;
   /** @param by the process of this kernel that gave the order; null: someone else did */
   readonly run: (kernel: Kernel, words: Words, by: Pid | null) => Blocking<unknown>;
+  /** Whether it has been carried out, as seen where it was given: a kernel that ends by it can't answer any more when it has. */
+  readonly isDone?: (kernel: Kernel, words: Words) => boolean;
 }
 
 const named = (kernel: Kernel, [word]: Words): KernelId => (word === undefined ? kernel.id : kernelNumber(word));
@@ -61,6 +64,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
       // After the answer has gone.
       kernel.at(kernel.now, () => kernel.spawn(kernel.lifecycle.halt()));
     },
+    isDone: (kernel, words) => !kernel.ledger.isOn(named(kernel, words)),
   },
   panic: {
     where: named,
@@ -108,6 +112,10 @@ const VERBS: Readonly<Record<string, Verb>> = {
   merge: {
     where: named,
     run: (kernel, [, to = ''], by) => merge(kernel, kernelNumber(to), by),
+    isDone: (kernel, words) => {
+      const ended = named(kernel, words);
+      return !kernel.ledger.isOn(ended) && (kernel.map.of(ended)?.cores.length ?? 0) === 0;
+    },
   },
   // Between kernels: one is about to end whose share is to be this one's.
   absorb: {
@@ -186,6 +194,7 @@ export class Control {
       } else {
         if (!kernel.isPeer(where)) throw new Refusal(E.HOSTDOWN, `kernel ${where} is not up`);
         yield* kernel.messages.call(where, M.CONTROL_REQUEST, { order: text.trim() }, M.CONTROL_RESPONSE);
+        yield* this.#until(() => verb.isDone?.(kernel, words) !== false);
       }
     } catch (error) {
       if (error instanceof Refusal) {
@@ -194,6 +203,14 @@ export class Control {
       }
       throw error;
     }
+  }
+
+  /** A second at most: it has been answered already. */
+  *#until(isDone: () => boolean): Blocking<void> {
+    const kernel = this.#kernel;
+    const deadline = kernel.now + kernel.hertz;
+    while (!isDone() && kernel.now < deadline)
+      if ((yield* sleep([], { deadline: kernel.now + kernel.hertz / 1000, interruptible: true })) === 'interrupted') return;
   }
 }
 
@@ -260,8 +277,12 @@ function* bootFrom(kernel: Kernel, words: Words): Blocking<KernelId> {
   }
   for (const name of devices) refuseOwned(kernel, name, kernel.map.ownerOfDevice(name));
   if (wanted !== null && kernel.ledger.isOn(wanted)) throw new Refusal(E.EXIST, `kernel ${wanted} is up`);
-  if (wanted !== null && cores.length === 0 && kernel.map.of(wanted) === undefined)
-    throw new Refusal(E.INVAL, `the plan has no kernel ${wanted}: name its cores and memory`);
+  if (wanted !== null && cores.length === 0) {
+    const share = kernel.map.of(wanted);
+    if (share === undefined) throw new Refusal(E.INVAL, `the plan has no kernel ${wanted}: name its cores and memory`);
+    if (share.cores.length === 0 || share.memory.length === 0)
+      throw new Refusal(E.INVAL, `others have what was kernel ${wanted}'s: name its cores and memory`);
+  }
   const id = yield* kernel.lifecycle.boot({ kernel: wanted, cores, memory, devices });
   yield* kernel.lifecycle.arrival(id);
   return id;
@@ -287,7 +308,7 @@ function memoryOf(kernel: Kernel, text: string): MemoryRange[] {
 
 function taken(free: readonly MemoryRange[], bytes: number, node: number): MemoryRange[] {
   const all = free.reduce((sum, range) => sum + range.bytes, 0);
-  if (all < bytes) throw new Refusal(E.BUSY, `node ${node} has ${all >>> 20}M free, not ${bytes >>> 20}M`);
+  if (all < bytes) throw new Refusal(E.BUSY, `node ${node} has ${Math.floor(all / 2 ** 20)}M free, not ${bytes / 2 ** 20}M`);
   const found: MemoryRange[] = [];
   let left = bytes;
   for (const range of [...free].sort((a, b) => b.bytes - a.bytes || a.base - b.base)) {
@@ -342,9 +363,9 @@ function devicesOf(kernel: Kernel, text: string): readonly string[] {
 }
 
 function bytesOf(text: string): number {
-  const match = /^(\d{1,4})M$/.exec(text);
+  const match = /^(\d{1,4})([MG])$/.exec(text);
   if (match === null || Number(match[1]) === 0) throw new Refusal(E.INVAL, `${text} is no size as in 16M`);
-  return Number(match[1]) << 20;
+  return Number(match[1]) * (match[2] === 'G' ? 2 ** 30 : 2 ** 20);
 }
 
 /** `16M`, `16M@2` */

@@ -168,7 +168,7 @@ export interface Block {
 
 /** The block as it stands in a refusal. */
 const textOf = (kernel: Kernel, { bytes, node }: Block): string =>
-  `${bytes >>> 20}M of memory${node === null ? '' : ` on node ${nodeId(kernel, node)}`} in one piece`;
+  `${bytes / 2 ** 20}M of memory${node === null ? '' : ` on node ${nodeId(kernel, node)}`} in one piece`;
 export const nodeId = (kernel: Kernel, node: number): number => kernel.topology.nodes[node]?.id ?? node;
 
 /**

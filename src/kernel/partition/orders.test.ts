@@ -35,6 +35,21 @@ describe('orders', () => {
     ]);
   });
 
+  it('are carried out when they are answered: what has been halted can be booted, what has been merged is gone', () => {
+    const lab = run("boot 1; halt 1; boot 1; cut -d' ' -f1-3 /proc/popcorn/plan; merge 1 0; cut -d' ' -f1-3 /proc/popcorn/plan");
+    expect([lab.stdout, lab.stderr]).toEqual(['0: cores 0,1\n1: cores 2,3\n0: cores 0,1,2,3\n1: cores \n', '']);
+  });
+
+  it('know sizes in M and G, and say of a kernel that has nothing left that it has not', () => {
+    const lab = run('boot 1; mv-mem 5G 0 1; boot --cpus 9 --mem 8G@1; merge 1 0; boot 1');
+    expect(lab.stderr.split('\n')).toEqual([
+      'mv-mem: kernel 0 has no 5120M of memory in one piece',
+      'boot: node 1 has 0M free, not 8192M',
+      "boot: others have what was kernel 1's: name its cores and memory",
+      '',
+    ]);
+  });
+
   it('merge the kernel at whose prompt they are given, which then ends', () => {
     const lab = new KernelLab({ archive, cores: 4, kernels: 2 });
     const type = (kernel: number, text: string): void => {

@@ -101,3 +101,12 @@ describe.each(machines)('$name', topology => {
     }
   });
 });
+
+it('a kernel’s processes stand in the node that is its own, wherever else it has a core', () => {
+  const topology = PRESETS['opteron-6274'];
+  const layout = layoutMachine(topology, 690, 360, 14, true);
+  const places = placesOf(resolvePlan('0,2-7@0;1,8-15@1', topology), layout);
+  expect(places.map(({ home }) => home)).toEqual([0, 1]);
+  for (const { home, tasks } of places) expect(inside(tasks, layout.nodes[home] as Box)).toBe(true);
+  expect(places[0]?.tasks.width).toBeGreaterThan((layout.nodes[0]?.tasks.width ?? 0) - 3);
+});

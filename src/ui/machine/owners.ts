@@ -9,7 +9,7 @@ export interface KernelPlace {
   readonly nodes: readonly NodeBox[];
   /** Where messages start and end. */
   readonly middle: { readonly x: number; readonly y: number };
-  /** Node of its first core, as a position in topology.nodes. */
+  /** A node that is all its own, else the one where it has most of its cores, as a position in topology.nodes. */
   readonly home: number;
   /** Where its processes stand; in a core's box when there is no better place. */
   readonly tasks: Box;
@@ -25,24 +25,21 @@ export function ownersOf(plan: ResolvedPlan | null): ReadonlyMap<number, number>
 
 export function placesOf(plan: ResolvedPlan | null, layout: MachineLayout): KernelPlace[] {
   const owner = ownersOf(plan);
-  const kernelsOf = (node: NodeBox): number[] => [
-    ...new Set(node.cores.map(({ core }) => owner.get(core)).filter(kernel => kernel !== undefined)),
-  ];
-  const shared = layout.nodes.map(kernelsOf);
-  return (plan?.partitions ?? []).flatMap(({ kernel }): KernelPlace[] => {
-    const cores = layout.nodes.flatMap(node => node.cores).filter(({ core }) => owner.get(core) === kernel);
-    const [first] = cores;
-    if (first === undefined) return [];
-    const nodes = layout.nodes.filter(node => node.cores.length > 0 && node.cores.every(({ core }) => owner.get(core) === kernel));
-    const home = layout.nodes[first.node] as NodeBox;
-    const beside = shared[first.node] ?? [kernel];
+  const kernels = (plan?.partitions ?? []).flatMap(({ kernel }) => {
+    const own = (node: NodeBox): CoreBox[] => node.cores.filter(({ core }) => owner.get(core) === kernel);
+    const nodes = layout.nodes.filter(node => node.cores.length > 0 && own(node).length === node.cores.length);
+    const home = nodes[0] ?? layout.nodes.reduce((best, node) => (own(node).length > own(best).length ? node : best));
+    const [first] = own(home);
+    return first === undefined ? [] : [{ kernel, cores: layout.nodes.flatMap(own), nodes, home, first }];
+  });
+  return kernels.map(({ kernel, cores, nodes, home, first }): KernelPlace => {
+    const beside = kernels.filter(each => each.home === home).map(each => each.kernel);
     const share = home.tasks.width / beside.length;
     const small = nodes.length === 0 && (share < 64 || home.tasks.height === 0);
     const tasks = small
       ? { x: first.x + 1, y: first.y + first.height * 0.62, width: first.width - 2, height: first.height * 0.36 }
       : { ...home.tasks, x: home.tasks.x + share * beside.indexOf(kernel), width: share - 2 };
-    const own = nodes[0] ?? cores.reduce((best: CoreBox | NodeBox, box) => best ?? box, first);
-    return [{ kernel, cores, nodes, middle: middle(nodes[0] ?? own), home: first.node, tasks, small }];
+    return { kernel, cores, nodes, middle: middle(nodes[0] ?? first), home: first.node, tasks, small };
   });
 }
 
