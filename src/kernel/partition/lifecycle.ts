@@ -3,7 +3,8 @@
  *
  * Each kernel sends a beat to the next one (in a ring, by number) every HEARTBEAT; who has heard nothing of its predecessor for SILENCE
  * declares it dead, to the keeper of the ledger and so to all. So a kernel that stops answering is known to be dead everywhere within
- * SILENCE and HEARTBEAT together, and a few messages.
+ * SILENCE and HEARTBEAT together, and a few messages. (Of neighbours that die together only the last is watched by one that lives: the others are
+ * found one after the other.)
  *
  * Always holds: a kernel whose end has been noted is a peer of nobody, whatever waited for it has got EHOSTDOWN, and nothing that it may
  * have written later is read: its lane is cleared, and what arrives from it is dropped.
