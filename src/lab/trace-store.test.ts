@@ -240,6 +240,16 @@ describe('messages', () => {
   });
 });
 
+it('what was on its way to a kernel that has ended is lost, also when there is one of that number again', () => {
+  const state = (time: number, word: number): Rec => ({ time, kind: TraceKind.KernelState, kernel: 1, words: [word, 0, 8, 100] });
+  const store = storeOf(state(5, 2), ...send(7, 0, 1, 0));
+  expect(store.lostAt(1, 7)).toBe(null);
+  store.append(records(state(9, 4)));
+  expect([store.lostAt(1, 7), store.lostAt(1, 12)]).toEqual([9, 12]);
+  store.append(records(state(20, 1), state(22, 2)));
+  expect([store.lostAt(1, 7), store.lostAt(1, 23)]).toEqual([22, null]);
+});
+
 describe('kernels', () => {
   it('have states, counts and marks', () => {
     const store = storeOf(

@@ -368,6 +368,15 @@ export class TraceStore {
     }
   }
 
+  /**
+   * Of a message that has not been handled: when its receiver ended, or one of that number began anew, so that it never will be. Null: it is
+   * under way.
+   */
+  lostAt(to: number, sent: number): number | null {
+    const row = this.kernels.get(to);
+    return row === undefined || (row.state <= 2 && row.since <= sent) ? null : Math.max(row.since, sent);
+  }
+
   /** The message with this id; null when it is forgotten. */
   message(id: number): MessageRow | null {
     const from = id % FROM;

@@ -2,6 +2,7 @@
 import { M, MESSAGE_NAMES, type MessageKind } from '../kernel/message/catalog.ts';
 import { decode, encodedIn, type Fields, type Payload } from '../kernel/message/codec.ts';
 import { FLAG, FRAGMENTS_MAX, HEADER_BYTES } from '../kernel/message/wire.ts';
+import { timeText } from '../lab/time.ts';
 import type { MessageRow, TraceStore } from '../lab/trace-store.ts';
 
 const KINDS = new Map<number, MessageKind>(Object.values(M).map(kind => [kind.type, kind as unknown as MessageKind]));
@@ -16,6 +17,12 @@ export interface Described {
 }
 
 export const messageName = (type: number): string => MESSAGE_NAMES.get(type) ?? `type ${type}`;
+
+/** How long it was under way, or that it never came there; null: it still is. */
+export function underWay(trace: TraceStore, row: MessageRow, hertz: number): string | null {
+  if (!Number.isNaN(row.received)) return timeText(row.received - row.sent, hertz);
+  return trace.lostAt(row.to, row.sent) === null ? null : 'never handled: its receiver has ended';
+}
 
 export function describeMessage(trace: TraceStore, row: MessageRow): Described {
   const kind = KINDS.get(row.type);

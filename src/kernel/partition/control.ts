@@ -122,11 +122,15 @@ const VERBS: Readonly<Record<string, Verb>> = {
     where: kernel => kernel.id,
     run: (kernel, [gone = '']) => absorb(kernel, kernelNumber(gone)),
   },
-  // Between kernels: devices are in use that have come; the run ends; whether one uses the disk's files in ways that its owner can't see; whether
+  // Between kernels: devices are in use that have come; one is there; the run ends; whether one uses the disk's files in ways that its owner can't see; whether
   // one has so many free frames.
   settled: {
     where: kernel => kernel.id,
     run: kernel => kernel.devices.settled(),
+  },
+  here: {
+    where: kernel => kernel.id,
+    run: function* () {},
   },
   finish: {
     where: kernel => kernel.id,
@@ -152,7 +156,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
 };
 
 /** Not for people. */
-const INNER: readonly string[] = ['idle', 'settled', 'finish', 'absorb', 'room'];
+const INNER: readonly string[] = ['here', 'idle', 'settled', 'finish', 'absorb', 'room'];
 
 export class Control {
   readonly #kernel: Kernel;

@@ -51,9 +51,9 @@ export class Ledger {
   }
 
   /** Who keeps it, not counting `but`. */
-  keeper(but: KernelId = ANY): KernelId {
+  keeper(but: ReadonlySet<KernelId> = new Set()): KernelId {
     const { id } = this.#kernel;
-    return Math.min(id, this.#kernel.peers().find(peer => peer !== but) ?? id);
+    return Math.min(id, this.#kernel.peers().find(peer => !but.has(peer)) ?? id);
   }
 
   isOn(kernel: KernelId): boolean {
@@ -62,13 +62,14 @@ export class Ledger {
 
   /**
    * Has a change made, and returns when every kernel knows: the number of the kernel concerned.
+   * @param silent kernels that don't answer: none of them is asked
    * @throws Errno EBUSY it is not free, EEXIST that kernel is up, EINVAL no such core, memory or kernel, EHOSTDOWN
    */
-  *change(change: Change): Blocking<KernelId> {
+  *change(change: Change, silent: ReadonlySet<KernelId> = new Set()): Blocking<KernelId> {
     const kernel = this.#kernel;
     for (;;) {
       // The one that goes cannot tell the others.
-      const keeper = this.keeper(change.ask === ASK.Gone ? change.kernel : ANY);
+      const keeper = this.keeper(change.ask === ASK.Gone ? new Set([...silent, change.kernel]) : silent);
       if (keeper === kernel.id) return yield* this.#make(change, kernel.id);
       try {
         const { kernel: made } = yield* kernel.messages.call(

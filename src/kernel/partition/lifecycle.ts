@@ -3,7 +3,8 @@
  *
  * Each kernel sends a beat to the next one (in a ring, by number) every HEARTBEAT; who has heard nothing of its predecessor for SILENCE
  * declares it dead, to the keeper of the ledger and so to all. So a kernel that stops answering is known to be dead everywhere within
- * SILENCE and HEARTBEAT together, and a few messages.
+ * SILENCE and HEARTBEAT together, and a few messages. Who declares one dead asks all others whether they are there: so those that have died with it are
+ * known within SILENCE more, whoever was to watch them.
  *
  * Always holds: a kernel whose end has been noted is a peer of nobody, whatever waited for it has got EHOSTDOWN, and nothing that it may
  * have written later is read: its lane is cleared, and what arrives from it is dropped.
@@ -203,7 +204,39 @@ export class Lifecycle {
 
   *#report(dead: KernelId): Blocking<void> {
     const { ledger } = this.#kernel;
+    this.#kernel.spawn(this.#askAround(dead));
     yield* ledger.change({ ask: ASK.Gone, kernel: dead, ...NO_SHARE });
+  }
+
+  /**
+   * Others may have died with it: its neighbours in the ring, whom nobody that lives is watching, and the keeper of the ledger. All are asked
+   * whether they are there; who has not answered within SILENCE is dead too.
+   */
+  *#askAround(dead: KernelId): Blocking<void> {
+    const kernel = this.#kernel;
+    const asked = kernel.peers().filter(peer => peer !== dead);
+    const silent = new Set([dead, ...asked]);
+    const answered = new WaitQueue();
+    const ask = function* (peer: KernelId): Blocking<void> {
+      try {
+        yield* kernel.messages.call(peer, M.CONTROL_REQUEST, { order: 'here' }, M.CONTROL_RESPONSE);
+      } catch (error) {
+        // Its end has been noted meanwhile.
+        if (!(error instanceof Errno)) throw error;
+      }
+      silent.delete(peer);
+      answered.wakeAll();
+    };
+    for (const peer of asked) kernel.spawn(ask(peer));
+    const deadline = kernel.now + this.#cycles(SILENCE_MILLISECONDS);
+    while (silent.size > 1 && kernel.now < deadline) yield* sleep([answered], { deadline, interruptible: false });
+    if (silent.size === 1) return;
+    for (const gone of silent) {
+      if (!kernel.isPeer(gone)) continue;
+      if (gone !== dead) kernel.log(1, `popcorn: kernel ${gone} does not answer either: it is declared dead`);
+      // Not one after the other: who notes one end may be waiting for another.
+      kernel.spawn(kernel.ledger.change({ ask: ASK.Gone, kernel: gone, ...NO_SHARE }, silent));
+    }
   }
 
   #cycles(milliseconds: number): Cycles {

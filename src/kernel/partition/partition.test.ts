@@ -358,6 +358,15 @@ describe('kernels', () => {
     time = lab.run(time + 0.2 * SECOND);
     expect(type(1, 'echo $(( ($$ & 32767) > ($(cat /tmp/pid) & 32767) ))')).toContain('\n1\n');
   });
+  it.each([[[0, 1]], [[2, 3, 4]], [[5, 0, 1, 3]]])('are missed when they die together, the first ones too: %j', dead => {
+    const lab = new KernelLab({ archive, cores: 6, kernels: 6 });
+    for (let kernel = 1; kernel < 6; kernel++) lab.input(0, { kind: 'boot', kernel });
+    lab.run(0.3 * SECOND);
+    for (const kernel of dead) lab.input(kernel, { kind: 'order', text: 'panic' });
+    lab.run((0.3 + 0.95 + 0.7 + 0.01) * SECOND);
+    for (const kernel of [0, 1, 2, 3, 4, 5].filter(each => !dead.includes(each)))
+      expect([...lab.log(kernel).matchAll(/kernel (\d) is gone/g)].map(([, gone]) => Number(gone)).sort()).toEqual([...dead].sort());
+  });
   it('take their programs along: whoever waits for them is told', () => {
     const lab = run('taskset -c 2 sh -c "echo there; sleep 100"& sleep 0.01; panic 1; wait $!; echo $?');
     expect(lab.stdout).toBe('there\n137\n');

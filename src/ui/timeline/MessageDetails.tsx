@@ -1,11 +1,10 @@
 /** One message in full: its fields, its bytes, when and why; and the way along causes and effects. */
 import { CALL_NAMES } from '../../kernel/abi/calls.ts';
 import { CAUSE_NONE, callOfCause } from '../../kernel/message/wire.ts';
-import { timeText } from '../../lab/time.ts';
 import type { MessageRow } from '../../lab/trace-store.ts';
 import { clockText } from '../clock.ts';
 import { KernelDot } from '../KernelDot.tsx';
-import { describeMessage, messageName } from '../message.ts';
+import { describeMessage, messageName, underWay } from '../message.ts';
 import { useLab } from '../store.ts';
 
 const EFFECTS_SHOWN = 6;
@@ -33,7 +32,7 @@ export function MessageDetails({ id }: { id: number }) {
           {clockText(row.sent / topology.hertz, 9)} · number {row.sequence} in its lane
         </dd>
         <dt>under way</dt>
-        <dd>{Number.isNaN(row.received) ? 'still' : timeText(row.received - row.sent, topology.hertz)}</dd>
+        <dd>{underWay(session.trace, row, topology.hertz) ?? 'still'}</dd>
         <dt>because of</dt>
         <dd>{cause === null ? causeText(row) : <Jump row={cause} />}</dd>
         {effects.length > 0 && (

@@ -7,7 +7,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { timeText } from '../../lab/time.ts';
 import type { TraceStore } from '../../lab/trace-store.ts';
 import { MessageDetails } from './MessageDetails.tsx';
-import { describeMessage, messageName } from '../message.ts';
+import { describeMessage, messageName, underWay } from '../message.ts';
 import { isShown, useLab } from '../store.ts';
 import { type Arrow, draw, FOOT, HEAD, lanesFor, nearestArrow, paletteOf, timeAt, type View } from './scene.ts';
 import './timeline.css';
@@ -302,8 +302,7 @@ function Tip({ id, x, y, width, height }: { id: number; x: number; y: number; wi
         ...(y > height / 2 ? { bottom: height - y + 8 } : { top: y + 8 }),
       }}
     >
-      <b className="mono">{messageName(row.type)}</b> {row.from} → {row.to} ·{' '}
-      {Number.isNaN(row.received) ? 'under way' : timeText(row.received - row.sent, hertz)}
+      <b className="mono">{messageName(row.type)}</b> {row.from} → {row.to} · {underWay(session.trace, row, hertz) ?? 'under way'}
       {text !== '' && <div className="muted">{text.slice(0, 90)}</div>}
     </div>
   );

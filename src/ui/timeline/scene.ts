@@ -279,7 +279,7 @@ function drawMessages(
       id,
       x1,
       y1: yOf(view, a),
-      x2: xOf(view, Number.isNaN(received) ? Math.max(view.now, sent) : received),
+      x2: xOf(view, Number.isNaN(received) ? (trace.lostAt(to, sent) ?? Math.max(view.now, sent)) : received),
       y2: yOf(view, b),
     };
     arrows.push(arrow);
