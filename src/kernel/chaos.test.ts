@@ -78,11 +78,11 @@ const course = fc.record({
 });
 type Course = typeof course extends fc.Arbitrary<infer T> ? T : never;
 
-/** Output, exit status and pid of each program, one after the other. */
+/** Output and exit status of each program, one after the other. One that waits for a child which has died with its kernel waits for 20 s. */
 function script({ programs }: Course): string {
   const starts = programs.map(
     ({ name, kernel }, i) =>
-      `(cd /tmp; taskset -c ${2 * kernel} /usr/lib/tests/${name} > /tmp/out.${i} 2>&1 < /dev/null; echo $? > /tmp/rc.${i}) &`,
+      `(cd /tmp; timeout 20 taskset -c ${2 * kernel} /usr/lib/tests/${name} > /tmp/out.${i} 2>&1 < /dev/null; echo $? > /tmp/rc.${i}) &`,
   );
   const ends = programs.map((_, i) => `echo "=== $(cat /tmp/rc.${i})"; cat /tmp/out.${i}`);
   return [...starts, 'wait', ...ends].join('\n');
