@@ -27,7 +27,7 @@ export function* moveCores(kernel: Kernel, wanted: readonly CoreId[], to: Kernel
   }
   refuseOwn(kernel, to);
   for (const id of wanted) {
-    if (!kernel.cores.some(core => core.id === id)) throw new Refusal(E.INVAL, `core ${id} is not kernel ${kernel.id}'s`);
+    if (!kernel.cores.some(core => core.id === id)) throw new Refusal(E.INVAL, whyNotInUse(kernel, id));
   }
   if (kernel.cores.length <= wanted.length) throw new Refusal(E.BUSY, `kernel ${kernel.id} would have no core left: halt it instead`);
   const leaving = kernel.cores.filter(core => wanted.includes(core.id));
@@ -65,10 +65,15 @@ const refusedBy = (error: unknown, to: KernelId): unknown =>
     ? new Refusal(error.errno, `kernel ${to} can't take it: errno ${error.errno}`)
     : error;
 
+function whyNotInUse(kernel: Kernel, id: CoreId): string {
+  if (kernel.offline.some(core => core.id === id)) return `core ${id} is offline`;
+  return kernel.map.ownerOfCore(id) === kernel.id ? `core ${id} has stopped` : `core ${id} is not kernel ${kernel.id}'s`;
+}
+
 /** A core of this kernel is taken out of use, or into use again. @throws Refusal */
 export function* setOnline(kernel: Kernel, id: CoreId, online: boolean): Blocking<void> {
   const core = [...kernel.cores, ...kernel.offline].find(each => each.id === id);
-  if (core === undefined) throw new Refusal(E.INVAL, `core ${id} is not kernel ${kernel.id}'s`);
+  if (core === undefined) throw new Refusal(E.INVAL, whyNotInUse(kernel, id));
   if (kernel.cores.includes(core) === online) return;
   if (!online && kernel.cores.length === 1) throw new Refusal(E.BUSY, `core ${id} is the last one of kernel ${kernel.id}`);
   yield* apart(kernel, () => {

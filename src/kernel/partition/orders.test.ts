@@ -35,6 +35,17 @@ describe('orders', () => {
     ]);
   });
 
+  it('say of a core that is not in use why it is not', () => {
+    const lab = run('boot 1; offline 1; mv-cpu 1 1; online 1; fault 0 core 1; sleep 0.1; online 1; mv-cpu 1 1; mv-cpu 0,2 1');
+    expect(lab.stderr.split('\n')).toEqual([
+      'mv-cpu: core 1 is offline',
+      'online: core 1 has stopped',
+      'mv-cpu: core 1 has stopped',
+      "mv-cpu: core 2 is not kernel 0's",
+      '',
+    ]);
+  });
+
   it('are carried out when they are answered: what has been halted can be booted, what has been merged is gone', () => {
     const lab = run("boot 1; halt 1; boot 1; cut -d' ' -f1-3 /proc/popcorn/plan; merge 1 0; cut -d' ' -f1-3 /proc/popcorn/plan");
     expect([lab.stdout, lab.stderr]).toEqual(['0: cores 0,1\n1: cores 2,3\n0: cores 0,1,2,3\n1: cores \n', '']);
