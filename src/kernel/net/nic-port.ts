@@ -45,6 +45,8 @@ export class NicPort {
   readonly napi: Napi;
   /** Packets taken, and come without a descriptor; given to the card, refused for want of room, and for nobody as the cable is out. */
   readonly counters = { rxPackets: 0, rxMissed: 0, txPackets: 0, txFull: 0, txDown: 0 };
+  /** Of the machine's frames, at the client's end, where they are put on the wire: lost on it, and come when its queue was full. */
+  readonly wire = { wireLost: 0, wireFull: 0 };
   coalesce = COALESCE;
   /** Null while the function is not in use. */
   interface: NetInterface | null = null;
@@ -197,6 +199,8 @@ export class NicPort {
     const isFull = this.#onWire >= CABLE_FRAMES;
     const { fate, arrival } = isFull ? { fate: 'full' as const, arrival: 0 } : this.nic.carry(0, packet, time);
     noteFrame(this.#kernel, TOLD[fate], NET_DEVICE.Nic, 0, packet, 0);
+    if (fate === 'lost') this.wire.wireLost++;
+    else if (fate === 'full') this.wire.wireFull++;
     if (fate !== 'sent') return;
     this.#onWire++;
     this.#expect(arrival, WIRE_KEYS * 2 ** 32 + this.#wired++, () => {
@@ -260,6 +264,6 @@ export class NicPort {
   /** What it counts, as /proc/popcorn/link and ethtool -S show it. */
   get statistics(): Readonly<Record<string, number>> {
     const { interrupts, polls, exhausted } = this.napi;
-    return { ...this.counters, interrupts, polls, exhausted };
+    return { ...this.counters, ...(this.nic.isClient ? this.wire : {}), interrupts, polls, exhausted };
   }
 }

@@ -208,6 +208,11 @@ describe('the cable', () => {
       const lab = machine(1, {}, { client: true, link: { ...DEFAULT_NETWORK.link, loss: 0.2 } });
       const times = ping(lab, 0, CLIENT_ADDRESS, 100, 0.1);
       pass(lab, 2000);
+      // What the machine has sent has come to the client, or is counted where it was put on the wire.
+      const { txPackets } = kernelOf(lab, 0).nic.port.counters;
+      const client = kernelOf(lab, CLIENT_KERNEL).nic.port;
+      expect(client.wire.wireLost).toBeGreaterThan(5);
+      expect(client.counters.rxPackets + client.wire.wireLost).toBe(txPackets);
       return Array.from({ length: 100 }, (_, i) => (times[i] ?? 0) > 0);
     });
     const came = lost[0]?.filter(Boolean).length ?? 0;
