@@ -12,6 +12,7 @@
  *     mv-dev DEVICES K                              devices go to another kernel
  *     split K [--cpus 4-7] [--mem 64M]              cores and memory of a kernel become one of their own; left out: half of them
  *     merge A B                                     kernel A's programs and all that it has go to B, and A ends
+ *     migrate PID K                                 a process moves to another kernel
  *     balance on|off                                processes move from busy kernels to idle ones
  *     switch …, link …                              see net/orders.ts
  *     fault K KIND …                                see faults.ts
@@ -23,7 +24,7 @@
  * Always holds: an order that is refused changes nothing, and its refusal says why.
  */
 import { namesOf } from '../../machine/devices/devices.ts';
-import { E } from '../abi/errno.ts';
+import { E, Errno } from '../abi/errno.ts';
 import type { MemoryRange } from '../boot/parameters.ts';
 import { type Kernel, KernelState } from '../kernel.ts';
 import { M } from '../message/catalog.ts';
@@ -78,6 +79,10 @@ const VERBS: Readonly<Record<string, Verb>> = {
   balance: {
     where: kernel => kernel.id,
     run: (kernel, words) => balance(kernel, words),
+  },
+  migrate: {
+    where: kernel => kernel.id,
+    run: (kernel, [pid = '', to = '']) => migrate(kernel, pid, kernelNumber(to)),
   },
   switch: {
     where: cardOwner,
@@ -234,6 +239,21 @@ function parsed(text: string): { verb: Verb; words: Words } {
         .join(', ')}`,
     );
   return { verb, words };
+}
+
+function* migrate(kernel: Kernel, pid: string, to: KernelId): Blocking<void> {
+  if (!/^\d{1,10}$/.test(pid)) throw new Refusal(E.INVAL, `${pid} is no process`);
+  try {
+    yield* kernel.migration.request(Number(pid), to);
+  } catch (error) {
+    if (!(error instanceof Errno) || error instanceof Refusal) throw error;
+    const why = new Map<number, string>([
+      [E.SRCH, `there is no process ${pid}`],
+      [E.INVAL, `kernel ${to} is not up`],
+      [E.BUSY, `process ${pid} can't leave its kernel`],
+    ]).get(error.errno);
+    throw why === undefined ? error : new Refusal(error.errno, why);
+  }
 }
 
 /** On every kernel that is up; one that boots later does as the one that boots it. */

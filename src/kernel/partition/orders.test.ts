@@ -61,6 +61,13 @@ describe('orders', () => {
     ]);
   });
 
+  it('move processes, as the command does', () => {
+    const lab =
+      run(`boot 1; sleep 1 & for words in "$! 1" "$! 7" "99 1" "it 1"; do echo migrate $words > /proc/popcorn/control || cat /proc/popcorn/control; done
+      sleep 0.01; cat /proc/$!/kernel`);
+    expect(lab.stdout).toBe('kernel 7 is not up\nthere is no process 99\nit is no process\n1\n');
+  });
+
   it('merge the kernel at whose prompt they are given, which then ends', () => {
     const lab = new KernelLab({ archive, cores: 4, kernels: 2 });
     const type = (kernel: number, text: string): void => {
