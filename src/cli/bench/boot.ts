@@ -10,7 +10,7 @@ const PROMPT = '/ #';
 const RUNS = 3;
 const IDLE_SECONDS = 5;
 /** Seconds after the prompts at which idleness is measured: while the translator and the collector still see to the boot, and when they have. */
-const SETTLED = [2, 12] as const;
+const SETTLED = [2, 12, 40] as const;
 
 const scenario = (): Scenario => scenarioOf({ plan: PLAN, boot: kernelsOf(PLAN) });
 
@@ -51,8 +51,12 @@ export async function boot(): Promise<Figure[]> {
 
 /** Share of one core that the idle machine takes at a virtual second per second, all threads of this process together. */
 export async function idle(): Promise<Figure[]> {
+  return [...(await idleOn(1)), ...(await idleOn(2))];
+}
+
+async function idleOn(hosts: number): Promise<Figure[]> {
   const kernels = kernelsOf(PLAN).length;
-  const session = await start(scenario(), { hosts: 2 });
+  const session = await start(scenario(), { hosts });
   await prompts(session, kernels);
   session.setSpeed(session.topology.hertz);
   const began = performance.now();
@@ -66,7 +70,7 @@ export async function idle(): Promise<Figure[]> {
     const pace = (session.status.now - virtual) / session.topology.hertz / (wall / 1e6);
     figures.push(
       {
-        what: `${kernels} idle kernels ${settled} s after their prompts, of one core`,
+        what: `${kernels} idle kernels, ${hosts === 1 ? 'one host' : `${hosts} hosts`}, ${settled} s after their prompts, of one core`,
         value: `${(((user + system) / wall) * 100).toFixed(2)} %`,
       },
       { what: '  virtual seconds a second meanwhile', value: pace.toFixed(2) },
