@@ -112,6 +112,16 @@ describe('exec', () => {
     expect(three).toEqual(one);
   }, 60_000);
 
+  it('starts daemons on the kernels that are named, on the client machine’s too', () => {
+    const said = ['--', 'sh', '-c', 'sleep 0.01; dmesg | grep -o "daemon of [0-9]*"'];
+    expect(lab(['exec', '--plan', '0@0;1@0', '--kernel', '1', '--daemon', '1:echo daemon of $KERNEL', ...said]).out).toBe('daemon of 1\n');
+    expect(lab(['exec', '--kernel', 'client', '--daemon', 'client:echo daemon of $KERNEL', ...said]).out).toBe('daemon of 127\n');
+    expect(lab(['exec', '--daemon', 'client:true', '--', 'true'])).toMatchObject({
+      status: 2,
+      err: 'exec: --daemon: there is no client machine\n',
+    });
+  }, 60_000);
+
   it('takes a root from an archive, and lays archives over the userland; run finds those that a scenario names beside it', () => {
     const folder = mkdtempSync(join(tmpdir(), 'lab-archive-'));
     try {

@@ -194,6 +194,7 @@ async function prepare(args: readonly string[]): Promise<{
             daemons: daemonsOf(
               values['daemon'],
               partitions.map(each => each.kernel),
+              hasClient,
             ),
           }),
       ...(values['with'] === undefined ? {} : { root: archivesNamed(values['with']) }),
@@ -203,11 +204,17 @@ async function prepare(args: readonly string[]): Promise<{
   };
 }
 
-/** A shell command as daemons: `COMMAND` on every kernel of the plan, `0-3,7:COMMAND` on these. Each finds its kernel's number in $KERNEL. @throws Error */
-function daemonsOf(text: string, plan: readonly number[]): Daemon[] {
-  const [, named, command = text] = /^([\d,-]+):(.*)$/s.exec(text) ?? [];
-  const kernels = named === undefined ? plan : numbers(named, 0, '--daemon');
-  for (const kernel of kernels) if (!plan.includes(kernel)) throw new Error(`--daemon: the plan has no kernel ${kernel}`);
+/**
+ * A shell command as daemons: `COMMAND` on every kernel of the plan, `0-3,7:COMMAND` on these, `client:COMMAND` on the client machine's. Each finds its
+ * kernel's number in $KERNEL.
+ * @throws Error
+ */
+function daemonsOf(text: string, plan: readonly number[], hasClient: boolean): Daemon[] {
+  const [, named, command = text] = /^([\d,-]+|client):(.*)$/s.exec(text) ?? [];
+  const kernels = named === undefined ? plan : named === 'client' ? [CLIENT_KERNEL] : numbers(named, 0, '--daemon');
+  for (const kernel of kernels)
+    if (kernel === CLIENT_KERNEL ? !hasClient : !plan.includes(kernel))
+      throw new Error(kernel === CLIENT_KERNEL ? '--daemon: there is no client machine' : `--daemon: the plan has no kernel ${kernel}`);
   return kernels.map(kernel => ({ kernel, argv: ['/bin/sh', '-c', command], env: [...ENVIRONMENT, `KERNEL=${kernel}`] }));
 }
 

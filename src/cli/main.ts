@@ -7,7 +7,7 @@ import { topology } from './topology.ts';
 const USAGE = `usage: lab VERB …
   exec [--machine M] [--plan P] [--kernel K|client] [--root DIR] [--with ARCHIVES] [--migrate-every TIME] [--hosts N] [--seed N] [--engine interpret|translate]
        [--memory flat|numa] [--disk FILE] [--no-caches] [--client] [--client-with ARCHIVES] [--switch user|kernel|rings]
-       [--daemon '[KERNELS:]COMMAND'] [--pcap FILE] [--fingerprint] -- PROGRAM [ARG…]
+       [--daemon '[KERNELS|client:]COMMAND'] [--pcap FILE] [--fingerprint] -- PROGRAM [ARG…]
   run FILE [--until TIME] [--hosts N] [--engine interpret|translate] [--trace FILE] [--disk FILE] [--pcap FILE] [--fingerprint]
   plan [PLAN] [--machine M] [--memory flat|numa]
   topology FILE.xml|MACHINE [--of xml]
