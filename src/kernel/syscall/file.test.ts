@@ -73,6 +73,18 @@ describe('calls on files', () => {
     expect(lab.call(ctx, 'fallocate', fd, 0, 0, 2 ** 42)).toBe(-E.NOSPC);
   });
 
+  it('leave some memory to programs: a file that takes the rest is refused with ENOSPC, and what was there goes on', () => {
+    const lab = new FsLab();
+    const ctx = lab.process();
+    const fd = lab.call(ctx, 'openat', -100, '/f', 0o102, 0o600);
+    lab.framesMax = lab.frames.size + 320;
+    let written = 0;
+    for (let count = 1; count > 0; written += Math.max(0, count)) count = lab.call(ctx, 'pwrite64', fd, BUFFER, 4096, written);
+    expect(lab.call(ctx, 'pwrite64', fd, BUFFER, 1, written)).toBe(-E.NOSPC);
+    expect(lab.framesMax - lab.frames.size).toBeGreaterThanOrEqual(Math.floor(lab.framesMax / 16));
+    expect(lab.call(ctx, 'pwrite64', fd, BUFFER, 4096, 0)).toBe(4096);
+  });
+
   it('survive any numbers as arguments', () => {
     const lab = new FsLab({ f: 'x' });
     const ctx = lab.process();

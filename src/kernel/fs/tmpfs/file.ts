@@ -181,6 +181,7 @@ export class TmpFile extends TmpInode implements RegularInode {
         const index = Math.floor((position + done) / PAGE_SIZE);
         const offset = (position + done) % PAGE_SIZE;
         const bytes = Math.min(source.length - done, PAGE_SIZE - offset);
+        if (!this.#pages.has(index)) this.fs.refuseIfFull();
         const pfn = this.#ownPage(index);
         services.frameBytes(pfn).set(source.subarray(done, done + bytes), offset);
         services.wroteFrame(pfn);

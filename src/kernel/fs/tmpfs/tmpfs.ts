@@ -65,8 +65,19 @@ export class TmpFs implements FileSystem {
     }
   }
 
-  status(): FileSystemStatus {
+  /** @throws Errno ENOSPC what is written would take the memory that programs need */
+  refuseIfFull(): void {
+    if (this.#room.free <= 0) throw new Errno(E.NOSPC);
+  }
+  /** The last sixteenth of the kernel's memory is not for what is written (Linux leaves half of it, unless the mount says otherwise). */
+  get #room(): { readonly total: number; readonly free: number } {
     const { total, free } = this.services.frameCounts();
+    const kept = Math.ceil(total / 16);
+    return { total: total - kept, free: Math.max(0, free - kept) };
+  }
+
+  status(): FileSystemStatus {
+    const { total, free } = this.#room;
     return {
       type: TMPFS_MAGIC,
       device: this.device,
