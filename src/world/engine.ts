@@ -303,8 +303,9 @@ export class Host {
     let own: bigint | null = null;
     while (own === null) {
       const seen = words.load(this.#host);
-      // What others write is accounted for in the word: while that is as this host left it, only what happened here can have changed anything.
-      const untouched = seen === this.#own;
+      // What others write is accounted for in the word: while that is as this host left it, only what happened here can have changed anything, or
+      // between two stretches whoever has the replicas at hand (bench/crowd.ts).
+      const untouched = seen === this.#own && words.limit === this.#limit;
       if (!untouched) this.#lookForStarts();
       let least = NEVER;
       for (const local of this.#locals) {
