@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { homeDetour, lineTransfer } from '../../machine/interconnect.ts';
+import { homeDetour } from '../../machine/interconnect.ts';
 import { preset } from '../../machine/topology/presets.ts';
 import { coreOf } from '../../machine/topology/topology.ts';
 import { latencyBounds, messageLatency } from './latency.ts';
@@ -28,7 +28,6 @@ describe('the way of a message', () => {
           expect(latency).toBe(messageLatency(opteron, to, from, TRANSPORTS.memory, home));
           if (latency < least || latency > most) expect.fail(`${from} to ${to} by ${home}: ${latency}, not in ${least} … ${most}`);
           if ([from, to].some(core => coreOf(opteron, core).node === home)) expect(homeDetour(opteron, from, to, home)).toBe(0);
-          expect(lineTransfer(opteron, from, to)).toBeGreaterThan(0);
         }
   });
 });
