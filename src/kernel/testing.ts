@@ -231,6 +231,14 @@ export class KernelLab {
     return this.output[kernel]?.[3] ?? '';
   }
 
+  /** Types a line on a kernel's console, and goes on for so many cycles. Returns what the console has said meanwhile. */
+  type(kernel: number, text: string, cycles: number): string {
+    const before = this.console(kernel).length;
+    this.input(kernel, { kind: 'console', bytes: new TextEncoder().encode(`${text}\n`) });
+    this.run(this.now + cycles);
+    return this.console(kernel).slice(before).replaceAll('\r', '');
+  }
+
   /** Runs until `limit` cycles, until nothing is left to do, or the program has ended. Returns the time reached. */
   run(limit: number, stop: () => boolean = () => this.status !== null): number {
     this.#limit = Math.ceil(limit / 512) * 512;

@@ -70,14 +70,10 @@ describe('orders', () => {
 
   it('merge the kernel at whose prompt they are given, which then ends', () => {
     const lab = new KernelLab({ archive, cores: 4, kernels: 2 });
-    const type = (kernel: number, text: string): void => {
-      lab.input(kernel, { kind: 'console', bytes: Uint8Array.from(`${text}\n`, sign => sign.charCodeAt(0)) });
-      lab.run(lab.now + SECOND);
-    };
     lab.input(0, { kind: 'boot', kernel: 1 });
     lab.run(SECOND);
-    type(0, 'echo kept > /tmp/a; (sleep 0.01; echo and was said >> /tmp/a) & merge 0 1 && echo done >> /tmp/a');
-    type(1, "cat /tmp/a; cut -d' ' -f1-3 /proc/popcorn/plan");
+    lab.type(0, 'echo kept > /tmp/a; (sleep 0.01; echo and was said >> /tmp/a) & merge 0 1 && echo done >> /tmp/a', SECOND);
+    lab.type(1, "cat /tmp/a; cut -d' ' -f1-3 /proc/popcorn/plan", SECOND);
     expect(lab.log(1)).toContain('kernel 0 has been merged into this one');
     expect(lab.output[1]?.[0]).toMatch(/kept\r\ndone\r\nand was said\r\n0: cores ?\r\n1: cores 2,3,0,1\r\n/);
   });

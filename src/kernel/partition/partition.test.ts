@@ -206,13 +206,13 @@ describe('kernels', () => {
   });
   it('do not halt with a file tree that no other has room for', () => {
     const lab = new KernelLab({ archive, cores: 4, kernels: 2 });
-    let time = lab.run(0.2 * SECOND);
+    lab.run(0.2 * SECOND);
     const give = (seconds: number, text: string): void => {
       lab.input(
         0,
         text.startsWith('$') ? { kind: 'console', bytes: new TextEncoder().encode(`${text.slice(2)}\n`) } : { kind: 'order', text },
       );
-      time = lab.run(time + seconds * SECOND);
+      lab.run(lab.now + seconds * SECOND);
     };
     give(0.2, 'boot --cpus 2 --mem 8M@1');
     give(0.5, '$ echo 0123456789abcde > /tmp/large; for i in $(seq 20); do cat /tmp/large /tmp/large > /tmp/b; mv /tmp/b /tmp/large; done');
@@ -226,16 +226,11 @@ describe('kernels', () => {
   it('hand over the file tree, open files, pipes and records when the one that keeps it is halted, and again', () => {
     const lab = new KernelLab({ archive, cores: 6, kernels: 3 });
     for (const kernel of [1, 2]) lab.input(0, { kind: 'boot', kernel });
-    let time = lab.run(0.2 * SECOND);
-    const type = (kernel: number, text: string, seconds = 0.1): string => {
-      const before = lab.console(kernel).length;
-      lab.input(kernel, { kind: 'console', bytes: new TextEncoder().encode(`${text}\n`) });
-      time = lab.run(time + seconds * SECOND);
-      return lab.console(kernel).slice(before).replaceAll('\r', '');
-    };
+    lab.run(0.2 * SECOND);
+    const type = (kernel: number, text: string, seconds = 0.1): string => lab.type(kernel, text, seconds * SECOND);
     const order = (kernel: number, text: string, seconds = 0.5): void => {
       lab.input(kernel, { kind: 'order', text });
-      time = lab.run(time + seconds * SECOND);
+      lab.run(lab.now + seconds * SECOND);
     };
     // On kernel 0, of other kernels: a file that is open and has moved on, a pipe between two programs, one that its parent waits for.
     type(0, 'echo one > /tmp/a; echo two >> /tmp/a; echo alone > /root/mine; mkfifo /tmp/fifo');
@@ -271,16 +266,11 @@ describe('kernels', () => {
   it('mount the archive anew when the one that keeps the tree panics, and say so', () => {
     const lab = new KernelLab({ archive, cores: 6, kernels: 3 });
     for (const kernel of [1, 2]) lab.input(0, { kind: 'boot', kernel });
-    let time = lab.run(0.2 * SECOND);
-    const type = (kernel: number, text: string): string => {
-      const before = lab.console(kernel).length;
-      lab.input(kernel, { kind: 'console', bytes: new TextEncoder().encode(`${text}\n`) });
-      time = lab.run(time + 0.1 * SECOND);
-      return lab.console(kernel).slice(before).replaceAll('\r', '');
-    };
+    lab.run(0.2 * SECOND);
+    const type = (kernel: number, text: string): string => lab.type(kernel, text, 0.1 * SECOND);
     type(2, 'echo lost > /tmp/a; exec 3< /tmp/a; cd /tmp');
     type(0, 'echo panic 0 > /proc/popcorn/control');
-    time = lab.run(time + SECOND);
+    lab.run(lab.now + SECOND);
     expect(lab.log(1)).toContain('the file tree is lost with kernel 0; the archive is mounted anew as /, by this kernel');
     expect(lab.log(2)).toContain('/ of kernel 1 mounted');
     expect(type(2, 'cat <&3')).toContain('Host is down');
@@ -335,27 +325,22 @@ describe('kernels', () => {
   it('leave processes that live elsewhere to the others: they go on as a family, and can fork, be waited for, listed and killed', () => {
     const lab = new KernelLab({ archive, cores: 6, kernels: 3 });
     for (const kernel of [1, 2]) lab.input(0, { kind: 'boot', kernel });
-    let time = lab.run(0.2 * SECOND);
-    const type = (kernel: number, text: string, seconds = 0.1): string => {
-      const before = lab.console(kernel).length;
-      lab.input(kernel, { kind: 'console', bytes: new TextEncoder().encode(`${text}\n`) });
-      time = lab.run(time + seconds * SECOND);
-      return lab.console(kernel).slice(before).replaceAll('\r', '');
-    };
+    lab.run(0.2 * SECOND);
+    const type = (kernel: number, text: string, seconds = 0.1): string => lab.type(kernel, text, seconds * SECOND);
     // Born on kernel 1, on kernel 2 when 1 panics: one child ends before anybody knows of that, one after.
     type(
       1,
       `trap '' HUP; taskset -c 4 sh -c 'echo $$ > /tmp/pid; sh -c "sleep 0.5; exit 3"; echo $? > /tmp/out; sh -c "sleep 1; exit 4"; echo $? >> /tmp/out; sleep 100' &`,
     );
     lab.input(1, { kind: 'order', text: 'panic' });
-    time = lab.run(time + 3 * SECOND);
+    lab.run(lab.now + 3 * SECOND);
     expect(lab.log(0)).toContain("processes of kernel 1 are this kernel's from now on");
     expect(type(0, 'cat /tmp/out')).toContain('3\n4\n');
     expect(type(0, 'ps -o ppid,pid,comm | grep $(cat /tmp/pid) | cat')).toMatch(/\n *(\d+) +\d+ sleep\n +1 +\1 sh\n/);
     expect(type(0, 'kill $(cat /tmp/pid); sleep 0.05; ps -o comm | grep -c ^sh')).toContain('\n2\n');
     // A kernel 1 that is booted again gives out other numbers.
     lab.input(0, { kind: 'order', text: 'boot 1' });
-    time = lab.run(time + 0.2 * SECOND);
+    lab.run(lab.now + 0.2 * SECOND);
     expect(type(1, 'echo $(( ($$ & 32767) > ($(cat /tmp/pid) & 32767) ))')).toContain('\n1\n');
   });
   it.each([[[0, 1]], [[2, 3, 4]], [[5, 0, 1, 3]]])('are missed when they die together, the first ones too: %j', dead => {
